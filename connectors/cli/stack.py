@@ -1,0 +1,7 @@
+"""`isthmus stack`."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add `stack` to the command line."""

@@ -1,0 +1,48 @@
+"""Identities made from content, so that nobody has to give them out.
+
+The same definitions stand in SQL (``sql/migrations``); ``tests/stack`` holds the two against each other.
+"""
+
+from collections.abc import Sequence
+
+import xxhash
+
+from streams.core.records import Lineage, Measurement
+
+GENERATION_BITS, OFFSET_BITS, PARTITION_BITS = 18, 38, 8
+
+
+def device_key(source: str, identity: str) -> str:
+    """A physical device's natural key: ``source:identity``."""
+    return f"{source}:{identity}"
+
+
+def series_id(device: str, name: str) -> int:
+    """The series' number in the store: xxHash64 (seed 0) of device key + 0x1F + measurement name, unsigned."""
+    return xxhash.xxh64_intdigest(f"{device}\x1f{name}")
+
+
+def row_version(generation: int, partition: int, offset: int) -> int:
+    """Generation, raw offset and raw partition in 18 + 38 + 8 bits: the higher version of a row wins.
+
+    Raises:
+        OverflowError: a part does not fit, so that the order would be wrong.
+    """
+    if generation >> GENERATION_BITS or offset >> OFFSET_BITS or partition >> PARTITION_BITS:
+        raise OverflowError(f"generation {generation}, offset {offset} or partition {partition} is out of range")
+    return (generation << OFFSET_BITS | offset) << PARTITION_BITS | partition
+
+
+def version_parts(version: int) -> tuple[int, Lineage]:
+    """The generation and the lineage that ``row_version`` packed."""
+    partition = version & (1 << PARTITION_BITS) - 1
+    offset = version >> PARTITION_BITS & (1 << OFFSET_BITS) - 1
+    return version >> PARTITION_BITS + OFFSET_BITS, Lineage(partition, offset)
+
+
+def content_id(device: str, measurements: Sequence[Measurement]) -> str:
+    """The reading's id: the same device, times and values give the same id, whoever sent them and however often."""
+    digest = xxhash.xxh3_128(device)
+    for m in measurements:
+        digest.update(f"\x1f{m.name}\x1f{m.time}\x1f{m.text if m.value is None else m.value!r}")
+    return digest.hexdigest()

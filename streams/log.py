@@ -1,0 +1,39 @@
+"""Logging: events with fields, to stderr, by structlog. INFO is for the operator, WARN recovered, ERROR needs a person."""
+
+import logging
+import sys
+
+import structlog
+
+from streams.settings import LogSettings
+
+QUIET = ("faust", "mode", "aiokafka", "httpx", "httpcore", "uvicorn.access", "asyncio")
+
+
+def configure(settings: LogSettings, process: str) -> None:
+    """Set up logging of this process; every event carries the process name."""
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    if settings.format == "json":
+        renderer = structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    structlog.contextvars.bind_contextvars(process=process)
+
+
+def get(name: str) -> structlog.typing.FilteringBoundLogger:
+    """The logger of one module."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger=name)
+    return logger

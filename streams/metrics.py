@@ -1,0 +1,37 @@
+"""Every metric of every process, declared once (Prometheus names, label names, meaning)."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+RECEIVED = Counter("isthmus_received_total", "messages received at a door", ["connector", "source"])
+ACKNOWLEDGED = Counter("isthmus_acknowledged_total", "messages acknowledged after they were durable", ["connector", "source"])
+REFUSED = Counter("isthmus_refused_total", "messages refused at a door", ["connector", "reason"])
+DIVERTED = Counter("isthmus_diverted_total", "bodies that Kafka refused, kept in the diversion store", ["connector"])
+ACK_SECONDS = Histogram(
+    "isthmus_ack_seconds", "receive to acknowledgement", ["connector"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)  # fmt: skip
+IN_PROCESS = Gauge("isthmus_in_process", "records received and not yet acknowledged", ["connector"])
+CONNECTED = Gauge("isthmus_connected", "1 while connected to the broker", ["connector", "broker"])
+SPOOL_RECORDS = Gauge("isthmus_spool_records", "records waiting in the spool", ["connector"])
+SPOOL_BYTES = Gauge("isthmus_spool_bytes", "bytes waiting in the spool", ["connector"])
+
+DECODED = Counter("isthmus_decoded_records_total", "raw records decoded", ["source"])
+READINGS = Counter("isthmus_readings_total", "readings produced", ["source"])
+MEASUREMENTS = Counter("isthmus_measurements_total", "measurements produced", ["source"])
+IGNORED = Counter("isthmus_ignored_total", "records or values ignored on purpose", ["stage", "reason"])
+DEAD_LETTERS = Counter("isthmus_dead_letters_total", "dead letters", ["stage", "reason"])
+MAPPING_POSITION = Gauge("isthmus_mapping_position", "offset of device-mapping up to which the view has been read")
+GENERATION = Gauge("isthmus_generation", "decoding generation in force", ["partition"])
+HANDLED_OFFSET = Gauge("isthmus_handled_offset", "highest offset durably handled", ["topic", "partition"])
+COMMITTED_OFFSET = Gauge("isthmus_committed_offset", "offset committed", ["topic", "partition"])
+BATCHES_RETRIED = Counter("isthmus_batches_retried_total", "batches tried again after a passing fault", ["process"])
+
+WINDOWS_OPEN = Gauge("isthmus_windows_open", "(series, window) pairs held in memory")
+AGGREGATES = Counter("isthmus_aggregates_total", "aggregates emitted", ["window"])
+REPAIRS = Counter("isthmus_repairs_total", "repairs emitted", ["window"])
+
+SINK_RECORDS = Counter("isthmus_sink_records_total", "records written by a sink", ["sink", "topic"])
+SINK_ROWS = Counter("isthmus_sink_rows_total", "rows, points or files written by a sink", ["sink", "target"])
+SINK_SECONDS = Histogram("isthmus_sink_write_seconds", "duration of one write", ["sink"])
+SINK_RETRIES = Counter("isthmus_sink_retries_total", "writes tried again after a passing fault", ["sink"])
+SINK_LAG = Gauge("isthmus_sink_lag", "records between the end of the topic and the sink's position", ["sink", "topic", "partition"])

@@ -1,0 +1,299 @@
+"""Settings: one frozen value, built once, from ``isthmus.toml`` and ``ISTHMUS_…`` variables, every fault reported at once.
+
+A variable wins over the file: ``ISTHMUS_KAFKA__BOOTSTRAP_SERVERS`` is ``bootstrap_servers`` of table ``[kafka]``.
+A secret may come from a file: ``ISTHMUS_UBIDOTS__TOKEN_FILE=/run/secrets/ubidots`` fills ``ubidots.token``.
+The defaults are those of the local stack, which needs no file.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+CONFIG_VARIABLE = "ISTHMUS_CONFIG"
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class SettingsError(Exception):
+    """One message that lists every fault of the settings."""
+
+
+class Section(BaseModel):
+    """A table of the settings; unknown keys are faults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(Section):
+    """The Kafka-compatible log."""
+
+    bootstrap_servers: str = "127.0.0.1:29092"
+    prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]*$", description="put before topic and group names")
+    partitions: int = Field(4, ge=1, le=256, description="of raw, readings, aggregates; never changed afterwards")
+    replication: int = Field(1, ge=1)
+    raw_retention_hours: int = Field(-1, ge=-1, description="-1: for ever")
+    max_record_bytes: int = Field(16_000_000, ge=1_000, description="larger records are diverted")
+    schema_directory: Path | None = Field(None, description="<id>.avsc files for values in Confluent framing")
+    security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
+    sasl_mechanism: str = ""
+    sasl_username: str = ""
+    sasl_password: SecretStr = SecretStr("")
+    ca_file: Path | None = None
+
+
+class DiversionSettings(Section):
+    """Where bodies go that Kafka refuses."""
+
+    url: str = Field("var/diverted", description="local directory or any fsspec URL")
+
+
+class SpoolSettings(Section):
+    """The disk queue that takes over when Kafka does not confirm in time."""
+
+    directory: Path = Path("var/spool")
+    quota_mb: int = Field(512, ge=1)
+    takeover_s: float = Field(2.0, gt=0, description="wait this long for Kafka before spooling")
+
+
+class Subscription(Section):
+    """One MQTT topic filter and the source that its messages belong to."""
+
+    filter: str
+    source: str
+    qos: Literal[0, 1] = 1
+
+
+class MqttBroker(Section):
+    """One MQTT broker to read from."""
+
+    name: str = "local"
+    host: str = "127.0.0.1"
+    port: Port = 21883
+    client_id: str = "isthmus"
+    session_expiry_s: int = Field(7 * 86400, ge=0)
+    receive_maximum: int = Field(1000, ge=1, le=65535)
+    username: str | None = None
+    password: SecretStr | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    spool: bool = Field(False, description="only for brokers with small or volatile queues")
+    subscriptions: tuple[Subscription, ...] = (
+        Subscription(filter="YDOC/#", source="ydoc"),
+        Subscription(filter="wombat", source="wombat"),
+        Subscription(filter="json/#", source="json"),
+        Subscription(filter="v3/+/devices/+/up", source="ttn"),
+    )
+
+
+class MqttSettings(Section):
+    """The MQTT connector."""
+
+    brokers: tuple[MqttBroker, ...] = (MqttBroker(),)
+    max_in_process: int = Field(20_000, ge=1, description="records held in the process, over all connections")
+    health_port: Port = 25701
+
+
+class WebhookAuth(Section):
+    """How a source's sender proves itself; exactly one of the three."""
+
+    bearer: SecretStr | None = None
+    basic: SecretStr | None = Field(None, description="user:password")
+    hmac: SecretStr | None = Field(None, description="key of the HMAC-SHA256 over the raw body")
+    hmac_header: str = "X-Signature"
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "WebhookAuth":
+        if sum(secret is not None for secret in (self.bearer, self.basic, self.hmac)) != 1:
+            raise ValueError("give exactly one of bearer, basic, hmac")
+        return self
+
+
+class WebhookSettings(Section):
+    """The webhook connector."""
+
+    host: str = "127.0.0.1"
+    port: Port = 5688
+    sources: tuple[str, ...] = ("ttn", "wombat", "ydoc", "json")
+    auth: dict[str, WebhookAuth] = Field(default_factory=dict, description="by source; a source without is open")
+    max_body_bytes: int = Field(12_000_000, ge=1)
+    max_in_process: int = Field(2_000, ge=1, description="requests waiting for durability; more get 503")
+    kept_headers: tuple[str, ...] = ("content-type", "user-agent", "x-request-id")
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
+    health_port: Port = 25702
+
+
+class JsonSource(Section):
+    """How source `json` reads an object: dotted paths; ``values`` empty means every number, text and bool."""
+
+    device: tuple[str, ...] = ("device", "device_id", "id")
+    time: tuple[str, ...] = ("time", "timestamp", "ts")
+    values: str = Field("values", description="path of the object with the values; '' is the top level")
+
+
+class DecodeSettings(Section):
+    """Decoders and the decode agent."""
+
+    instance: int = Field(0, ge=0, description="replica number; unique per worker")
+    batch_max: int = Field(2000, ge=1)
+    future_limit_s: int = Field(3600, ge=0, description="times later than receipt by more are dead letters")
+    ydoc_utc_offset_minutes: int = Field(600, ge=-840, le=840)
+    json_source: JsonSource = JsonSource()
+    health_port: Port = 25710
+
+
+class WindowSettings(Section):
+    """The window agent."""
+
+    instance: int = Field(0, ge=0)
+    base_s: tuple[int, ...] = (60, 300)
+    fold_tolerance_s: int = Field(120, ge=0)
+    grace_s: int = Field(60, ge=0)
+    emit_interval_s: float = Field(1.0, gt=0)
+    health_port: Port = 25720
+
+    @model_validator(mode="after")
+    def _whole_parts_of_an_hour(self) -> "WindowSettings":
+        if not self.base_s or any(s <= 0 or 3600 % s for s in self.base_s):
+            raise ValueError("base_s: every length must divide an hour")
+        return self
+
+
+class ClickHouseSettings(Section):
+    """The store."""
+
+    url: str = "http://127.0.0.1:28123"
+    database: str = Field("isthmus", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    user: str = "default"
+    password: SecretStr = SecretStr("")
+    batch_rows: int = Field(50_000, ge=1)
+    batch_s: float = Field(1.0, gt=0)
+
+
+class FilesSettings(Section):
+    """The file sink and the raw archive."""
+
+    directory: Path = Path("var/files")
+    layout: Literal["segments", "iota", "both"] = "both"
+    sources: tuple[str, ...] = Field((), description="only these; empty: every source")
+    segment_s: int = Field(3600, ge=1)
+    archive: Path = Path("var/archive")
+
+
+class UbidotsSettings(Section):
+    """The Ubidots sink; it runs only when a token is set."""
+
+    token: SecretStr | None = None
+    url: str = "https://industrial.api.ubidots.com.au"
+    requests_per_s: float = Field(3.3, gt=0)
+    max_body_bytes: int = Field(10_000, ge=1_000)
+    sources: tuple[str, ...] = ()
+
+
+class SinkSettings(Section):
+    """What every sink runner shares."""
+
+    health_port: Port = Field(0, description="0: the local stack gives each sink its own")
+    queue_mb: int = Field(64, ge=1, description="bound of prefetched bytes")
+
+
+class ApiSettings(Section):
+    """The registry API."""
+
+    host: str = "127.0.0.1"
+    port: Port = 5687
+    token_days: int = Field(90, ge=1)
+
+
+class StackSettings(Section):
+    """The local stack (no Docker)."""
+
+    directory: Path = Path("var/stack")
+    mqtt_broker: Literal["artemis", "mosquitto"] = "artemis"
+    kafka_port: Port = 29092
+    kafka_controller_port: Port = 29093
+    mqtt_port: Port = 21883
+    clickhouse_port: Port = 28123
+    decode_workers: int = Field(1, ge=1)
+    window_workers: int = Field(1, ge=1)
+    maven_mirror: str | None = Field(None, description="URL of a Maven mirror; default Maven Central")
+
+
+class LogSettings(Section):
+    """Logging to stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ISTHMUS_", env_nested_delimiter="__", frozen=True, extra="forbid", nested_model_default_partial_update=True
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+    diversion: DiversionSettings = DiversionSettings()
+    spool: SpoolSettings = SpoolSettings()
+    mqtt: MqttSettings = MqttSettings()
+    webhook: WebhookSettings = WebhookSettings()
+    decode: DecodeSettings = DecodeSettings()
+    window: WindowSettings = WindowSettings()
+    clickhouse: ClickHouseSettings = ClickHouseSettings()
+    files: FilesSettings = FilesSettings()
+    ubidots: UbidotsSettings = UbidotsSettings()
+    sink: SinkSettings = SinkSettings()
+    api: ApiSettings = ApiSettings()
+    stack: StackSettings = StackSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then variables, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+
+def config_file() -> Path:
+    """The settings file: ``$ISTHMUS_CONFIG``, else ``isthmus.toml`` here; it need not exist unless named."""
+    return Path(os.environ.get(CONFIG_VARIABLE, "isthmus.toml"))
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: with one line per fault, before anything starts.
+    """
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named and not Path(named).is_file():
+        raise SettingsError(f"{CONFIG_VARIABLE} names {named}, which is no file")
+    try:
+        _read_secret_files()
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError(_faults(error)) from None
+    except (ValueError, OSError) as error:
+        raise SettingsError(f"settings: {error}") from error
+
+
+def _faults(error: ValidationError) -> str:
+    lines = [f"  {'.'.join(str(part) for part in e['loc']) or 'settings'}: {e['msg']}" for e in error.errors()]
+    return f"{len(lines)} fault(s) in the settings ({config_file()} and ISTHMUS_… variables):\n" + "\n".join(lines)
+
+
+def _read_secret_files() -> None:
+    for name, path in list(os.environ.items()):
+        if name.startswith("ISTHMUS_") and name.endswith(("TOKEN_FILE", "PASSWORD_FILE", "SECRET_FILE")):
+            os.environ.setdefault(name.removesuffix("_FILE"), Path(path).read_text("utf-8").strip())

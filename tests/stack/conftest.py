@@ -1,0 +1,52 @@
+"""The real stack, started once per test run on free ports, and an installation of its own for each test."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams import topics
+from streams.settings import Settings
+from tests.stack.harness import Installation, Stack
+
+STACK_VARIABLE = "ISTHMUS_TEST_STACK"
+"""`kafka=host:port,mqtt=host:port,clickhouse=url` of servers to use instead of starting some."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything under tests/stack needs the stack."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.stack)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Real Kafka, a real MQTT broker and the real ClickHouse engine."""
+    named = os.environ.get(STACK_VARIABLE)
+    if named:
+        yield Stack.parse(named)
+        return
+    with Stack.started(tmp_path_factory.mktemp("stack")) as started:
+        yield started
+
+
+@pytest.fixture
+def installation(stack: Stack, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Installation]:
+    """Topics, groups, a database name and directories that no other test has; overrides by `@pytest.mark.parametrize`
+    or by `installation.with_settings(...)`."""
+    unique = "t" + uuid.uuid4().hex[:10]
+    overrides: dict[str, Any] = {
+        "kafka": {"bootstrap_servers": stack.kafka, "prefix": f"{unique}."},
+        "clickhouse": {"url": stack.clickhouse, "database": unique},
+        "spool": {"directory": str(tmp_path / "spool")},
+        "diversion": {"url": str(tmp_path / "diverted")},
+        "files": {"directory": str(tmp_path / "files"), "archive": str(tmp_path / "archive")},
+    }
+    made = Installation(stack, unique, overrides)
+    topics.create(Settings(**overrides).kafka)
+    yield made
+    made.close()

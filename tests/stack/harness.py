@@ -1,0 +1,145 @@
+"""What stack tests share: servers, an installation's settings, product processes to start, kill and wait for."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from streams.settings import Settings
+
+T = TypeVar("T")
+
+
+def eventually(check: Callable[[], T], timeout: float = 30, every: float = 0.05) -> T:
+    """The first true answer of ``check``; a failure names the last one."""
+    deadline = time.monotonic() + timeout
+    while True:
+        answer = check()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"still {answer!r} after {timeout} s"
+        time.sleep(every)
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Addresses of the three real servers."""
+
+    kafka: str
+    mqtt: str
+    clickhouse: str
+
+    @classmethod
+    def parse(cls, named: str) -> "Stack":
+        """From `kafka=…,mqtt=…,clickhouse=…`."""
+        return cls(**dict(part.split("=", 1) for part in named.split(",")))
+
+    @classmethod
+    @contextmanager
+    def started(cls, directory: Path) -> Iterator["Stack"]:
+        """Servers of our own on free ports, stopped at the end."""
+        raise NotImplementedError(directory)
+
+    @property
+    def mqtt_port(self) -> int:
+        """The MQTT broker's port."""
+        return int(self.mqtt.rpartition(":")[2])
+
+
+@dataclass
+class Process:
+    """A product process."""
+
+    popen: subprocess.Popen[bytes]
+    health_port: int
+    log: Path
+
+    def ready(self) -> bool:
+        """Whether /readyz says so; a process that ended is a failure at once."""
+        assert self.popen.poll() is None, f"ended with {self.popen.returncode}:\n{self.log.read_text()[-4000:]}"
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.health_port}/readyz", timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def metrics(self) -> str:
+        """The Prometheus text."""
+        return httpx.get(f"http://127.0.0.1:{self.health_port}/metrics", timeout=5).text
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.popen.send_signal(number)
+
+    def kill(self) -> None:
+        """kill -9, and wait."""
+        self.popen.kill()
+        self.popen.wait(10)
+
+    def stop(self, timeout: float = 20) -> int:
+        """SIGTERM, and the exit status."""
+        self.popen.terminate()
+        return self.popen.wait(timeout)
+
+
+@dataclass
+class Installation:
+    """One test's own topics, groups, database and directories on the shared servers."""
+
+    stack: Stack
+    unique: str
+    overrides: dict[str, Any]
+    processes: list[Process] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that its processes get."""
+        return Settings(**self.overrides)
+
+    def with_settings(self, **sections: dict[str, Any]) -> "Installation":
+        """The same installation with more settings; processes are still stopped by the first."""
+        merged = dict(self.overrides)
+        for name, values in sections.items():
+            merged[name] = merged.get(name, {}) | values
+        return Installation(self.stack, self.unique, merged, self.processes)
+
+    def environment(self) -> dict[str, str]:
+        """Variables that hand the settings to a process."""
+        variables = {f"ISTHMUS_{name.upper()}": json.dumps(values) for name, values in self.overrides.items()}
+        return {name: value for name, value in os.environ.items() if not name.startswith("ISTHMUS_")} | variables
+
+    def start(self, *arguments: str, section: str | None = None, log: Path, wait: bool = True) -> Process:
+        """Start `isthmus ARGUMENTS`; its health port goes into settings ``section`` (decode, window, mqtt, sink …)."""
+        port = free_port()
+        child = self.with_settings(**{section: {"health_port": port}}) if section else self
+        command = [sys.executable, "-m", "connectors.cli", *arguments]
+        with log.open("ab") as out:
+            popen = subprocess.Popen(command, env=child.environment(), stdout=out, stderr=out)
+        process = Process(popen, port, log)
+        self.processes.append(process)
+        if wait:
+            eventually(process.ready, 60)
+        return process
+
+    def close(self) -> None:
+        """Stop what still runs."""
+        for process in self.processes:
+            if process.popen.poll() is None:
+                process.kill()
