@@ -1,0 +1,1 @@
+"""Devices, mappings, generations and users: folded from compacted topics."""

@@ -1,0 +1,56 @@
+"""What a generation is made of, as short hashes: the decoding code, the registered codecs, the rules in force."""
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import msgspec
+
+from streams.core.records import Codec, Rule
+
+DECODING = ("streams.core", "streams.decoders", "streams.codecs")
+CODE_SUFFIXES = (".py", ".json", ".toml", ".js")
+"""Tables that decoding code reads from its own folder change readings as much as the code does."""
+LENGTH = 16
+"""hex digits kept"""
+
+
+@cache
+def code_hash() -> str:
+    """The decoding code of this process as installed: every file's path and bytes, sorted by path."""
+    digest = sha256()
+    for path, content in sorted(_decoding_files()):
+        digest.update(f"{path}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:LENGTH]
+
+
+def codecs_hash(codecs: Iterable[Codec]) -> str:
+    """What the registered codecs do, whatever their order and whoever registered them."""
+    return _hash_of_set((c.name, c.hash, c.language, sorted(c.applies_to)) for c in codecs)
+
+
+def rules_hash(rules: Iterable[Rule]) -> str:
+    """What the rules do, whatever their order and whoever wrote them."""
+    return _hash_of_set(
+        (r.id, r.source, r.model, r.device, r.measurement, r.target, r.unit, r.scale, r.offset, r.drop) for r in rules
+    )
+
+
+def _hash_of_set(items: Iterable[tuple[object, ...]]) -> str:
+    lines = sorted(msgspec.json.encode(item) for item in items)
+    return sha256(b"\n".join(lines)).hexdigest()[:LENGTH]
+
+
+def _decoding_files() -> Iterator[tuple[str, bytes]]:
+    for package in DECODING:
+        yield from _files_under(package, files(package))
+
+
+def _files_under(path: str, folder: Traversable) -> Iterator[tuple[str, bytes]]:
+    for entry in folder.iterdir():
+        if entry.is_dir() and entry.name != "__pycache__":
+            yield from _files_under(f"{path}/{entry.name}", entry)
+        elif entry.name.endswith(CODE_SUFFIXES):
+            yield f"{path}/{entry.name}", entry.read_bytes()
