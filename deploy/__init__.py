@@ -1,0 +1,1 @@
+"""How an installation is put on machines. Imports none of ours."""

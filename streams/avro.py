@@ -73,7 +73,7 @@ def decode_any(data: bytes) -> msgspec.Struct:
     return decode(data, TYPES[found[0]])
 
 
-def header(name: str, schema: dict[str, Any]) -> bytes:
+def header(schema: dict[str, Any]) -> bytes:
     """The ten bytes in front of every value written with ``schema``."""
     print_hex = fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO")
     return MAGIC + bytes.fromhex(print_hex)
@@ -109,11 +109,11 @@ def _writer_schema(data: bytes, kind: type[msgspec.Struct], confluent: Mapping[i
 @cache
 def _writer(kind: type[msgspec.Struct]) -> tuple[bytes, Any]:
     name = NAMES[kind]
-    head = header(name, schemas.versions(name)[-1])
+    head = header(schemas.versions(name)[-1])
     return head, _released()[head[2:]][1]
 
 
 @cache
 def _released() -> dict[bytes, tuple[str, Any]]:
     every = [(name, schema) for name in schemas.names() for schema in schemas.versions(name)]
-    return {header(name, schema)[2:]: (name, parse_schema(schema, _write_hint=False)) for name, schema in every}
+    return {header(schema)[2:]: (name, parse_schema(schema, _write_hint=False)) for name, schema in every}

@@ -158,6 +158,6 @@ def raise_on_error(error: KafkaError | None, ignore: Iterable[int] = (KafkaError
     """
     if error is None:
         return False
-    if error.code() in ignore or error.retriable() or not error.fatal() and error.code() < 0:
+    if error.code() in ignore or error.retriable() or (not error.fatal() and error.code() < 0):
         return True
     raise KafkaException(error)

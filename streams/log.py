@@ -13,7 +13,9 @@ QUIET = ("faust", "mode", "aiokafka", "httpx", "httpcore", "uvicorn.access", "as
 def configure(settings: LogSettings, process: str) -> None:
     """Set up logging of this process; every event carries the process name."""
     level = logging.getLevelNamesMapping()[settings.level.upper()]
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())

@@ -3,7 +3,9 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 RECEIVED = Counter("isthmus_received_total", "messages received at a door", ["connector", "source"])
-ACKNOWLEDGED = Counter("isthmus_acknowledged_total", "messages acknowledged after they were durable", ["connector", "source"])
+ACKNOWLEDGED = Counter(
+    "isthmus_acknowledged_total", "messages acknowledged after they were durable", ["connector", "source"]
+)
 REFUSED = Counter("isthmus_refused_total", "messages refused at a door", ["connector", "reason"])
 DIVERTED = Counter("isthmus_diverted_total", "bodies that Kafka refused, kept in the diversion store", ["connector"])
 ACK_SECONDS = Histogram(
@@ -20,6 +22,7 @@ READINGS = Counter("isthmus_readings_total", "readings produced", ["source"])
 MEASUREMENTS = Counter("isthmus_measurements_total", "measurements produced", ["source"])
 IGNORED = Counter("isthmus_ignored_total", "records or values ignored on purpose", ["stage", "reason"])
 DEAD_LETTERS = Counter("isthmus_dead_letters_total", "dead letters", ["stage", "reason"])
+VIEW_SKIPPED = Counter("isthmus_view_skipped_total", "undecodable records of a compacted topic", ["topic"])
 MAPPING_POSITION = Gauge("isthmus_mapping_position", "offset of device-mapping up to which the view has been read")
 GENERATION = Gauge("isthmus_generation", "decoding generation in force", ["partition"])
 HANDLED_OFFSET = Gauge("isthmus_handled_offset", "highest offset durably handled", ["topic", "partition"])
@@ -34,4 +37,6 @@ SINK_RECORDS = Counter("isthmus_sink_records_total", "records written by a sink"
 SINK_ROWS = Counter("isthmus_sink_rows_total", "rows, points or files written by a sink", ["sink", "target"])
 SINK_SECONDS = Histogram("isthmus_sink_write_seconds", "duration of one write", ["sink"])
 SINK_RETRIES = Counter("isthmus_sink_retries_total", "writes tried again after a passing fault", ["sink"])
-SINK_LAG = Gauge("isthmus_sink_lag", "records between the end of the topic and the sink's position", ["sink", "topic", "partition"])
+SINK_LAG = Gauge(
+    "isthmus_sink_lag", "records between the end of the topic and the sink's position", ["sink", "topic", "partition"]
+)

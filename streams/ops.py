@@ -40,7 +40,9 @@ def _application(ready: Check, healthy: Check) -> Callable[[dict[str, Any], Any]
             answer: Iterable[bytes] = metrics(environ, start_response)
             return answer
         fault = check()
-        start_response("503 Service Unavailable" if fault else "200 OK", [("Content-Type", "text/plain; charset=utf-8")])
+        start_response(
+            "503 Service Unavailable" if fault else "200 OK", [("Content-Type", "text/plain; charset=utf-8")]
+        )
         return [f"{fault or 'ok'}\n".encode()]
 
     return application

@@ -234,7 +234,11 @@ class Settings(BaseSettings):
     """All settings."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ISTHMUS_", env_nested_delimiter="__", frozen=True, extra="forbid", nested_model_default_partial_update=True
+        env_prefix="ISTHMUS_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
     )
 
     kafka: KafkaSettings = KafkaSettings()
@@ -281,6 +285,7 @@ def load(**overrides: Any) -> Settings:
         raise SettingsError(f"{CONFIG_VARIABLE} names {named}, which is no file")
     try:
         _read_secret_files()
+        _refuse_unknown_variables()
         return Settings(**overrides)
     except ValidationError as error:
         raise SettingsError(_faults(error)) from None
@@ -297,3 +302,13 @@ def _read_secret_files() -> None:
     for name, path in list(os.environ.items()):
         if name.startswith("ISTHMUS_") and name.endswith(("TOKEN_FILE", "PASSWORD_FILE", "SECRET_FILE")):
             os.environ.setdefault(name.removesuffix("_FILE"), Path(path).read_text("utf-8").strip())
+
+
+def _refuse_unknown_variables() -> None:
+    known = {CONFIG_VARIABLE, *(f"ISTHMUS_{name.upper()}" for name in Settings.model_fields)}
+    unknown = [name for name in os.environ if name.startswith("ISTHMUS_") and name.split("__")[0] not in known]
+    unknown = [name for name in unknown if not name.startswith("ISTHMUS_TEST_")]
+    if unknown:
+        raise ValueError(
+            f"unknown variable(s) {', '.join(sorted(unknown))}; sections are {', '.join(Settings.model_fields)}"
+        )

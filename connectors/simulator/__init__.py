@@ -1,0 +1,1 @@
+"""A seeded fleet of devices that drives the real doors."""

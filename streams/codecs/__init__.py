@@ -1,0 +1,1 @@
+"""Pure native codecs: a device model's payload bytes to named values."""

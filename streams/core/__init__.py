@@ -1,0 +1,1 @@
+"""Pure: no clock, environment, network, file, log or randomness."""
