@@ -37,5 +37,5 @@ def configure(settings: LogSettings, process: str) -> None:
 
 def get(name: str) -> structlog.typing.FilteringBoundLogger:
     """The logger of one module."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger=name)
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(part=name)
     return logger

@@ -89,7 +89,7 @@ class CompactedView(Generic[T]):
             except Exception as fault:
                 self.error = f"{type(fault).__name__}: {fault}"
                 logger.exception("view ended", topic=self.name)
-                raise
+                return
 
     def _read(self) -> None:
         consumer = self._consumer()
@@ -118,7 +118,7 @@ class CompactedView(Generic[T]):
             self._trouble(error.str())
 
     def _apply(self, message: Message) -> None:
-        key, value, offset = message.key() or b"", message.value(), message.offset()
+        key, value, offset = message.key() or b"", message.value(), message.offset() or 0
         try:
             record = None if value is None else avro.decode(value, self._kind)
         except (avro.AvroError, msgspec.ValidationError) as fault:
