@@ -1,7 +1,96 @@
-"""`isthmus simulate`."""
+"""`isthmus simulate`: a seeded fleet through the real doors."""
+
+import asyncio
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from connectors.simulator import fleet
+from connectors.simulator.ledger import Ledger
+from connectors.simulator.run import Drive, drive
+from streams import settings
+from streams.settings import Settings
+
+SECOND = 1_000_000_000
 
 
 def register(app: typer.Typer) -> None:
     """Add `simulate` to the command line."""
+    app.command()(simulate)
+
+
+def simulate(
+    rate: Annotated[float, typer.Option(min=0.1, help="messages per second")] = 20,
+    duration: Annotated[float, typer.Option(min=0.1, help="seconds to send for")] = 60,
+    devices: Annotated[int, typer.Option(min=1, help="boxes in the fleet")] = 20,
+    seed: Annotated[int, typer.Option(help="the same seed sends the same messages")] = 1,
+    source: Annotated[list[str] | None, typer.Option(help="ttn, ydoc, wombat, json; repeat for several")] = None,
+    speed: Annotated[
+        float, typer.Option(min=0.001, help="device seconds per second: 3600 sends an hour each second")
+    ] = 1,
+    start: Annotated[
+        datetime | None, typer.Option(help="device time of the first message, UTC; default: so that it ends now")
+    ] = None,
+    duplicates: Annotated[float, typer.Option(min=0, max=1, help="share of messages sent twice")] = 0.02,
+    late: Annotated[float, typer.Option(min=0, max=1, help="share measured 1 to 6 hours before")] = 0.03,
+    malformed: Annotated[float, typer.Option(min=0, max=1, help="share that no decoder can read")] = 0.02,
+    gaps: Annotated[float, typer.Option(min=0, max=1, help="share of the hours in which a device is silent")] = 0.05,
+    ledger: Annotated[Path, typer.Option(help="NDJSON file of what was sent and acknowledged")] = Path(
+        "var/ledger.ndjson"
+    ),
+) -> None:
+    """Send a seeded fleet's messages over MQTT and webhook, and keep a ledger of what was acknowledged.
+
+    TTN uplinks go to the webhook; YDOC, Wombat and JSON to the MQTT broker of the settings. A message nobody answers is
+    sent again for 90 seconds, as a patient sender would.
+    """
+    unknown = set(source or ()) - set(fleet.SOURCES)
+    if unknown:
+        raise typer.BadParameter(f"unknown source {', '.join(sorted(unknown))}; there are {', '.join(fleet.SOURCES)}")
+    options = fleet.Options(
+        seed=seed,
+        devices=devices,
+        sources=tuple(source or fleet.SOURCES),
+        start=int(start.replace(tzinfo=UTC).timestamp()) * SECOND
+        if start
+        else time.time_ns() - int((speed - 1) * duration * SECOND),
+        interval=int(speed / rate * SECOND),
+        duplicates=duplicates,
+        late=late,
+        malformed=malformed,
+        gaps=gaps,
+    )
+    with Ledger(ledger) as book:
+        run(settings.load(), options, book, rate=rate, count=round(rate * duration))
+        Console(stderr=True).print(_table(book))
+    raise SystemExit(0 if book.sent.total() == book.acknowledged.total() else 1)
+
+
+def run(loaded: Settings, options: fleet.Options, book: Ledger, *, rate: float, count: int) -> None:
+    """Send ``count`` messages with a progress bar on stderr."""
+    how = Drive(rate=rate, count=count, webhook_url=webhook_url(loaded), broker=loaded.mqtt.brokers[0])
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(file=sys.stderr), transient=False) as bar:
+        task = bar.add_task("sending", total=count)
+        asyncio.run(drive(fleet.messages(options), how, book, lambda: bar.advance(task)))
+
+
+def webhook_url(loaded: Settings) -> str:
+    """Where the webhook connector of these settings listens."""
+    scheme = "https" if loaded.webhook.tls_cert_file else "http"
+    return f"{scheme}://{loaded.webhook.host}:{loaded.webhook.port}"
+
+
+def _table(book: Ledger) -> Table:
+    table = Table("kind", "sent", "acknowledged", title=f"ledger {book.path}")
+    for kind in sorted(book.sent):
+        table.add_row(kind, str(book.sent[kind]), str(book.acknowledged[kind]))
+    table.add_row("all", str(book.sent.total()), str(book.acknowledged.total()))
+    return table
