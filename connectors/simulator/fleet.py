@@ -85,7 +85,7 @@ def messages(options: Options) -> Iterator[Message]:
             box = fleet[0]
         message = _message(box, at, turn, rng, options)
         yield message
-        if message.kind == "normal" and rng.random() < options.duplicates:
+        if rng.random() < options.duplicates:
             yield Message(
                 at, "duplicate", message.device, message.source, message.transport, message.address, message.payload
             )

@@ -30,9 +30,9 @@ def test_it_keeps_the_stated_shares() -> None:
 
     kinds = Counter(m.kind for m in islice(fleet.messages(options), 10_000))
 
-    assert 700 < kinds["duplicate"] < 900
-    assert 1_600 < kinds["late"] < 2_100
-    assert 800 < sum(kinds[kind] for kind in fleet.MALFORMED) < 1_050
+    assert 800 < kinds["duplicate"] < 1_020
+    assert 1_650 < kinds["late"] < 2_000
+    assert 800 < sum(kinds[kind] for kind in fleet.MALFORMED) < 1_020
 
 
 def test_a_ttn_device_with_an_even_number_sends_cayenne_lpp() -> None:
