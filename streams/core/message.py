@@ -1,0 +1,91 @@
+"""What a decoder says about one raw record: messages of devices, parts that it rejects, parts that it ignores."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from streams.core.records import RawRecord
+
+RECEIPT_TIME = 1
+"""Quality bit: the sender gave no time, so the value carries the time of its receipt."""
+
+QUALITY = {"receipt-time": RECEIPT_TIME}
+"""Every quality bit by its name; 0 is good."""
+
+
+class Value(Struct, frozen=True, gc=False):
+    """One value as the sender or a codec names it. ``value`` is any JSON value; ``time`` is ns since the epoch, UTC."""
+
+    name: str
+    value: Any
+    time: int
+    unit: str = ""
+
+
+class Sender(Struct, frozen=True, kw_only=True):
+    """The device that a message is from; ``name`` is a hint for people, latitude and longitude are WGS 84 degrees.
+
+    ``application``, ``profile`` and ``model`` choose a codec and normalisation rules; empty where the source has none.
+    """
+
+    device: str
+    source_ids: dict[str, str]
+    name: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    application: str = ""
+    profile: str = ""
+    model: str = ""
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """What one device said in one raw record: ``values``, and ``payload`` bytes when a codec may have to read them.
+
+    ``payload`` None: there is nothing for a codec. ``values`` None: nothing was decoded by the sender.
+    """
+
+    sender: Sender
+    time: int
+    values: Sequence[Value] | None = None
+    payload: bytes | None = None
+    port: int = 0
+    quality: int = 0
+
+
+class Rejected(Struct, frozen=True):
+    """A record, or a part of it, that cannot go on: it becomes a dead letter. ``reason`` is a short code."""
+
+    stage: str
+    reason: str
+    detail: str
+    device: str | None = None
+
+
+class Ignored(Struct, frozen=True):
+    """A record, or a part of it, that is left out on purpose and counted; its ``sender`` was still seen."""
+
+    reason: str
+    sender: Sender | None = None
+    time: int | None = None
+
+
+Opened = Message | Rejected | Ignored
+
+
+class Decoder(Protocol):
+    """Understands one source's format. Pure; laws: ``tests/contracts/test_decoder.py``."""
+
+    @property
+    def name(self) -> str:
+        """The source that it decodes."""
+
+    @property
+    def version(self) -> int:
+        """Goes up with each change of what it answers."""
+
+    def key(self, record: RawRecord) -> str | None:
+        """What keeps this sender's records in order: the Kafka key of ``raw``. Never raises; None when unknown."""
+
+    def open(self, record: RawRecord) -> list[Opened]:
+        """At least one part, at most one message per device. Never raises."""
