@@ -19,7 +19,7 @@ def device_key(source: str, identity: str) -> str:
 
 def series_id(device: str, name: str) -> int:
     """The series' number in the store: xxHash64 (seed 0) of device key + 0x1F + measurement name, unsigned."""
-    return xxhash.xxh64_intdigest(f"{device}\x1f{name}")
+    return xxhash.xxh64_intdigest(f"{device}\x1f{name}".encode())
 
 
 def row_version(generation: int, partition: int, offset: int) -> int:
@@ -42,7 +42,7 @@ def version_parts(version: int) -> tuple[int, Lineage]:
 
 def content_id(device: str, measurements: Sequence[Measurement]) -> str:
     """The reading's id: the same device, times and values give the same id, whoever sent them and however often."""
-    digest = xxhash.xxh3_128(device)
+    digest = xxhash.xxh3_128(device.encode())
     for m in measurements:
         digest.update(f"\x1f{m.name}\x1f{m.time}\x1f{m.text if m.value is None else m.value!r}")
     return digest.hexdigest()

@@ -1,0 +1,61 @@
+"""The comparison, pure: exact sets in both directions; sums with a tolerance of the last bits."""
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from msgspec import Struct, structs
+
+from connectors.verify.expected import Contents, Fold, Point
+
+K = TypeVar("K")
+V = TypeVar("V")
+RELATIVE, ABSOLUTE = 1e-9, 1e-9
+
+
+class Difference(Struct, frozen=True):
+    """What one table lacks, has too much, or has wrong; with a few examples of each."""
+
+    table: str
+    expected: int
+    missing: int
+    extra: int
+    wrong: int
+    examples: tuple[str, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Nothing missing, nothing extra, nothing wrong."""
+        return not (self.missing or self.extra or self.wrong)
+
+
+def compare(expected: Contents, found: Contents) -> list[Difference]:
+    """One difference per table."""
+    return [
+        _table("points", expected.points, found.points, _same_point),
+        _table("dead_letters", expected.dead_letters, found.dead_letters, operator.eq),
+        _table("aggregates", expected.aggregates, found.aggregates, _same_fold),
+        _table("latest", expected.latest, found.latest, operator.eq),
+    ]
+
+
+def _table(name: str, expected: Mapping[K, V], found: Mapping[K, V], same: Callable[[V, V], bool]) -> Difference:
+    missing = [key for key in expected if key not in found]
+    extra = [key for key in found if key not in expected]
+    wrong = [key for key in expected if key in found and not same(expected[key], found[key])]
+    examples = (
+        *(f"missing {key}: {expected[key]}" for key in missing[:3]),
+        *(f"extra {key}: {found[key]}" for key in extra[:3]),
+        *(f"wrong {key}: {expected[key]} expected, {found[key]} found" for key in wrong[:3]),
+    )
+    return Difference(name, len(expected), len(missing), len(extra), len(wrong), examples)
+
+
+def _same_point(one: Point, other: Point) -> bool:
+    return one == other
+
+
+def _same_fold(one: Fold, other: Fold) -> bool:
+    pairs = zip(structs.astuple(one), structs.astuple(other), strict=True)
+    return all(math.isclose(a, b, rel_tol=RELATIVE, abs_tol=ABSOLUTE) for a, b in pairs)

@@ -1,0 +1,89 @@
+"""What must be in the store, pure: readings and dead letters folded into rows, latest values and aggregates."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from statistics import median
+
+from msgspec import Struct, field
+
+from streams.core.identity import row_version, series_id
+from streams.core.records import DeadLetter, Reading
+
+SECOND = 1_000_000_000
+
+PointKey = tuple[int, int]
+"""(series id, time)"""
+WindowKey = tuple[int, int, int]
+"""(series id, window in seconds, start)"""
+LetterKey = tuple[str, str, int, int, int]
+"""(stage, reason, raw partition, raw offset, index)"""
+
+
+class Point(Struct, frozen=True):
+    """One row, as a person would see it."""
+
+    value: float | None
+    text: str | None
+    logical_uid: int | None
+    version: int
+
+
+class Fold(Struct, frozen=True):
+    """One aggregate."""
+
+    count: int
+    sum: float
+    min: float
+    max: float
+    first: float
+    last: float
+    median: float
+
+
+class Contents(Struct):
+    """One side of the comparison: the store's tables, or what they must be."""
+
+    points: dict[PointKey, Point] = field(default_factory=dict)
+    dead_letters: Counter[LetterKey] = field(default_factory=Counter)
+    aggregates: dict[WindowKey, Fold] = field(default_factory=dict)
+    latest: dict[int, int] = field(default_factory=dict)
+    """series id -> time of its newest point"""
+
+
+def add_reading(contents: Contents, reading: Reading) -> None:
+    """Add a reading's points; of two for one (series, time) the higher version stays."""
+    version = row_version(reading.generation, reading.raw_partition, reading.raw_offset)
+    for m in reading.measurements:
+        key = (series_id(reading.device, m.name), m.time)
+        known = contents.points.get(key)
+        if known is None or version >= known.version:
+            contents.points[key] = Point(m.value, m.text, m.logical_uid, version)
+
+
+def add_dead_letter(contents: Contents, letter: DeadLetter) -> None:
+    """Add a dead letter; the same one may have been written more than once, and counts once."""
+    contents.dead_letters[letter.stage, letter.reason, letter.raw_partition, letter.raw_offset, letter.index] = 1
+
+
+def derive(contents: Contents, windows: Iterable[int]) -> None:
+    """Fill ``aggregates`` (of the window lengths given, seconds) and ``latest`` from ``points``."""
+    for series, time in contents.points:
+        contents.latest[series] = max(time, contents.latest.get(series, time))
+    contents.aggregates = fold(contents.points, windows)
+
+
+def fold(points: Mapping[PointKey, Point], windows: Iterable[int]) -> dict[WindowKey, Fold]:
+    """The aggregates of every (series, window), computed the plain way."""
+    groups: dict[WindowKey, list[tuple[int, float]]] = defaultdict(list)
+    for window in windows:
+        length = window * SECOND
+        for (series, time), point in points.items():
+            if point.value is not None:
+                groups[series, window, time // length * length].append((time, point.value))
+    return {key: _fold(sorted(group)) for key, group in groups.items()}
+
+
+def _fold(group: list[tuple[int, float]]) -> Fold:
+    values = [value for _, value in group]
+    return Fold(len(values), math.fsum(values), min(values), max(values), values[0], values[-1], median(values))

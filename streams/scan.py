@@ -1,0 +1,66 @@
+"""Read a topic from its beginning to the end that it has now: no group, nothing committed.
+
+Ends are frozen first. Partition EOF tells when one is reached: offsets of transaction markers and of compacted records
+are never delivered, so waiting for the last offset could wait for ever.
+"""
+
+from collections.abc import Iterator
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+
+from streams import kafka
+from streams.settings import KafkaSettings
+
+READ_AT_ONCE = 2000
+
+
+def scan(settings: KafkaSettings, name: str, timeout_s: float = 30) -> Iterator[Message]:
+    """The records of topic ``name`` (without prefix), each partition in order, up to the ends of this moment.
+
+    Raises:
+        TimeoutError: the log gave nothing for ``timeout_s``.
+        KafkaException: the topic does not exist, or the cluster refuses.
+    """
+    reader = kafka.consumer(settings, None, **{"isolation.level": "read_committed"})
+    try:
+        ends = ends_of(reader, settings.prefix + name)
+        reader.assign([TopicPartition(settings.prefix + name, partition, OFFSET_BEGINNING) for partition in ends])
+        yield from _until(reader, ends, timeout_s)
+    finally:
+        reader.close()
+
+
+def ends_of(reader: Consumer, topic: str) -> dict[int, int]:
+    """The offset after the last record of each partition."""
+    partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
+    return {p: reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions}
+
+
+def _until(reader: Consumer, ends: dict[int, int], timeout_s: float) -> Iterator[Message]:
+    open_partitions = set(ends)
+    while open_partitions:
+        messages = reader.consume(READ_AT_ONCE, timeout_s)
+        if not messages:
+            raise TimeoutError(f"nothing came from partitions {sorted(open_partitions)} for {timeout_s} s")
+        for message in messages:
+            partition, error = message.partition(), message.error()
+            if error is not None and error.code() == KafkaError._PARTITION_EOF:
+                open_partitions.discard(partition)
+            elif kafka.raise_on_error(error):
+                continue
+            elif _offset(message) < ends[_partition(message)]:
+                yield message
+            else:
+                open_partitions.discard(partition)
+
+
+def _partition(message: Message) -> int:
+    partition = message.partition()
+    assert partition is not None  # noqa: S101 - a consumed message has one; for the type checker
+    return partition
+
+
+def _offset(message: Message) -> int:
+    offset = message.offset()
+    assert offset is not None  # noqa: S101 - a consumed message has one; for the type checker
+    return offset

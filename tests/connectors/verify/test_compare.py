@@ -1,0 +1,55 @@
+from collections import Counter
+
+from connectors.verify.compare import compare
+from connectors.verify.expected import SECOND, Contents, Fold, Point, add_reading, derive, fold
+from streams.core.identity import series_id
+from streams.core.records import Measurement, Reading
+
+S = series_id("ttn:a", "t")
+
+
+def reading(offset: int, *measurements: Measurement, generation: int = 1) -> Reading:
+    return Reading(
+        id="", device="ttn:a", source="ttn", correlation_id="", received_at=0, time=0, raw_partition=0, raw_offset=offset,
+        index=0, generation=generation, decoder="ttn@1", codec=None, mapping_position=-1, physical_uid=None, source_ids={},
+        measurements=list(measurements),
+    )  # fmt: skip
+
+
+def test_the_higher_generation_wins_whatever_the_order() -> None:
+    contents = Contents()
+    add_reading(contents, reading(5, Measurement("t", "", 1, 2.0, None), generation=2))
+    add_reading(contents, reading(9, Measurement("t", "", 1, 1.0, None), generation=1))
+
+    assert contents.points[S, 1].value == 2.0
+
+
+def test_it_folds_a_window_of_four_points() -> None:
+    points = {
+        (S, t * SECOND): Point(v, None, None, 0) for t, v in ((61, 4.0), (70, 1.0), (80, 3.0), (119, 2.0), (120, 99.0))
+    }
+
+    assert fold(points, (60,))[S, 60, 60 * SECOND] == Fold(4, 10.0, 1.0, 4.0, 4.0, 2.0, 2.5)
+
+
+def test_texts_are_not_folded() -> None:
+    assert fold({(S, 1): Point(None, "ok", None, 0)}, (60,)) == {}
+
+
+def test_it_names_missing_extra_and_wrong() -> None:
+    expected = Contents(points={(1, 1): Point(1.0, None, 7, 0), (1, 2): Point(1.0, None, 7, 0)}, dead_letters=Counter())
+    found = Contents(points={(1, 1): Point(1.0, None, 8, 0), (1, 3): Point(1.0, None, 7, 0)}, dead_letters=Counter())
+
+    points = compare(expected, found)[0]
+
+    assert (points.missing, points.extra, points.wrong, points.equal) == (1, 1, 1, False)
+    assert "missing (1, 2)" in points.examples[0]
+
+
+def test_the_newest_point_of_a_series_is_its_latest() -> None:
+    contents = Contents()
+    add_reading(contents, reading(0, Measurement("t", "", 30, 1.0, None), Measurement("t", "", 20, 2.0, None)))
+    derive(contents, (60,))
+
+    assert contents.latest == {S: 30}
+    assert all(difference.equal for difference in compare(contents, contents))
