@@ -1,13 +1,13 @@
 """The edge between the topics and the world: one small protocol."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
 
 class Record(Struct, frozen=True):
-    """One record as consumed: where it stood, and its raw bytes (the sink decodes what it needs)."""
+    """One record as consumed: where it stood (``topic`` without the installation's prefix), and its raw bytes."""
 
     topic: str
     partition: int
@@ -35,11 +35,15 @@ class Transient(Exception):
 
 
 class Sink(Protocol):
-    """Writes batches. Laws: ``tests/contracts/test_sink.py``."""
+    """Writes batches. Laws: ``tests/contracts/test_sink.py``. All calls come from one thread at a time."""
 
     name: str
     topics: tuple[str, ...]
     """topics it consumes, without prefix, co-assigned by partition"""
+    batch_records: int
+    """a batch is written when it holds so many records …"""
+    batch_s: float
+    """… or when its first record has waited so long"""
 
     def write(self, batch: Sequence[Record]) -> Sequence[Rejection]:
         """Make the batch durable outside; blocks. The same batch twice is stored once.
@@ -50,3 +54,74 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let go of connections and files; safe to call twice."""
+
+
+# What a sink may offer on top; the runner looks for each method by its protocol.
+
+
+@runtime_checkable
+class Holds(Protocol):
+    """A sink that still needs records which it has written."""
+
+    def hold(self, topic: str, partition: int) -> int | None:
+        """The first offset that must be read again after a crash; no commit goes past it. None: no such wish."""
+
+
+@runtime_checkable
+class Forgets(Protocol):
+    """A sink that keeps something per partition."""
+
+    def forget(self, topic: str, partition: int) -> None:
+        """The partition goes to another process, or back to its committed offset: drop what is kept of it."""
+
+
+@runtime_checkable
+class Ticks(Protocol):
+    """A sink with work to do when no records come."""
+
+    def tick(self) -> None:
+        """Called about once a second between batches; may raise Transient, then it is called again."""
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A sink whose writes may take long."""
+
+    def interrupt(self) -> None:
+        """From another thread: a write under way ends soon, by Transient. Later writes are not touched."""
+
+
+@runtime_checkable
+class Once(Protocol):
+    """A sink of readings that cannot tell a repeated reading by its key: the runner drops repeats by lineage."""
+
+    once_by_lineage: bool
+
+
+@runtime_checkable
+class Deferring(Protocol):
+    """A sink that finishes some of its work after ``write`` returned; the runner asks it how far it may commit.
+
+    Partitions are (topic without prefix, partition). Everything is called from the thread that calls ``write``.
+    """
+
+    def assigned(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """These partitions are owned now; each is read from the offset given (committed, else the first)."""
+
+    def revoked(self, partitions: Collection[tuple[str, int]]) -> None:
+        """These are owned no longer: their unfinished work is dropped, since the next owner reads it again."""
+
+    def hold(self, topic: str, partition: int) -> int | None:
+        """The lowest offset whose work is unfinished: commit min(position, this). None: commit the position."""
+
+    def full(self, topic: str, partition: int) -> bool:
+        """True: pause this partition until it is false, so that unfinished work stays bounded."""
+
+    def settle(self) -> None:
+        """Do what is due; called about once a second, also when nothing arrives. May block as long as ``write``.
+
+        Commit again afterwards: holds may have moved. Not needed before stopping: what is held is read again.
+
+        Raises:
+            Transient: try again later; nothing is lost.
+        """
