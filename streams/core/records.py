@@ -215,7 +215,10 @@ class Changed(Struct, frozen=True, kw_only=True):
 
 
 class PhysicalDevice(Changed, frozen=True, kw_only=True):
-    """The box in the field. ``edited`` lists fields that a person set, which streams leave alone."""
+    """The box in the field. ``edited`` lists fields that a person set, which streams leave alone.
+
+    A removed device keeps its record, with ``deleted_at``, so that its uid is never given again.
+    """
 
     uid: int
     device: str
@@ -227,6 +230,7 @@ class PhysicalDevice(Changed, frozen=True, kw_only=True):
     properties: str = "{}"
     edited: list[str] = field(default_factory=list)
     created_at: int = 0
+    deleted_at: int | None = None
 
 
 class LogicalDevice(Changed, frozen=True, kw_only=True):
@@ -238,6 +242,7 @@ class LogicalDevice(Changed, frozen=True, kw_only=True):
     last_seen: int | None = None
     properties: str = "{}"
     created_at: int = 0
+    deleted_at: int | None = None
 
 
 class Source(Changed, frozen=True, kw_only=True):
@@ -290,3 +295,4 @@ class User(Changed, frozen=True, kw_only=True):
     role: str
     valid: bool = True
     tokens: list[Token] = field(default_factory=list)
+    deleted_at: int | None = None
