@@ -199,6 +199,7 @@ class SinkSettings(Section):
 
     health_port: Port = Field(0, description="0: the local stack gives each sink its own")
     queue_mb: int = Field(64, ge=1, description="bound of prefetched bytes")
+    instance: int | None = Field(0, ge=0, description="replica number, unique per sink; none: not a static member")
 
 
 class ApiSettings(Section):
@@ -302,6 +303,7 @@ def _read_secret_files() -> None:
     for name, path in list(os.environ.items()):
         if name.startswith("ISTHMUS_") and name.endswith(("TOKEN_FILE", "PASSWORD_FILE", "SECRET_FILE")):
             os.environ.setdefault(name.removesuffix("_FILE"), Path(path).read_text("utf-8").strip())
+            del os.environ[name]
 
 
 def _refuse_unknown_variables() -> None:
