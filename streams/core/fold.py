@@ -1,0 +1,204 @@
+"""Fold the readings of one partition into its open windows, and say what each touched window did."""
+
+import struct
+from array import array
+from collections.abc import Iterator
+from sys import intern
+
+from msgspec import Struct
+
+from streams.core.aggregate import Figures, figures
+from streams.core.coverage import covered
+from streams.core.identity import row_version, version_parts
+from streams.core.points import Points, weight
+from streams.core.records import Aggregate, Block, Reading, Repair
+from streams.core.window import SECOND, Rule, start_of, starts
+
+Series = tuple[str, str]
+Window = tuple[str, str, int, int]
+"""device, name, length in ns, start"""
+
+MOST_POINTS = 100_000
+"""of one series in one span; a faster sensor's windows are left to the store"""
+LAST = 2**63
+"""Times are int64."""
+
+
+class Unfoldable(ValueError):
+    """A reading that no window can take; nothing of it has been folded."""
+
+
+class Touch(Struct, frozen=True):
+    """The last change of a window: by which ``readings`` offset, of which row version and unit."""
+
+    label: int
+    version: int
+    unit: str
+
+
+class Windows:
+    """The open windows of one ``readings`` partition: mutable, and a pure function of what was folded.
+
+    ``covered_from``: log time from which on every record has been folded. ``closed``: spans that end at or before this
+    event time are closed.
+    """
+
+    def __init__(self, rule: Rule, covered_from: int) -> None:
+        self.rule, self.covered_from = rule, covered_from
+        self.closed, self.log_time = -LAST, 0
+        self._spans: dict[int, dict[Series, Points]] = {}
+        self._touched: dict[Window, Touch] = {}
+
+    @property
+    def open(self) -> int:
+        """How many (series, span) pairs are held."""
+        return sum(len(sets) for sets in self._spans.values())
+
+    @property
+    def touched(self) -> int:
+        """How many windows changed since the last ``emit``."""
+        return len(self._touched)
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes are held."""
+        return sum(weight(sets.values()) for sets in self._spans.values())
+
+    @property
+    def oldest(self) -> int | None:
+        """The end of the oldest open span."""
+        return min(self._spans) + self.rule.span if self._spans else None
+
+    def fold(self, reading: Reading, label: int, log_time: int) -> None:
+        """Take in one reading, which stood at offset ``label`` and was appended at ``log_time``.
+
+        Raises:
+            Unfoldable: its lineage or a block is impossible.
+        """
+        version, runs = _version(reading), [_numbers(block) for block in reading.blocks]
+        self.log_time = max(self.log_time, log_time)
+        limit, device = log_time + self.rule.ahead, reading.device
+        for m in reading.measurements:
+            points = self._points(device, m.name, start_of(m.time, self.rule.span))
+            if points is not None and m.time > limit:
+                points.give_up()
+            if points is None or points.add(m.time, m.value, version, m.unit):
+                touch = Touch(label, version, m.unit)
+                for length in self.rule.lengths:
+                    self._touched[device, m.name, length, m.time - m.time % length] = touch
+        for block, values in zip(reading.blocks, runs, strict=True):
+            self._fold_block(device, block, values, Touch(label, version, block.unit), limit)
+
+    def emit(self, opened: int) -> Iterator[Aggregate | Repair]:
+        """What every window touched since the last call did, or that the store must say; ``opened``: see coverage."""
+        touched, self._touched = self._touched, {}
+        for window, touch in touched.items():
+            record = self._describe(window, touch, opened)
+            if record is not None:
+                yield record
+
+    def forget_touched(self) -> None:
+        """Say nothing of what was folded so far: others have."""
+        self._touched.clear()
+
+    def close_past(self) -> None:
+        """Close the spans that log time has left behind."""
+        self.close(self.log_time - self.rule.hold)
+
+    def close(self, until: int) -> None:
+        """Close the spans that end at or before ``until``; what was touched there becomes repairs."""
+        self.closed = max(self.closed, until)
+        for start in [start for start in self._spans if start + self.rule.span <= self.closed]:
+            del self._spans[start]
+
+    def merge(self, earlier: "Windows") -> None:
+        """Take over what was folded from an earlier stretch of the same log, which ends where this one began."""
+        self.close(earlier.closed)
+        earlier.close(self.closed)
+        for start, sets in earlier._spans.items():
+            held = self._spans.setdefault(start, {})
+            for series, points in sets.items():
+                held.setdefault(series, points)
+                if held[series] is not points:
+                    held[series].merge(points)
+        self.covered_from = min(self.covered_from, earlier.covered_from)
+
+    def _points(self, device: str, name: str, start: int) -> Points | None:
+        """The set of a series in the span at ``start``; None when that is closed."""
+        sets = self._spans.get(start)
+        if sets is None:
+            if start + self.rule.span <= self.closed:
+                return None
+            sets = self._spans[start] = {}
+        points = sets.get((device, name))
+        if points is None:
+            points = sets[intern(device), intern(name)] = Points()
+        return points
+
+    def _fold_block(self, device: str, block: Block, values: "array[float]", touch: Touch, limit: int) -> None:
+        if not values:
+            return
+        for start in starts(block.start, _time(block, len(values) - 1), self.rule.span):
+            low, high = _index(block, start), min(_index(block, start + self.rule.span), len(values))
+            if low < high:
+                self._fold_run(device, block, values[low:high], low, touch, limit)
+
+    def _fold_run(self, device: str, block: Block, values: "array[float]", low: int, touch: Touch, limit: int) -> None:
+        first, last = _time(block, low), _time(block, low + len(values) - 1)
+        points = self._points(device, block.name, start_of(first, self.rule.span))
+        if points is not None and (last > limit or len(points) + len(values) > MOST_POINTS):
+            points.give_up()
+        if points is None or points.add_run(first, block.period, values, touch.version, block.unit):
+            for length in self.rule.lengths:
+                for start in starts(first, last, length):
+                    self._touched[device, block.name, length, start] = touch
+
+    def _describe(self, window: Window, touch: Touch, opened: int) -> Aggregate | Repair | None:
+        device, name, length, start = window
+        points = self._spans.get(start_of(start, self.rule.span), {}).get((device, name))
+        if points is None or points.given_up or not covered(start, self.covered_from, opened, self.rule.ahead):
+            return _repair(window, touch)
+        values, version = points.between(start, start + length)
+        if values:
+            return _aggregate(window, Touch(touch.label, version, points.unit), figures(values))
+        return _repair(window, touch) if points.unnumbered else None
+
+
+def _repair(window: Window, touch: Touch) -> Repair:
+    device, name, length, start = window
+    return Repair(
+        device=device, name=name, unit=touch.unit, window=length // SECOND, start=start, label=touch.label,
+        generation=version_parts(touch.version)[0],
+    )  # fmt: skip
+
+
+def _aggregate(window: Window, touch: Touch, found: Figures) -> Aggregate:
+    device, name, length, start = window
+    return Aggregate(
+        device=device, name=name, unit=touch.unit, window=length // SECOND, start=start, label=touch.label,
+        generation=version_parts(touch.version)[0], covered=True, count=found.count, sum=found.sum, min=found.min,
+        max=found.max, first=found.first, last=found.last, median=found.median,
+    )  # fmt: skip
+
+
+def _version(reading: Reading) -> int:
+    try:
+        return row_version(reading.generation, reading.raw_partition, reading.raw_offset)
+    except OverflowError as error:
+        raise Unfoldable(str(error)) from error
+
+
+def _numbers(block: Block) -> "array[float]":
+    count, odd = divmod(len(block.values), 8)
+    if odd or block.period <= 0 or not -LAST < block.start <= _time(block, count) < LAST:
+        raise Unfoldable(f"block {block.name}: {len(block.values)} bytes from {block.start} each {block.period} ns")
+    return array("d", struct.unpack(f"<{count}d", block.values))
+
+
+def _time(block: Block, index: int) -> int:
+    return block.start + index * block.period
+
+
+def _index(block: Block, time: int) -> int:
+    """The first value of ``block`` at or after ``time``."""
+    return max(0, -(-(time - block.start) // block.period))

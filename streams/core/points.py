@@ -1,0 +1,107 @@
+"""The points of one series in one span: a set keyed by time, in three packed columns.
+
+Adding is commutative, associative and idempotent, so duplicates, redelivery and disorder end in the same set. At one
+time the higher ``identity.row_version`` wins, as in the store. A text is a point without a number (NaN): it takes no
+part in aggregates, but hides a number of a lower version, as its row does in the store.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+from itertools import repeat
+from math import isfinite, nan
+
+POINT_BYTES, SET_BYTES = 28, 700
+"""Memory of one more point, and of a set without points: measured on CPython 3.11, over-allocation included."""
+
+
+class Points:
+    """A mutable set. One (time, version) has one value: what the core derives from one raw record is unambiguous.
+
+    ``given_up``: the set is no longer held, its windows are the store's to compute. ``unnumbered``: a text and a number
+    met at one time, so that a window without numbers may have had an aggregate before.
+    """
+
+    __slots__ = ("_top", "given_up", "times", "unit", "unnumbered", "values", "versions")
+
+    def __init__(self) -> None:
+        self.times, self.values, self.versions = array("q"), array("d"), array("Q")
+        self.unit, self._top = "", -1
+        self.given_up = self.unnumbered = False
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def add(self, time: int, value: float | None, version: int, unit: str) -> bool:
+        """Add one point, None for a text; say whether the set may have changed."""
+        if self.given_up:
+            return True
+        if version > self._top:
+            self._top, self.unit = version, unit
+        number = nan if value is None or not isfinite(value) else value
+        times = self.times
+        if not times or time > times[-1]:
+            times.append(time)
+            self.values.append(number)
+            self.versions.append(version)
+            return True
+        return self._add_within(time, number, version)
+
+    def add_run(self, first: int, period: int, values: "array[float]", version: int, unit: str) -> bool:
+        """Add points ``period`` ns apart, which must be positive; say whether the set may have changed."""
+        if self.given_up or not values:
+            return self.given_up
+        if (not self.times or first > self.times[-1]) and all(map(isfinite, values)):
+            self.add(first, values[0], version, unit)
+            self.times.extend(range(first + period, first + len(values) * period, period))
+            self.values.extend(values[1:])
+            self.versions.extend(repeat(version, len(values) - 1))
+            return True
+        added = [self.add(first + i * period, value, version, unit) for i, value in enumerate(values)]
+        return any(added)
+
+    def merge(self, other: "Points") -> None:
+        """Add everything that ``other`` holds."""
+        if self.given_up or other.given_up:
+            return self.give_up()
+        self.unnumbered |= other.unnumbered
+        for time, value, version in zip(other.times, other.values, other.versions, strict=True):
+            self.add(time, value, version, self.unit)
+        if other._top >= self._top:
+            self._top, self.unit = other._top, other.unit
+        return None
+
+    def give_up(self) -> None:
+        """Let go of the points for good."""
+        self.given_up = True
+        del self.times[:], self.values[:], self.versions[:]
+
+    def between(self, start: int, end: int) -> "tuple[array[float], int]":
+        """The numbers at start <= time < end in order of time, and the highest version there (-1: no point)."""
+        low, high = bisect_left(self.times, start), bisect_left(self.times, end)
+        values = self.values[low:high]
+        if values and not isfinite(sum(values)):
+            values = array("d", filter(isfinite, values))
+        return values, max(self.versions[low:high], default=-1)
+
+    def _add_within(self, time: int, number: float, version: int) -> bool:
+        at = bisect_left(self.times, time)
+        if self.times[at] != time:
+            self.times.insert(at, time)
+            self.values.insert(at, number)
+            self.versions.insert(at, version)
+            return True
+        self.unnumbered |= isfinite(number) != isfinite(self.values[at])
+        if version <= self.versions[at]:
+            return False
+        self.values[at], self.versions[at] = number, version
+        return True
+
+
+def weight(sets: Iterable[Points]) -> int:
+    """About how many bytes ``sets`` take."""
+    count = points = 0
+    for held in sets:
+        count += 1
+        points += len(held.times)
+    return count * SET_BYTES + points * POINT_BYTES
