@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from streams import mqtt_filter
+
 CONFIG_VARIABLE = "ISTHMUS_CONFIG"
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -62,7 +64,14 @@ class Subscription(Section):
 
     filter: str
     source: str
-    qos: Literal[0, 1] = 1
+    qos: Literal[0, 1] = Field(1, description="2 would be answered before the record is durable")
+
+    @model_validator(mode="after")
+    def _well_formed(self) -> "Subscription":
+        fault = mqtt_filter.fault(self.filter)
+        if fault:
+            raise ValueError(f"filter {self.filter!r} {fault}")
+        return self
 
 
 class MqttBroker(Section):
@@ -73,7 +82,8 @@ class MqttBroker(Section):
     port: Port = 21883
     client_id: str = "isthmus"
     session_expiry_s: int = Field(7 * 86400, ge=0)
-    receive_maximum: int = Field(1000, ge=1, le=65535)
+    receive_maximum: int = Field(1000, ge=1, le=65535, description="messages unacknowledged at a time")
+    keepalive_s: int = Field(30, ge=5, le=65535)
     username: str | None = None
     password: SecretStr | None = None
     tls: bool = False
@@ -88,13 +98,46 @@ class MqttBroker(Section):
         Subscription(filter="v3/+/devices/+/up", source="ttn"),
     )
 
+    @model_validator(mode="after")
+    def _no_overlap(self) -> "MqttBroker":
+        for at, one in enumerate(self.subscriptions):
+            for other in self.subscriptions[at + 1 :]:
+                if mqtt_filter.overlap(one.filter, other.filter):
+                    raise ValueError(
+                        f"filters {one.filter!r} and {other.filter!r} overlap: a message that matches both would come "
+                        "twice or with an unclear source; narrow one, or give it a broker entry with its own client_id"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _tls_and_login_complete(self) -> "MqttBroker":
+        if not self.tls and (self.ca_file or self.cert_file or self.key_file):
+            raise ValueError("ca_file, cert_file and key_file need tls = true")
+        if self.key_file and not self.cert_file:
+            raise ValueError("key_file needs cert_file")
+        if self.password and self.username is None:
+            raise ValueError("password needs username")
+        return self
+
 
 class MqttSettings(Section):
     """The MQTT connector."""
 
+    name: str = Field("mqtt", description="of this instance; part of every record's connector")
     brokers: tuple[MqttBroker, ...] = (MqttBroker(),)
     max_in_process: int = Field(20_000, ge=1, description="records held in the process, over all connections")
+    max_in_process_mb: int = Field(256, ge=1, description="their bytes; a door that holds more stops reading")
     health_port: Port = 25701
+
+    @model_validator(mode="after")
+    def _distinct_brokers(self) -> "MqttSettings":
+        names = [broker.name for broker in self.brokers]
+        sessions = [(broker.host, broker.port, broker.client_id) for broker in self.brokers]
+        if len(set(names)) < len(names):
+            raise ValueError(f"brokers need names of their own: {', '.join(names)}")
+        if len(set(sessions)) < len(sessions):
+            raise ValueError("two entries with one host, port and client_id would cut each other's connection for ever")
+        return self
 
 
 class WebhookAuth(Section):
@@ -115,16 +158,29 @@ class WebhookAuth(Section):
 class WebhookSettings(Section):
     """The webhook connector."""
 
+    name: str = Field("webhook", description="of this instance; part of every record's connector")
     host: str = "127.0.0.1"
     port: Port = 5688
     sources: tuple[str, ...] = ("ttn", "wombat", "ydoc", "json")
     auth: dict[str, WebhookAuth] = Field(default_factory=dict, description="by source; a source without is open")
-    max_body_bytes: int = Field(12_000_000, ge=1)
-    max_in_process: int = Field(2_000, ge=1, description="requests waiting for durability; more get 503")
+    max_body_bytes: int = Field(32_000_000, ge=1, description="what Kafka does not take of it is diverted")
+    body_timeout_s: float = Field(20, gt=0, description="a sender that needs longer for headers or body gets 408")
+    max_in_process: int = Field(2_000, ge=1, description="requests under way; more get 503")
+    max_in_process_mb: int = Field(256, ge=1, description="their bodies; more get 503")
+    spool: bool = Field(True, description="take over to disk when Kafka does not confirm in time")
     kept_headers: tuple[str, ...] = ("content-type", "user-agent", "x-request-id")
     tls_cert_file: Path | None = None
     tls_key_file: Path | None = None
     health_port: Port = 25702
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "WebhookSettings":
+        unknown = sorted(set(self.auth) - set(self.sources))
+        if unknown:
+            raise ValueError(f"auth of a source that is not in sources: {', '.join(unknown)}")
+        if self.tls_key_file and not self.tls_cert_file:
+            raise ValueError("tls_key_file needs tls_cert_file")
+        return self
 
 
 class JsonSource(Section):
@@ -143,6 +199,7 @@ class DecodeSettings(Section):
     future_limit_s: int = Field(3600, ge=0, description="times later than receipt by more are dead letters")
     ydoc_utc_offset_minutes: int = Field(600, ge=-840, le=840)
     json_source: JsonSource = JsonSource()
+    seen_interval_s: int = Field(30, ge=0, description="a device's 'seen' event is repeated after this time")
     health_port: Port = 25710
 
 
@@ -151,9 +208,11 @@ class WindowSettings(Section):
 
     instance: int = Field(0, ge=0)
     base_s: tuple[int, ...] = (60, 300)
-    fold_tolerance_s: int = Field(120, ge=0)
-    grace_s: int = Field(60, ge=0)
+    batch_max: int = Field(2000, ge=1)
+    fold_tolerance_s: int = Field(120, ge=0, description="how late a point may come and still be folded in memory")
+    grace_s: int = Field(60, ge=0, description="how far the clocks of connectors and brokers may differ")
     emit_interval_s: float = Field(1.0, gt=0)
+    memory_mb: int = Field(256, ge=1, description="of open windows; beyond it the oldest are left to the store")
     health_port: Port = 25720
 
     @model_validator(mode="after")

@@ -1,0 +1,74 @@
+"""One producer and the thread that polls it: delivery reports reach the event loop with one call per poll."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from threading import Thread
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from streams import kafka
+from streams.settings import KafkaSettings
+
+Reports = list[tuple[int, KafkaError | None]]
+
+POLL_S = 0.1
+SILENT = logging.getLogger("librdkafka")
+SILENT.setLevel(logging.CRITICAL)  # the writer says in its own words that Kafka is away; librdkafka would repeat it
+
+
+class Line:
+    """Sends values under tokens; ``reported(line, reports)`` is called on the loop with what became of them.
+
+    Raises on ``send`` whatever the producer raises: ``BufferError`` when its queue is full, ``KafkaException``.
+    """
+
+    def __init__(self, settings: KafkaSettings, reported: "Callable[[Line, Reports], None]") -> None:
+        self._loop = asyncio.get_running_loop()
+        self._reported, self._reports, self._open = reported, Reports(), True
+        self._settings = settings
+        self.producer: Producer = kafka.producer(settings, linger_ms=1, logger=SILENT)
+        self._thread = Thread(target=self._poll, name="kafka-reports", daemon=True)
+        self._thread.start()
+
+    def send(self, token: int, topic: str, key: str, value: bytes) -> None:
+        """Hand a value to the producer; its report carries ``token``."""
+        self.producer.produce(
+            kafka.topic(self._settings, topic), value, key.encode(), on_delivery=partial(self._report, token)
+        )
+
+    def fault(self, topic: str) -> str | None:
+        """What keeps Kafka from taking records of ``topic``; blocks for up to a second."""
+        name = kafka.topic(self._settings, topic)
+        try:
+            found = self.producer.list_topics(name, timeout=1).topics[name]
+        except KafkaException as error:
+            return f"Kafka at {self._settings.bootstrap_servers}: {error.args[0].str()}"
+        return f"topic {name}: {found.error.str()}" if found.error else None
+
+    def retire(self) -> None:
+        """Give up what is queued (its sender sends it elsewhere) and end the thread, without waiting for it."""
+        self._open = False
+        self.producer.purge(blocking=False)
+
+    async def close(self) -> None:
+        """End the thread."""
+        self.retire()
+        await asyncio.to_thread(self._thread.join, 5)
+
+    def _report(self, token: int, error: KafkaError | None, _message: object) -> None:
+        self._reports.append((token, error))
+
+    def _poll(self) -> None:
+        while self._open:
+            self.producer.poll(POLL_S)
+            if self._reports:
+                reports, self._reports = self._reports, []
+                self._hand_over(reports)
+
+    def _hand_over(self, reports: Reports) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._reported, self, reports)
+        except RuntimeError:  # the loop is closed: nobody is left who could acknowledge
+            self._open = False

@@ -1,0 +1,221 @@
+"""Raw records into topic `raw`; what Kafka refuses for good goes to the diversion and `dead-letters`."""
+
+import asyncio
+import time
+from collections import deque
+from itertools import count
+
+from confluent_kafka import KafkaError, KafkaException
+from msgspec import Struct
+
+from connectors.sources.base import Done, Full, Key, settle
+from connectors.sources.diversion import Diversion
+from connectors.sources.kafka_line import Line, Reports
+from streams import avro, log
+from streams.core.records import DeadLetter, RawRecord
+from streams.metrics import DIVERTED
+from streams.settings import KafkaSettings
+
+LOG = log.get(__name__)
+
+REFUSED = {
+    KafkaError.MSG_SIZE_TOO_LARGE: "too-large",
+    KafkaError.RECORD_LIST_TOO_LARGE: "too-large",
+    KafkaError.INVALID_MSG_SIZE: "too-large",
+    KafkaError.INVALID_MSG: "refused",
+    KafkaError.INVALID_RECORD: "refused",
+}
+"""Errors that lie in the record itself: sending it again would never help."""
+
+RETRY_S = 0.5
+AWAY_S = 2.0
+STUCK_S = 60.0
+"""A producer that confirms nothing for so long although Kafka answers is stuck (librdkafka #4736)."""
+
+
+class Limits(Struct, frozen=True):
+    """How much a process may hold that is not durable yet."""
+
+    records: int = 20_000
+    bytes: int = 268_435_456
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class _Pending(Struct):
+    record: RawRecord
+    done: Done
+    letter: DeadLetter | None = None
+    diverting: bool = False
+
+
+class KafkaWriter:
+    """A RawWriter. ``write`` gives up after ``confirm_s``; what it gave up may still arrive, as a duplicate."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        diversion: Diversion,
+        key: Key,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        confirm_s: float = 8,
+    ) -> None:
+        self._settings, self._diversion, self._key, self._limits = settings, diversion, key, limits
+        self._confirm_s = confirm_s
+        self._loop = asyncio.get_running_loop()
+        self._line = Line(settings, self._delivered)
+        self._tokens, self._bytes = count(), 0
+        self._pending: dict[int, _Pending] = {}
+        self._unsent: deque[int] = deque()
+        self._diversions: set[asyncio.Task[None]] = set()
+        self._closed = self._renewing = self._away = False
+        self._progress = time.monotonic()
+        self._idle = asyncio.Event()
+        self._watching = self._loop.create_task(self._watch())
+
+    @property
+    def pending(self) -> int:
+        """Records taken and not durable yet."""
+        return len(self._pending)
+
+    def has_room(self) -> bool:
+        """Whether another record may be taken."""
+        return len(self._pending) < self._limits.records and self._bytes < self._limits.bytes
+
+    def fault(self) -> str | None:
+        """What keeps Kafka from taking records; blocks for up to a second, for the health thread."""
+        return self._line.fault("raw")
+
+    def submit(self, record: RawRecord, done: Done) -> None:
+        """See RawWriter."""
+        if self._closed:
+            raise Full("closed")
+        token = next(self._tokens)
+        if not self._pending:
+            self._progress = time.monotonic()
+        self._pending[token] = _Pending(record, done)
+        self._bytes += len(record.payload)
+        self._send(token)
+
+    async def write(self, record: RawRecord) -> None:
+        """See RawWriter."""
+        if not self.has_room():
+            raise Full("too many records wait for Kafka")
+        durable: asyncio.Future[None] = self._loop.create_future()
+        self.submit(record, lambda: settle(durable))
+        try:
+            async with asyncio.timeout(self._confirm_s):
+                await durable
+        except TimeoutError:
+            raise Full(f"Kafka did not confirm within {self._confirm_s:g} s") from None
+
+    def renew(self) -> None:
+        """Start over with a new producer and send again what is unconfirmed.
+
+        An idempotent producer does not survive a fatal error, nor may what it had in flight be counted on.
+        """
+        self._renewing = False
+        self._progress = time.monotonic()
+        self._line.retire()
+        self._line = Line(self._settings, self._delivered)
+        self._unsent.clear()
+        for token, pending in list(self._pending.items()):
+            if not pending.diverting:
+                self._send(token)
+
+    async def close(self) -> None:
+        """See RawWriter; waits for ``confirm_s`` at most."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._pending:
+            self._idle.clear()
+            try:
+                async with asyncio.timeout(self._confirm_s):
+                    await self._idle.wait()
+            except TimeoutError:
+                LOG.warning("closed-unconfirmed", records=len(self._pending))
+        for task in (self._watching, *self._diversions):
+            task.cancel()
+        await self._line.close()
+
+    def _send(self, token: int) -> None:
+        pending = self._pending.get(token)
+        if pending is None:
+            return
+        topic, what = ("dead-letters", pending.letter) if pending.letter else ("raw", pending.record)
+        key = self._key(pending.record) or pending.record.address
+        try:
+            self._line.send(token, topic, key, avro.encode(what))
+        except BufferError:
+            self._unsent.append(token)
+        except KafkaException as error:
+            self._failed(token, error.args[0])
+
+    def _delivered(self, line: Line, reports: Reports) -> None:
+        for token, error in reports:
+            if error is None:
+                self._confirmed(token)
+            elif line is self._line:
+                self._failed(token, error)
+        for _ in range(len(self._unsent)):
+            self._send(self._unsent.popleft())
+
+    def _confirmed(self, token: int) -> None:
+        pending = self._pending.pop(token, None)
+        if pending is None:
+            return
+        self._progress = time.monotonic()
+        self._bytes -= len(pending.record.payload)
+        if pending.letter:
+            DIVERTED.labels(pending.record.connector).inc()
+        pending.done()
+        if not self._pending:
+            self._idle.set()
+
+    def _failed(self, token: int, error: KafkaError) -> None:
+        pending = self._pending.get(token)
+        if pending is None or self._renewing:
+            return
+        if error.fatal():
+            LOG.warning("producer-renewed", error=error.str(), unconfirmed=len(self._pending))
+            self._renewing = True
+            self._loop.call_later(RETRY_S, self.renew)
+        elif error.code() in REFUSED and pending.letter is None:
+            task = self._loop.create_task(self._divert(token, pending, error))
+            self._diversions.add(task)
+            task.add_done_callback(self._diversions.discard)
+        else:
+            self._say_away(error.str())
+            self._loop.call_later(RETRY_S, self._send, token)
+
+    async def _divert(self, token: int, pending: _Pending, error: KafkaError) -> None:
+        pending.diverting = True
+        pending.letter = await self._diversion.keep(pending.record, REFUSED[error.code()], error.str())
+        pending.diverting = False
+        self._send(token)
+
+    async def _watch(self) -> None:
+        """Say once that Kafka is away and once that it is back; renew a producer that is stuck."""
+        while True:
+            await asyncio.sleep(AWAY_S / 4)
+            silent_s = time.monotonic() - self._progress
+            if not self._pending or silent_s < AWAY_S:
+                self._say_back()
+            else:
+                self._say_away("no answer")
+            if self._pending and silent_s > STUCK_S and await asyncio.to_thread(self.fault) is None:
+                LOG.warning("producer-stuck", unconfirmed=len(self._pending))
+                self.renew()
+
+    def _say_away(self, error: str) -> None:
+        if not self._away:
+            self._away = True
+            LOG.warning("kafka-away", servers=self._settings.bootstrap_servers, error=error, waiting=len(self._pending))
+
+    def _say_back(self) -> None:
+        if self._away:
+            self._away = False
+            LOG.info("kafka-back", servers=self._settings.bootstrap_servers)

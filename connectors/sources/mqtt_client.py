@@ -1,0 +1,170 @@
+"""aiomqtt's client with what it does not offer: manual acknowledgement, an own receiver, and pausing.
+
+aiomqtt has no manual ack (its issue 345), so the inner paho client is used; both versions are pinned.
+One client serves one connection: its queue and packet ids would survive into the next one.
+"""
+
+import ssl
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import aiomqtt
+import paho.mqtt.client as paho
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from streams.settings import MqttBroker, Subscription
+
+PUBACK = 0x40
+PUBACK_HEAD = bytes((PUBACK, 2))
+REFUSED = 0x80
+READ_BYTES = 262_144
+PACKETS_PER_TURN = 100
+ROOM_S = 0.02
+
+
+class Refused(aiomqtt.MqttError):
+    """The broker does not grant a subscription."""
+
+
+class Client(aiomqtt.Client):
+    """One connection. ``connected(session_present)`` and ``received(message)`` are called on the event loop."""
+
+    def __init__(
+        self,
+        broker: MqttBroker,
+        tls: ssl.SSLContext | None,
+        connected: Callable[[bool], None],
+        received: Callable[[paho.MQTTMessage], None],
+        has_room: Callable[[], bool],
+    ) -> None:
+        super().__init__(
+            broker.host,
+            broker.port,
+            identifier=broker.client_id,
+            username=broker.username,
+            password=broker.password.get_secret_value() if broker.password else None,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            clean_start=False,
+            keepalive=broker.keepalive_s,
+            properties=_connect_properties(broker),
+            tls_context=tls,
+        )
+        self._session, self._has_room, self._paused = connected, has_room, False
+        self._buffer = _Buffer(self._client._sock_recv)
+        self._client._sock_recv = self._buffer.receive  # type: ignore[method-assign]  # three calls per packet otherwise
+        # Both before connecting: messages may follow the CONNACK at once.
+        self._client.manual_ack_set(on=True)
+        self._client.on_message = lambda _client, _userdata, message: received(message)
+
+    async def listen(self, subscriptions: Iterable[Subscription]) -> None:
+        """Subscribe; retained messages come only with a new subscription.
+
+        Raises:
+            aiomqtt.MqttError: the broker is away or refuses.
+        """
+        for subscription in subscriptions:
+            options = SubscribeOptions(qos=subscription.qos, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+            for code in await self.subscribe(subscription.filter, options=options):
+                if (code if isinstance(code, int) else code.value) >= REFUSED:
+                    raise Refused(f"the broker refuses {subscription.filter}: {code}")
+
+    async def lost(self) -> None:
+        """Wait until the connection ends.
+
+        Raises:
+            aiomqtt.MqttError: it did not end on purpose.
+        """
+        await self._disconnected
+
+    def acknowledge(self, mids: list[int]) -> None:
+        """Send PUBACKs in this order, as one write."""
+        packets = b"".join(PUBACK_HEAD + mid.to_bytes(2, "big") for mid in mids)
+        self._client._packet_queue(PUBACK, packets, 0, 1)
+
+    def pause(self) -> None:
+        """Read no more; TCP makes the broker wait."""
+        sock = self._client.socket()
+        if sock is not None:
+            self._loop.remove_reader(sock)
+        self._paused = True
+
+    def abandon(self) -> None:
+        """Let go of the connection, however far it came; nothing of it is heard of any more."""
+        self._client.on_message = None
+        self._client._sock_close()
+        if self._disconnected.done():
+            self._disconnected.exception()  # retrieved, else asyncio complains
+
+    def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:
+        super()._on_socket_open(client, userdata, sock)
+        self._loop.call_soon_threadsafe(self._loop.add_reader, sock, self._read)
+
+    def _read(self) -> None:
+        """Handle what has come, packet by packet, giving way to others after some."""
+        self._buffer.blocked = False
+        try:
+            for _ in range(PACKETS_PER_TURN):
+                if self._paused or self._client.loop_read() != paho.MQTT_ERR_SUCCESS or self._buffer.blocked:
+                    return
+                if not self._has_room():
+                    self._wait_for_room()
+                    return
+        except Exception as error:  # noqa: BLE001 - as in aiomqtt: whatever it is, the connection is over
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
+            return
+        self._loop.call_soon(self._read)
+
+    def _wait_for_room(self) -> None:
+        sock = self._client.socket()
+        if sock is None or self._paused:
+            return
+        if self._has_room():
+            self._loop.add_reader(sock, self._read)
+            self._loop.call_soon(self._read)
+        else:
+            self._loop.remove_reader(sock)
+            self._loop.call_later(ROOM_S, self._wait_for_room)
+
+    def _on_connect(
+        self,
+        client: paho.Client,
+        userdata: Any,
+        flags: paho.ConnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        if not reason_code.is_failure:
+            self._session(flags.session_present)
+        super()._on_connect(client, userdata, flags, reason_code, properties)
+
+
+class _Buffer:
+    """Reads the socket in large pieces and hands out what paho asks for; ``blocked`` when there was nothing more."""
+
+    def __init__(self, receive: Callable[[int], bytes]) -> None:
+        self._receive, self._data, self._at, self.blocked = receive, b"", 0, False
+
+    def receive(self, bufsize: int) -> bytes:
+        if self._at >= len(self._data):
+            self._data, self._at = self._refill(bufsize), 0
+        piece = self._data[self._at : self._at + bufsize]
+        self._at += len(piece)
+        return piece
+
+    def _refill(self, size: int) -> bytes:
+        try:
+            return self._receive(max(size, READ_BYTES))
+        except BlockingIOError:
+            self.blocked = True
+            raise
+
+
+def _connect_properties(broker: MqttBroker) -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho
+    properties.SessionExpiryInterval = broker.session_expiry_s
+    properties.ReceiveMaximum = broker.receive_maximum
+    return properties

@@ -1,0 +1,173 @@
+"""A RawWriter around a RawWriter: the disk takes over when the inner one does not confirm in time.
+
+Decisions. While the inner writer is away, new records go to the spool only: order is kept and the inner writer's memory
+stays bounded. Once the drain has caught up to its last batch they go straight again, so a few hundred may overtake each
+other; nothing downstream relies on order. A record that timed out at the inner writer may be delivered by both.
+"""
+
+import asyncio
+import sqlite3
+import time
+
+from msgspec import Struct
+
+from connectors.sources.backoff import delays
+from connectors.sources.base import Done, Full, RawWriter, settle
+from connectors.sources.spool_file import Row, SpoolFile
+from streams import avro, log
+from streams.core.records import RawRecord
+from streams.metrics import SPOOL_BYTES, SPOOL_RECORDS
+
+LOG = log.get(__name__)
+
+BATCH_RECORDS, BATCH_BYTES = 1000, 33_554_432
+
+
+class _Entry(Struct, eq=False):
+    """A record on its way; ``refuse`` is None when its door cannot be told that there is no room."""
+
+    record: RawRecord
+    done: Done
+    refuse: Done | None = None
+    handed: bool = False
+    settled: bool = False
+
+
+class SpoolWriter:
+    """Waits ``takeover_s`` for ``inner``; ``write`` raises Full when neither it nor the disk takes the record."""
+
+    def __init__(self, inner: RawWriter, file: SpoolFile, takeover_s: float, connector: str = "") -> None:
+        self._inner, self._file, self._takeover_s = inner, file, takeover_s
+        self._loop = asyncio.get_running_loop()
+        self._away, self._closed = file.records > 0, False
+        self._handed: set[_Entry] = set()
+        self._last_confirmed = -takeover_s
+        self._wake = asyncio.Event()
+        self._wake.set()
+        self._draining = self._loop.create_task(self._drain())
+        SPOOL_RECORDS.labels(connector).set_function(lambda: file.records)
+        SPOOL_BYTES.labels(connector).set_function(lambda: file.bytes)
+
+    def has_room(self) -> bool:
+        """See RawWriter."""
+        return self._inner.has_room()
+
+    def takes_over(self) -> bool:
+        """Whether the disk can take records while the inner writer is away."""
+        return self._file.has_space()
+
+    def submit(self, record: RawRecord, done: Done) -> None:
+        """See RawWriter; a full disk only means waiting for the inner writer."""
+        self._take(_Entry(record, done))
+
+    async def write(self, record: RawRecord) -> None:
+        """See RawWriter."""
+        durable: asyncio.Future[None] = self._loop.create_future()
+        full = Full("Kafka does not confirm and the spool takes no more")
+        self._take(_Entry(record, lambda: settle(durable), lambda: settle(durable, full)))
+        await durable
+
+    async def close(self) -> None:
+        """See RawWriter; what the inner writer does not confirm by then stays in the spool."""
+        if self._closed:
+            return
+        self._closed = True
+        self._draining.cancel()
+        await self._inner.close()
+        for entry in list(self._handed):
+            self._to_spool(entry)
+        await self._file.close()
+        await asyncio.sleep(0)  # the last reports are behind us on the loop
+
+    def _take(self, entry: _Entry) -> None:
+        if self._closed:
+            raise Full("closed")
+        if self._away or not self._inner.has_room():
+            self._to_spool(entry)
+        else:
+            self._to_inner(entry)
+
+    def _to_inner(self, entry: _Entry) -> None:
+        entry.handed = True
+        self._handed.add(entry)
+        self._inner.submit(entry.record, lambda: self._settle(entry, entry.done))
+        self._loop.call_later(self._takeover_s, self._take_over, entry)
+
+    def _take_over(self, entry: _Entry) -> None:
+        if not entry.settled and not self._closed:
+            self._to_spool(entry)
+
+    def _to_spool(self, entry: _Entry) -> None:
+        self._file.put(avro.encode(entry.record), lambda: self._spooled(entry), lambda: self._full(entry))
+
+    def _spooled(self, entry: _Entry) -> None:
+        if entry.handed and not self._away:
+            self._away = True
+            LOG.warning("spool-takes-over", after_s=self._takeover_s)
+        self._wake.set()
+        self._settle(entry, entry.done)
+
+    def _full(self, entry: _Entry) -> None:
+        """The disk does not take it: the inner writer must, if it is confirming or the sender cannot be told."""
+        confirming = time.monotonic() - self._last_confirmed < self._takeover_s
+        if not entry.handed and not self._closed and self._inner.has_room() and (confirming or not entry.refuse):
+            self._to_inner(entry)
+        elif entry.refuse:
+            self._settle(entry, entry.refuse)
+        else:
+            self._loop.call_later(self._takeover_s, self._take_over, entry)
+
+    def _settle(self, entry: _Entry, outcome: Done) -> None:
+        if not entry.settled:
+            entry.settled = True
+            self._handed.discard(entry)
+            outcome()
+
+    async def _drain(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._drain_all()
+            except (sqlite3.Error, avro.AvroError) as error:
+                LOG.error("spool-drain-failed", error=str(error), retry_s=5)
+                self._loop.call_later(5, self._wake.set)
+
+    async def _drain_all(self) -> None:
+        """In order, batch by batch, each removed once all of it is confirmed."""
+        while rows := await self._file.read(BATCH_RECORDS, BATCH_BYTES):
+            started = time.monotonic()
+            await self._confirmed(rows)
+            self._last_confirmed = time.monotonic()
+            await self._remove(rows)
+            if self._last_confirmed - started < self._takeover_s and self._file.records < BATCH_RECORDS:
+                self._come_back()
+        self._come_back()
+
+    def _come_back(self) -> None:
+        if self._away:
+            self._away = False
+            LOG.info("spool-drained", waiting=self._file.records)
+
+    async def _confirmed(self, rows: list[Row]) -> None:
+        waiting, all_done = len(rows), self._loop.create_future()
+
+        def done() -> None:
+            nonlocal waiting
+            waiting -= 1
+            if not waiting and not all_done.done():
+                all_done.set_result(None)
+
+        for row in rows:
+            self._inner.submit(avro.decode(row.value, RawRecord), done)
+        await all_done
+
+    async def _remove(self, rows: list[Row]) -> None:
+        for delay in delays(0.1, 10):
+            try:
+                await self._file.remove(rows)
+                return
+            except sqlite3.Error as error:
+                self._come_back()  # Kafka confirms, and this disk is of no use now
+                LOG.error("spool-remove-failed", error=str(error), retry_s=round(delay, 1))
+                await asyncio.sleep(delay)
