@@ -1,6 +1,6 @@
 """The edge between the topics and the world: one small protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -56,31 +56,15 @@ class Sink(Protocol):
         """Let go of connections and files; safe to call twice."""
 
 
-# What a sink may offer on top; the runner looks for each method by its protocol.
+# What a sink may offer on top; the runner looks for it by protocol. Partitions are (topic without prefix, partition).
+# One call at a time, as with `write`; only `interrupt` comes while another call runs.
 
 
 @runtime_checkable
-class Holds(Protocol):
-    """A sink that still needs records which it has written."""
+class Once(Protocol):
+    """A sink of readings that cannot tell a repeated reading by its key: the runner drops repeats by lineage."""
 
-    def hold(self, topic: str, partition: int) -> int | None:
-        """The first offset that must be read again after a crash; no commit goes past it. None: no such wish."""
-
-
-@runtime_checkable
-class Forgets(Protocol):
-    """A sink that keeps something per partition."""
-
-    def forget(self, topic: str, partition: int) -> None:
-        """The partition goes to another process, or back to its committed offset: drop what is kept of it."""
-
-
-@runtime_checkable
-class Ticks(Protocol):
-    """A sink with work to do when no records come."""
-
-    def tick(self) -> None:
-        """Called about once a second between batches; may raise Transient, then it is called again."""
+    once_by_lineage: bool
 
 
 @runtime_checkable
@@ -92,18 +76,8 @@ class Interruptible(Protocol):
 
 
 @runtime_checkable
-class Once(Protocol):
-    """A sink of readings that cannot tell a repeated reading by its key: the runner drops repeats by lineage."""
-
-    once_by_lineage: bool
-
-
-@runtime_checkable
-class Deferring(Protocol):
-    """A sink that finishes some of its work after ``write`` returned; the runner asks it how far it may commit.
-
-    Partitions are (topic without prefix, partition). Everything is called from the thread that calls ``write``.
-    """
+class Partitioned(Protocol):
+    """A sink that keeps something per partition."""
 
     def assigned(self, positions: Mapping[tuple[str, int], int]) -> None:
         """These partitions are owned now; each is read from the offset given (committed, else the first)."""
@@ -111,17 +85,27 @@ class Deferring(Protocol):
     def revoked(self, partitions: Collection[tuple[str, int]]) -> None:
         """These are owned no longer: their unfinished work is dropped, since the next owner reads it again."""
 
+
+@runtime_checkable
+class Settling(Protocol):
+    """A sink with work to do when nothing arrives."""
+
+    def settle(self) -> None:
+        """Do what is due; called about once a second. May block as long as ``write``.
+
+        The runner commits again afterwards: holds may have moved. Not called before stopping.
+
+        Raises:
+            Transient: try again later; nothing is lost.
+        """
+
+
+@runtime_checkable
+class Deferring(Partitioned, Settling, Protocol):
+    """A sink that finishes some of its work after ``write`` returned; the runner asks it how far it may commit."""
+
     def hold(self, topic: str, partition: int) -> int | None:
         """The lowest offset whose work is unfinished: commit min(position, this). None: commit the position."""
 
     def full(self, topic: str, partition: int) -> bool:
         """True: pause this partition until it is false, so that unfinished work stays bounded."""
-
-    def settle(self) -> None:
-        """Do what is due; called about once a second, also when nothing arrives. May block as long as ``write``.
-
-        Commit again afterwards: holds may have moved. Not needed before stopping: what is held is read again.
-
-        Raises:
-            Transient: try again later; nothing is lost.
-        """

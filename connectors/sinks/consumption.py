@@ -1,0 +1,188 @@
+"""A sink's membership in its own consumer group: what it may read, and the offsets that it commits.
+
+The first start reads from the beginning. Once offsets are committed there is no reset: when they are out of the log's
+range records are missing, which a person has to know, so `Hole` ends the process instead of skipping.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from msgspec import Struct
+
+from connectors.sinks.base import Record
+from streams import kafka, log, metrics
+from streams.settings import Settings
+
+Position = tuple[str, int]
+"""Topic without prefix, and partition."""
+
+logger = log.get(__name__)
+
+
+class Start(Struct, frozen=True):
+    """Where a partition is read from, and the metadata of the commit that says so."""
+
+    position: Position
+    offset: int
+    metadata: str
+    committed: bool
+
+
+class Hole(Exception):
+    """Committed offsets are out of the log's range: records are missing, or the log starts again."""
+
+
+class Consumption:
+    """Subscribes, takes records, pauses, commits. All calls from one thread, callbacks come from within ``take``."""
+
+    def __init__(self, settings: Settings, sink: str, topics: tuple[str, ...]) -> None:
+        self._settings, self._sink, self._topics = settings.kafka, sink, topics
+        self._consumer = kafka.consumer(settings.kafka, f"sink-{sink}", **_properties(settings, sink))
+        self._committed: dict[Position, int] = {}
+        self._owned: frozenset[Position] = frozenset()
+        self._paused: set[Position] = set()
+        self._failed: Exception | None = None
+        self._next_lag = 0.0
+        self.joined = False
+        """whether the group has answered, be it with no partition at all"""
+
+    def subscribe(self, on_assigned: Callable[[list[Start]], None], on_revoked: Callable[[], None]) -> None:
+        """Join the group; the callbacks come from within ``take`` and ``close``."""
+
+        def assigned(_: Consumer, partitions: list[TopicPartition]) -> None:
+            self._keeping_errors(lambda: on_assigned(self._start(partitions)))
+
+        def revoked(_: Consumer, __: list[TopicPartition]) -> None:
+            self._keeping_errors(on_revoked)
+            self._own([])
+
+        names = [self._settings.prefix + topic for topic in self._topics]
+        self._consumer.subscribe(names, on_assign=assigned, on_revoke=revoked, on_lost=revoked)
+
+    def missing(self, timeout_s: float = 5) -> list[str]:
+        """Topics of the sink that do not exist.
+
+        Raises:
+            KafkaException: Kafka is away.
+        """
+        known = self._consumer.list_topics(timeout=timeout_s).topics
+        return [topic for topic in self._topics if self._settings.prefix + topic not in known]
+
+    def take(self, limit: int, timeout_s: float) -> list[Record]:
+        """The next records; keeps the membership alive, also while paused.
+
+        Raises:
+            Hole: the committed offsets are out of range.
+            KafkaException: the membership is over (fenced, not authorised, …).
+        """
+        messages = self._consumer.consume(limit, timeout_s)
+        if self._failed:
+            raise self._failed
+        return [self._record(message) for message in messages if not _event(message.error())]
+
+    def flow(self, held: Callable[[Position], bool]) -> None:
+        """Fetch nothing from the partitions that are ``held``; what was on its way may still come."""
+        wanted = {position for position in self._owned if held(position)}
+        self._consumer.pause([self._partition(p) for p in wanted - self._paused])
+        self._consumer.resume([self._partition(p) for p in self._paused & self._owned - wanted])
+        self._paused = wanted
+
+    def commit(self, offsets: Mapping[Position, int], metadata: Callable[[Position], str]) -> None:
+        """Commit what is news among ``offsets``; a commit that fails is news again next time."""
+        news = {p: offset for p, offset in offsets.items() if offset > self._committed.get(p, -1)}
+        if not news:
+            return
+        partitions = [self._partition(p, offset, metadata(p)) for p, offset in news.items()]
+        try:
+            self._consumer.commit(offsets=partitions, asynchronous=False)
+        except KafkaException as error:
+            logger.warning("commit-failed", detail=str(error.args[0]))
+            return
+        self._committed |= news
+        for (topic, partition), offset in news.items():
+            metrics.COMMITTED_OFFSET.labels(topic, partition).set(offset)
+
+    def measure_lag(self, done: Mapping[Position, int]) -> None:
+        """Set the lag metric, at most once a second."""
+        if time.monotonic() < self._next_lag:
+            return
+        self._next_lag = time.monotonic() + 1
+        for position, offset in done.items():
+            _, end = self._consumer.get_watermark_offsets(self._partition(position), cached=True)
+            metrics.SINK_LAG.labels(self._sink, *position).set(max(0, end - offset))
+
+    def close(self) -> None:
+        """Leave."""
+        self._consumer.close()
+
+    def _keeping_errors(self, callback: Callable[[], None]) -> None:
+        """An exception that leaves a callback may turn into a meaningless one in the client's C code."""
+        try:
+            callback()
+        except Exception as error:  # noqa: BLE001 - raised by `take`
+            self._failed = error
+
+    def _start(self, partitions: list[TopicPartition]) -> list[Start]:
+        committed = self._consumer.committed(partitions, timeout=30) if partitions else []
+        starts = [self._where(partition) for partition in committed]
+        self._consumer.assign([self._partition(start.position, start.offset) for start in starts])
+        self._own(starts)
+        self.joined = True
+        logger.info("assigned", partitions=[f"{topic} {number}" for topic, number in sorted(self._owned)])
+        return starts
+
+    def _where(self, committed: TopicPartition) -> Start:
+        if committed.error:
+            raise KafkaException(committed.error)
+        position = committed.topic.removeprefix(self._settings.prefix), committed.partition
+        if committed.offset >= 0:
+            return Start(position, committed.offset, committed.metadata or "", committed=True)
+        first, _ = self._consumer.get_watermark_offsets(self._partition(position), timeout=30)
+        return Start(position, first, "", committed=False)
+
+    def _own(self, starts: list[Start]) -> None:
+        self._owned = frozenset(start.position for start in starts)
+        self._committed = {start.position: start.offset for start in starts if start.committed}
+        self._paused = set()
+
+    def _partition(self, position: Position, offset: int = OFFSET_INVALID, metadata: str = "") -> TopicPartition:
+        return TopicPartition(self._settings.prefix + position[0], position[1], offset, metadata)
+
+    def _record(self, message: Message) -> Record:
+        return Record(
+            topic=str(message.topic()).removeprefix(self._settings.prefix),
+            partition=int(message.partition() or 0),
+            offset=int(message.offset() or 0),
+            key=_bytes(message.key()),
+            value=_bytes(message.value()),
+            timestamp=message.timestamp()[1] * 1_000_000,
+        )
+
+
+def _properties(settings: Settings, sink: str) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "client.id": f"isthmus-sink-{sink}",
+        "partition.assignment.strategy": "range",  # topics with equal counts: same numbers to the same member
+        "auto.offset.reset": "error",
+        "enable.partition.eof": False,
+        "session.timeout.ms": 6_000,
+        "heartbeat.interval.ms": 1_500,
+        "topic.metadata.refresh.interval.ms": 30_000,
+        "queued.max.messages.kbytes": settings.sink.queue_mb * 1_024,
+        "error_cb": lambda error: logger.warning("kafka", detail=str(error)),
+    }
+    if settings.sink.instance is not None:
+        properties["group.instance.id"] = f"sink-{sink}-{settings.sink.instance}"
+    return properties
+
+
+def _event(error: KafkaError | None) -> bool:
+    if error is not None and error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+        raise Hole(str(error))
+    return kafka.raise_on_error(error)
+
+
+def _bytes(data: bytes | str | None) -> bytes | None:
+    return data.encode() if isinstance(data, str) else data

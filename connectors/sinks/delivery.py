@@ -1,0 +1,152 @@
+"""One batch into a sink: repeats dropped, passing faults waited out, poison told apart, rejections buried.
+
+What happens on an error:
+- ``Transient``: the same batch again, with exponential back-off and jitter (or when the outside said), for ever.
+- a rejection: a dead letter, durable before the batch counts as delivered.
+- anything else is a bug in the sink. The batch is halved until the records that cause it stand alone; they become dead
+  letters (``sink-failed``) so that no record can stop a partition. When no record of the batch can be written the
+  records are not to blame: ``SinkFailed`` ends the process, nothing is committed, and a supervisor tries again.
+"""
+
+from collections.abc import Callable, Sequence
+from threading import Event
+from typing import TypeVar
+
+from msgspec import structs
+from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, stop_when_event_set
+from tenacity.nap import sleep_using_event
+from tenacity.wait import wait_exponential_jitter
+
+from connectors.sinks.base import Once, Record, Rejection, Sink, Transient
+from connectors.sinks.dead_letters import DeadLetters
+from connectors.sinks.lineages import Lineages
+from streams import avro, log, metrics
+from streams.core.records import Lineage, Reading
+from streams.kafka import Undelivered
+
+SINK_FAILED = "sink-failed"
+BLAMELESS = 16
+"""so many records failing one after the other, and none passing: the records are not to blame"""
+
+T = TypeVar("T")
+Fault = Callable[[str | None], None]
+"""Is told what is wrong outside, and None when it is over."""
+
+logger = log.get(__name__)
+_backoff = wait_exponential_jitter(initial=0.5, max=30, jitter=0.5)
+
+
+class Abandoned(Exception):
+    """The batch was given up between two attempts, because its partitions go elsewhere or the process ends."""
+
+
+class SinkFailed(Exception):
+    """A bug of ours: no record of the batch can be written."""
+
+
+class Delivery:
+    """Delivers batches, one at a time. ``abandon`` ends the waiting between attempts."""
+
+    def __init__(self, sink: Sink, dead_letters: DeadLetters, abandon: Event, fault: Fault) -> None:
+        self._sink, self._dead_letters, self._abandon, self._fault = sink, dead_letters, abandon, fault
+        self._once = isinstance(sink, Once) and sink.once_by_lineage
+        self.lineages: dict[tuple[str, int], Lineages] = {}
+
+    def deliver(self, batch: Sequence[Record]) -> None:
+        """Return when every record is written, buried, or was a repeat.
+
+        Raises:
+            Abandoned: it was given up; nothing of it may be committed.
+            SinkFailed: the process has to end.
+        """
+        fresh = [record for record in batch if self._admit(record)] if self._once else batch
+        rejections = _Isolation(self._write, len(fresh)).write(fresh) if fresh else []
+        if rejections:
+            self._retrying(lambda: self._dead_letters.write((fresh[r.index], r) for r in rejections))
+        for topic in {record.topic for record in fresh}:
+            count = sum(record.topic == topic for record in fresh)
+            metrics.SINK_RECORDS.labels(self._sink.name, topic).inc(count)
+
+    def _write(self, batch: Sequence[Record]) -> Sequence[Rejection]:
+        with metrics.SINK_SECONDS.labels(self._sink.name).time():
+            return self._retrying(lambda: self._sink.write(batch))
+
+    def _retrying(self, work: Callable[[], T]) -> T:
+        retrying = Retrying(
+            retry=retry_if_exception_type((Transient, Undelivered)),
+            wait=_wait,
+            sleep=sleep_using_event(self._abandon),
+            stop=stop_when_event_set(self._abandon),
+            before_sleep=self._report,
+        )
+        try:
+            result: T = retrying(work)
+        except RetryError as error:
+            raise Abandoned(str(error.last_attempt.exception())) from error
+        self._fault(None)
+        return result
+
+    def _report(self, state: RetryCallState) -> None:
+        detail = str(_error(state))
+        metrics.SINK_RETRIES.labels(self._sink.name).inc()
+        logger.warning(
+            "batch-waits", attempt=state.attempt_number, detail=detail, next_in_s=round(state.upcoming_sleep, 1)
+        )
+        self._fault(detail)
+
+    def _admit(self, record: Record) -> bool:
+        lineage = _lineage(record)
+        known = self.lineages.setdefault((record.topic, record.partition), Lineages())
+        return lineage is None or known.admit(lineage)
+
+
+class _Isolation:
+    """Writes a batch; on a bug, its halves, down to the records that cause it."""
+
+    def __init__(self, write: Callable[[Sequence[Record]], Sequence[Rejection]], size: int) -> None:
+        self._write, self._size = write, size
+        self._passed = False
+        self._failed = 0
+
+    def write(self, batch: Sequence[Record]) -> list[Rejection]:
+        try:
+            rejections = list(self._write(batch))
+        except Abandoned:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug in a sink must not let one record stop a partition
+            return self._halves(batch, error)
+        self._passed = True
+        return rejections
+
+    def _halves(self, batch: Sequence[Record], error: Exception) -> list[Rejection]:
+        if len(batch) == self._size:
+            logger.exception("sink-failed", records=len(batch))
+        if len(batch) == 1:
+            return [self._culprit(error)]
+        middle = len(batch) // 2
+        front, back = self.write(batch[:middle]), self.write(batch[middle:])
+        return front + [structs.replace(r, index=r.index + middle) for r in back]
+
+    def _culprit(self, error: Exception) -> Rejection:
+        self._failed += 1
+        if not self._passed and self._failed >= min(self._size, BLAMELESS):
+            raise SinkFailed(f"{self._failed} record(s) failed and none passed") from error
+        return Rejection(0, SINK_FAILED, f"{type(error).__name__}: {error}")
+
+
+def _wait(state: RetryCallState) -> float:
+    error = _error(state)
+    asked = error.retry_after if isinstance(error, Transient) and error.retry_after else 0.0
+    return max(asked, _backoff(state))
+
+
+def _error(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _lineage(record: Record) -> Lineage | None:
+    try:
+        reading = avro.decode(record.value or b"", Reading)
+    except avro.AvroError:
+        return None  # the sink rejects it
+    return Lineage(reading.raw_partition, reading.raw_offset, reading.index)
