@@ -2,24 +2,56 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from streams.core.decode import Context
+from streams import codecs as native
+from streams import decoders as known
+from streams.core.codec import Codec, Codecs, Unavailable
+from streams.core.decode import Context, Options
 from streams.core.message import Decoder
-from streams.core.records import Codec, DeviceMapping, Rule
+from streams.core.records import Codec as Registered
+from streams.core.records import DeviceMapping, Rule
+from streams.core.rules import Rules
 from streams.settings import DecodeSettings
+
+SECOND = 1_000_000_000
 
 
 def decoders(settings: DecodeSettings) -> Mapping[str, Decoder]:
-    """Every decoder by its source; doors use ``key`` only."""
-    raise NotImplementedError
+    """Every decoder by its source; doors call its ``key`` only."""
+    return known.load(
+        Options(
+            ydoc_utc_offset=settings.ydoc_utc_offset_minutes * 60 * SECOND,
+            json_device=settings.json_source.device,
+            json_time=settings.json_source.time,
+            json_values=settings.json_source.values,
+        )
+    )
 
 
 def context(
     settings: DecodeSettings,
-    mapping: Callable[[str], DeviceMapping | None] = {}.get,
+    mapping: Callable[[str], DeviceMapping | None],
     *,
     mapping_position: int = -1,
     rules: Iterable[Rule] = (),
-    codecs: Iterable[Codec] = (),
+    codecs: Iterable[Registered] = (),
 ) -> Context:
-    """The context of decoding. For another mapping position: ``msgspec.structs.replace(context, mapping_position=…)``."""
-    raise NotImplementedError
+    """What decoding depends on. For a later mapping position: ``msgspec.structs.replace(context, mapping_position=…)``.
+
+    Building it costs; build it when rules or codecs change, not per batch.
+    """
+    natives = native.load()
+    in_order = sorted(codecs, key=lambda record: record.name)
+    registered = [(_codec(record, natives), record.applies_to) for record in in_order]
+    return Context(
+        decoders=decoders(settings),
+        codecs=Codecs(registered, natives["lpp"], settings.lpp_applications),
+        rules=Rules(rules),
+        mapping=mapping,
+        mapping_position=mapping_position,
+        future_limit=settings.future_limit_s * SECOND,
+    )
+
+
+def _codec(record: Registered, natives: Mapping[str, Codec]) -> Codec:
+    found = natives.get(record.name) if record.language == "native" else None
+    return found or Unavailable(f"{record.name}@{record.hash[:12]}")

@@ -200,6 +200,10 @@ class DecodeSettings(Section):
     ydoc_utc_offset_minutes: int = Field(600, ge=-840, le=840)
     json_source: JsonSource = JsonSource()
     seen_interval_s: int = Field(30, ge=0, description="a device's 'seen' event is repeated after this time")
+    lpp_applications: tuple[str, ...] = Field(
+        ("simulated", "lpp", "*-lpp"),
+        description="TTN applications (* wildcards) whose uplinks are Cayenne LPP when nobody else decodes them",
+    )
     health_port: Port = 25710
 
 

@@ -1,1 +1,11 @@
-"""Pure native codecs: a device model's payload bytes to named values."""
+"""Native payload codecs: pure, one file each."""
+
+from collections.abc import Mapping
+
+from streams.codecs import lpp
+from streams.core.codec import Codec
+
+
+def load() -> Mapping[str, Codec]:
+    """Every native codec by its name."""
+    return {codec.name: codec for codec in (lpp.CODEC,)}

@@ -1,14 +1,14 @@
-"""Payload codecs: what they are asked and answer, and which one reads a message."""
+"""Payload codecs: what they are asked, what they answer, and which one reads a message."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Protocol
 
 from msgspec import Struct
 
-from streams.core.message import Rejected, Sender, Value
-from streams.core.records import Codec as Registered
+from streams.core.message import Message, Rejected, Sender, Value
+from streams.core.names import NAME_LIMIT
 
 
 class Call(Struct, frozen=True):
@@ -24,27 +24,68 @@ Answer = Sequence[Value] | Rejected
 
 
 class Codec(Protocol):
-    """Reads one device model's payload bytes. ``label`` is ``name@version`` or ``name@hash``."""
+    """Reads one device model's payload bytes."""
 
     @property
     def label(self) -> str:
-        """Stands in every reading that it made."""
+        """``name@version`` or ``name@hash``: stands in every reading that it made."""
 
     def run(self, calls: Sequence[Call]) -> Sequence[Answer]:
         """One answer per call, in order; a bad payload is a ``Rejected``, never an exception."""
 
 
-class Codecs:
-    """The codecs in force. Choice: device, else application, else profile, else model, else the network server's values.
+class Unavailable:
+    """Stands for a registered codec that this installation cannot run: what it should read waits as dead letters."""
 
-    ``registered`` codecs name their targets in ``applies_to`` (``device:ttn:a81758fffe05e6fb``, ``application:campus``,
-    ``profile:…``, ``model:brand/model``). A message that none of them claims, and that the network server did not
-    decode either, is read as Cayenne LPP when its application matches one of ``lpp_applications`` (``*`` wildcards).
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    def run(self, calls: Sequence[Call]) -> Sequence[Answer]:
+        """Rejects every call."""
+        return [Rejected("codec", "codec-unavailable", self.label, call.sender.device) for call in calls]
+
+
+class Codecs:
+    """The codecs in force.
+
+    Choice: device, else application, else profile, else model, else the values that the network server decoded, else
+    the ``fallback`` for applications that match one of its patterns (``*`` wildcards).
+
+    Args:
+        registered: codecs with their targets ``device:<key>``, ``application:<id>``, ``profile:<id>``,
+            ``model:<brand>/<model>``; of two codecs for one target the first counts.
+        fallback: reads what nobody else does.
+        fallback_applications: patterns of application ids.
     """
 
     def __init__(
         self,
-        registered: Iterable[Registered] = (),
-        available: Mapping[str, Codec] | None = None,
-        lpp_applications: Sequence[str] = (),
-    ) -> None: ...
+        registered: Iterable[tuple[Codec, Sequence[str]]] = (),
+        fallback: Codec | None = None,
+        fallback_applications: Sequence[str] = (),
+    ) -> None:
+        self._by_target: dict[str, Codec] = {}
+        for codec, targets in registered:
+            for target in targets:
+                self._by_target.setdefault(target, codec)
+        self._fallback = fallback
+        self._falls_back = lru_cache(maxsize=4096)(
+            lambda application: any(fnmatchcase(application, pattern) for pattern in fallback_applications)
+        )
+
+    def choose(self, message: Message) -> Codec | None:
+        """The codec that reads the message's payload; None: there is none, its values count as they are."""
+        claimed = self._claimed(message.sender) if self._by_target else None
+        if claimed is not None or message.values is not None:
+            return claimed
+        return self._fallback if self._falls_back(message.sender.application[:NAME_LIMIT]) else None
+
+    def _claimed(self, sender: Sender) -> Codec | None:
+        targets = (
+            ("device", sender.device),
+            ("application", sender.application),
+            ("profile", sender.profile),
+            ("model", sender.model),
+        )
+        found = (self._by_target.get(f"{kind}:{name}") for kind, name in targets if name)
+        return next((codec for codec in found if codec is not None), None)

@@ -41,8 +41,12 @@ def version_parts(version: int) -> tuple[int, Lineage]:
 
 
 def content_id(device: str, measurements: Sequence[Measurement]) -> str:
-    """The reading's id: the same device, times and values give the same id, whoever sent them and however often."""
-    digest = xxhash.xxh3_128(device.encode())
+    """The reading's id: the same device, times and values give the same id, whoever sent them and however often.
+
+    A text and a number that look alike differ; a text is counted, so that no text can pass for two measurements.
+    """
+    parts = [device]
     for m in measurements:
-        digest.update(f"\x1f{m.name}\x1f{m.time}\x1f{m.text if m.value is None else m.value!r}")
-    return digest.hexdigest()
+        value = f"t{len(m.text)}:{m.text}" if m.text is not None else f"n{m.value!r}"
+        parts.append(f"\x1f{m.name}\x1f{m.time}\x1f{value}")
+    return xxhash.xxh3_128_hexdigest("".join(parts).encode())

@@ -1,11 +1,35 @@
 """Normalisation rules: which one applies to a value."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
+from streams.core.message import Sender
 from streams.core.records import Rule
 
 
 class Rules:
-    """The rules in force, indexed by the vendor's measurement name."""
+    """The rules in force, indexed by the vendor's measurement name; falsy when there are none.
 
-    def __init__(self, records: Iterable[Rule] = ()) -> None: ...
+    Of several that match, the one for the device counts, else for the model, else for the source, else the general
+    one; of equals the one with the lowest id.
+    """
+
+    def __init__(self, records: Iterable[Rule] = ()) -> None:
+        by_name: dict[str, list[Rule]] = defaultdict(list)
+        for rule in sorted(records, key=_rank):
+            by_name[rule.measurement].append(rule)
+        self._by_name = dict(by_name)
+
+    def __bool__(self) -> bool:
+        return bool(self._by_name)
+
+    def find(self, name: str, source: str, sender: Sender) -> Rule | None:
+        """The rule for a value called ``name`` from this sender."""
+        for rule in self._by_name.get(name, ()):
+            if rule.device in ("", sender.device) and rule.model in ("", sender.model) and rule.source in ("", source):
+                return rule
+        return None
+
+
+def _rank(rule: Rule) -> tuple[bool, bool, bool, str]:
+    return not rule.device, not rule.model, not rule.source, rule.id

@@ -1,0 +1,128 @@
+"""Cayenne Low Power Payload, with the names that The Things Stack gives (``temperature_3``, ``gps_1.latitude``).
+
+Sources: Cayenne LPP 2.0; for types beyond it, their signs and scales, the library CayenneLPP of ElectronicCats. A frame
+is records of channel, type and value, big-endian. As on the network servers an unknown type or a cut value fails the
+whole frame; a barometer is read signed, as The Things Stack does.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from struct import Struct as Layout
+from typing import NamedTuple
+
+from streams.core.codec import Answer, Call
+from streams.core.message import Rejected, Value
+
+POLYLINE = 240
+POLYLINE_HEAD = 8
+
+
+class Part(NamedTuple):
+    """One number of a record: what its name ends in, the divisor and the unit."""
+
+    suffix: str
+    divisor: int
+    unit: str
+
+
+class Type(NamedTuple):
+    """The value of a record: layout and parts."""
+
+    name: str
+    layout: Layout
+    parts: tuple[Part, ...]
+
+
+def _one(name: str, layout: str, divisor: int = 1, unit: str = "") -> Type:
+    return Type(name, Layout(">" + layout), (Part("", divisor, unit),))
+
+
+def _three(name: str, layout: str, suffixes: str, divisor: int = 1, unit: str = "") -> Type:
+    return Type(name, Layout(">" + layout), tuple(Part(f".{suffix}", divisor, unit) for suffix in suffixes))
+
+
+TYPES = {
+    0: _one("digital_in", "B"),
+    1: _one("digital_out", "B"),
+    2: _one("analog_in", "h", 100),
+    3: _one("analog_out", "h", 100),
+    100: _one("generic", "I"),
+    101: _one("luminosity", "H", unit="lx"),
+    102: _one("presence", "B"),
+    103: _one("temperature", "h", 10, "°C"),
+    104: _one("relative_humidity", "B", 2, "%"),
+    113: _three("accelerometer", "hhh", "xyz", 1000, "g"),
+    115: _one("barometric_pressure", "h", 10, "hPa"),
+    116: _one("voltage", "H", 100, "V"),
+    117: _one("current", "H", 1000, "A"),
+    118: _one("frequency", "I", unit="Hz"),
+    120: _one("percentage", "B", unit="%"),
+    121: _one("altitude", "h", unit="m"),
+    125: _one("concentration", "H", unit="ppm"),
+    128: _one("power", "H", unit="W"),
+    130: _one("distance", "I", 1000, "m"),
+    131: _one("energy", "I", 1000, "kWh"),
+    132: _one("direction", "H", unit="°"),
+    133: _one("unix_time", "I", unit="s"),
+    134: _three("gyrometer", "hhh", "xyz", 100, "°/s"),
+    135: _three("color", "BBB", "rgb"),
+    136: Type(
+        "gps",
+        Layout(">bHbHbH"),  # three numbers of three bytes, each as a signed high byte and a low word
+        (Part(".latitude", 10_000, "°"), Part(".longitude", 10_000, "°"), Part(".altitude", 100, "m")),
+    ),
+    142: _one("switch", "B"),
+}
+
+
+class Lpp:
+    """The codec; every port is read alike."""
+
+    name = "lpp"
+    label = "lpp@1"
+
+    def run(self, calls: Sequence[Call]) -> Sequence[Answer]:
+        """One answer per call; rejected as ``unknown-type`` or ``truncated``."""
+        return [_read(call) for call in calls]
+
+
+def _read(call: Call) -> Answer:
+    payload, time, end, at = call.payload, call.time, len(call.payload), 0
+    values: list[Value] = []
+    while at + 2 <= end:
+        channel, code = payload[at], payload[at + 1]
+        known = TYPES.get(code)
+        if known is None and code != POLYLINE:
+            return Rejected("codec", "unknown-type", f"type {code} at byte {at + 1}", call.sender.device)
+        size = _polyline_size(payload, at + 2) if known is None else known.layout.size
+        if at + 2 + size > end:
+            break
+        if known is None:
+            values.append(Value(f"polyline_{channel}", payload[at + 2 : at + 2 + size].hex(), time))
+        else:
+            _append(values, known, channel, payload, at + 2, time)
+        at += 2 + size
+    if at != end:
+        return Rejected("codec", "truncated", f"{end - at} byte(s) from byte {at} on", call.sender.device)
+    return values
+
+
+def _append(values: list[Value], known: Type, channel: int, payload: bytes, at: int, time: int) -> None:
+    numbers = known.layout.unpack_from(payload, at)
+    if known.name == "gps":
+        numbers = tuple(high << 16 | low for high, low in zip(numbers[::2], numbers[1::2], strict=True))
+    for (name, divisor, unit), number in zip(_names(known, channel), numbers, strict=True):
+        values.append(Value(name, number / divisor, time, unit))
+
+
+def _polyline_size(payload: bytes, at: int) -> int:
+    # Its first byte counts the whole value: size, factor, a first coordinate of two times three bytes, steps.
+    return max(payload[at], POLYLINE_HEAD) if at < len(payload) else POLYLINE_HEAD
+
+
+@lru_cache(maxsize=len(TYPES) * 256)
+def _names(known: Type, channel: int) -> tuple[tuple[str, int, str], ...]:
+    return tuple((f"{known.name}_{channel}{part.suffix}", part.divisor, part.unit) for part in known.parts)
+
+
+CODEC = Lpp()

@@ -1,0 +1,173 @@
+"""Values as senders name them -> measurements: typed, renamed and scaled by rules, placed, one per name and time.
+
+- number: as float64; an integer beyond 2**53, which float64 cannot always hold, becomes text: no digit is made up
+- true, false: 1.0, 0.0; text stays text, also when it looks like a number; null, NaN and infinities are left out
+- object, list: taken apart, names joined by a dot (``accelerometer_1.x``, ``probe.0``), at most ``DEPTH_LIMIT`` deep
+- time: more than the context's limit after receipt, before 1980 or from 2200 on is rejected, its neighbours go on
+- one name at one time: the last counts
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from math import isfinite
+from typing import Any
+
+from msgspec import Struct
+
+from streams.core.message import Rejected, Sender, Value
+from streams.core.names import NAME_LIMIT, is_name
+from streams.core.payload import detail
+from streams.core.place import place
+from streams.core.records import DeviceMapping, Measurement
+from streams.core.rules import Rules
+from streams.core.times import EARLIEST, LATEST, to_text
+
+MEASUREMENT_LIMIT = 5_000
+TEXT_LIMIT = 1_000
+"""Characters; with the limits of names and measurements a reading stays below Kafka's largest record."""
+DEPTH_LIMIT = 16
+EXACT_INTEGER = 2**53
+
+
+class Scope(Struct, frozen=True, kw_only=True):
+    """What the values of one message have in common; ``latest`` is the last time that is not in the future."""
+
+    source: str
+    sender: Sender
+    quality: int
+    rules: Rules
+    mapping: DeviceMapping | None
+    latest: int
+
+
+class Normalised(Struct, frozen=True):
+    """Measurements in the sender's order, what was rejected, and a reason for each value left out on purpose."""
+
+    measurements: list[Measurement]
+    rejected: list[Rejected]
+    ignored: list[str]
+
+
+class _Left(Struct, frozen=True):
+    """Why a value is no measurement: rejected ones become dead letters, the others are counted."""
+
+    reason: str
+    rejected: bool = False
+
+
+class _Moment(Struct, frozen=True):
+    """What holds for every value of one time."""
+
+    time: int | None
+    fault: _Left | None
+    logical_uid: int | None
+
+
+_NULL, _EMPTY, _NOT_FINITE = _Left("null"), _Left("empty"), _Left("not-finite")
+_DROPPED, _DUPLICATE = _Left("dropped-by-rule"), _Left("duplicate")
+_TEXT_TOO_LONG, _TOO_DEEP = _Left("text-too-long", rejected=True), _Left("too-deep", rejected=True)
+_BAD_NAME = _Left("bad-name", rejected=True)
+_IN_FUTURE, _OUT_OF_RANGE = _Left("time-in-future", rejected=True), _Left("time-out-of-range", rejected=True)
+
+
+def normalise(values: Sequence[Value], scope: Scope) -> Normalised:
+    """The measurements of one message; all of it is rejected when there are more than ``MEASUREMENT_LIMIT``."""
+    leaves = list(islice(_leaves(values), MEASUREMENT_LIMIT + 1))
+    if len(leaves) > MEASUREMENT_LIMIT:
+        many = Rejected("normalise", "too-many-values", f"more than {MEASUREMENT_LIMIT}", scope.sender.device)
+        return Normalised([], [many], [])
+    found: dict[tuple[str, int], Measurement] = {}
+    left: list[tuple[_Left, Value]] = []
+    moment = _Moment(None, None, None)
+    for value in leaves:
+        if value.time != moment.time:
+            moment = _Moment(value.time, _time_fault(value.time, scope.latest), place(scope.mapping, value.time))
+        measured = _measure(value, moment, scope)
+        if isinstance(measured, _Left):
+            left.append((measured, value))
+            continue
+        if (measured.name, measured.time) in found:
+            left.append((_DUPLICATE, value))
+        found[measured.name, measured.time] = measured
+    return Normalised(list(found.values()), *_sorted_out(left, scope.sender.device))
+
+
+def is_time(time: int) -> bool:
+    """Whether the store can hold it and it is no clock that was never set."""
+    return EARLIEST <= time < LATEST
+
+
+def _measure(value: Value, moment: _Moment, scope: Scope) -> Measurement | _Left:
+    name, unit, content = value.name, value.unit, _typed(value.value)
+    if scope.rules:
+        name, unit, content = _by_rule(value, content, scope)
+    if not is_name(name):
+        return _BAD_NAME
+    if isinstance(content, _Left):
+        return content
+    if moment.fault is not None:
+        return moment.fault
+    if isinstance(content, float):
+        return Measurement(name, unit, value.time, content, None, scope.quality, moment.logical_uid)
+    return Measurement(name, unit, value.time, None, content, scope.quality, moment.logical_uid)
+
+
+def _typed(raw: Any) -> float | str | _Left:
+    if isinstance(raw, float):
+        return raw if isfinite(raw) else _NOT_FINITE
+    if isinstance(raw, int):
+        return float(raw) if -EXACT_INTEGER <= raw <= EXACT_INTEGER else _text(str(raw))
+    if isinstance(raw, str):
+        return _text(raw)
+    return _NULL if raw is None else _TOO_DEEP if raw else _EMPTY
+
+
+def _text(text: str) -> str | _Left:
+    return text if len(text) <= TEXT_LIMIT else _TEXT_TOO_LONG
+
+
+def _by_rule(value: Value, content: float | str | _Left, scope: Scope) -> tuple[str, str, float | str | _Left]:
+    rule = scope.rules.find(value.name, scope.source, scope.sender)
+    if rule is None:
+        return value.name, value.unit, content
+    if isinstance(content, float):
+        content = _typed(content * rule.scale + rule.offset)
+    unit = value.unit if rule.unit is None else rule.unit
+    return rule.target or value.name, unit, _DROPPED if rule.drop else content
+
+
+def _time_fault(time: int, latest: int) -> _Left | None:
+    if not is_time(time):
+        return _OUT_OF_RANGE
+    return _IN_FUTURE if time > latest else None
+
+
+def _leaves(values: Iterable[Value], depth: int = 0) -> Iterator[Value]:
+    for value in values:
+        content = value.value
+        # A name that is too long already is not made longer: 5,000 times a long name would fill the memory.
+        if isinstance(content, (dict, list)) and content and depth < DEPTH_LIMIT and len(value.name) <= NAME_LIMIT:
+            yield from _leaves(_parts(value), depth + 1)
+        else:
+            yield value
+
+
+def _parts(value: Value) -> Iterator[Value]:
+    parts = value.value.items() if isinstance(value.value, dict) else enumerate(value.value)
+    return (Value(f"{value.name}.{name}", part, value.time, value.unit) for name, part in parts)
+
+
+def _sorted_out(left: list[tuple[_Left, Value]], device: str) -> tuple[list[Rejected], list[str]]:
+    """One rejection per reason, not per value; the others one by one."""
+    rejected: dict[str, list[Value]] = {}
+    for why, value in left:
+        if why.rejected:
+            rejected.setdefault(why.reason, []).append(value)
+    faults = [Rejected("normalise", reason, _detail(values), device) for reason, values in rejected.items()]
+    return faults, [why.reason for why, _ in left if not why.rejected]
+
+
+def _detail(values: list[Value]) -> str:
+    first = values[0]
+    name = first.name.encode("utf-8", "replace").decode()
+    return detail(f"{len(values)} value(s), first at {to_text(first.time)}: {name}")

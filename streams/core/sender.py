@@ -1,0 +1,43 @@
+"""Who a message is from, checked once for every decoder."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from streams.core.identity import device_key
+from streams.core.message import Rejected, Sender
+from streams.core.names import NAME_LIMIT, is_name
+from streams.core.payload import detail
+
+IDS_LIMIT = 10_000
+LATITUDE_LIMIT, LONGITUDE_LIMIT = 90.0, 180.0
+
+
+def sender(
+    source: str, identity: str, ids: Mapping[str, Any], *, name: str | None = None, **more: Any
+) -> Sender | Rejected:
+    """The device ``source:identity``; ids that are no text become JSON.
+
+    Rejected as ``bad-device`` (the identity is empty, too long or holds control characters) or ``source-ids-too-long``.
+    """
+    key = device_key(source, identity)
+    if not identity or not is_name(key):
+        return Rejected("open", "bad-device", detail(identity.encode("utf-8", "replace").decode()))
+    source_ids = {
+        name: value if isinstance(value, str) else _json(value) for name, value in ids.items() if value is not None
+    }
+    if sum(len(name) + len(value) for name, value in source_ids.items()) > IDS_LIMIT:
+        return Rejected("open", "source-ids-too-long", f"more than {IDS_LIMIT} characters", key)
+    return Sender(device=key, source_ids=source_ids, name=name[:NAME_LIMIT] if name else None, **more)
+
+
+def coordinate(value: object, limit: float) -> float | None:
+    """A latitude or longitude in degrees; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -limit <= value <= limit:
+        return None
+    return float(value)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

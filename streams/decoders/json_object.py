@@ -1,0 +1,82 @@
+"""Any JSON object: source ``json``, with configurable places for device, time and values.
+
+Without a device in the body the rest of the MQTT topic is the device (``json/greenhouse/1`` → ``greenhouse/1``). Without
+a time the time of receipt counts, marked in the quality. A number as time counts as s, ms, µs or ns by its magnitude.
+"""
+
+from typing import Any
+
+from msgspec.json import Decoder as JsonDecoder
+
+from streams.core.decode import Options
+from streams.core.message import RECEIPT_TIME, Message, Opened, Rejected, Sender, Value
+from streams.core.payload import detail, read
+from streams.core.records import RawRecord
+from streams.core.sender import sender
+from streams.core.times import from_any
+
+_BODY = JsonDecoder(dict[str, Any])
+
+
+class JsonObject:
+    """Decoder of source ``json``."""
+
+    name = "json"
+    version = 1
+
+    def __init__(self, options: Options) -> None:
+        self._device = [path.split(".") for path in options.json_device]
+        self._time = [path.split(".") for path in options.json_time]
+        self._values = options.json_values.split(".") if options.json_values else []
+
+    def key(self, record: RawRecord) -> str | None:
+        """The device key."""
+        body = read(record.payload, _BODY)
+        who = body if isinstance(body, Rejected) else self._sender(body, record)
+        return None if isinstance(who, Rejected) else who.device
+
+    def open(self, record: RawRecord) -> list[Opened]:
+        """One message; values are an object, else the object itself without device and time."""
+        body = read(record.payload, _BODY)
+        if isinstance(body, Rejected):
+            return [body]
+        who = self._sender(body, record)
+        if isinstance(who, Rejected):
+            return [who]
+        told = _first(body, self._time)
+        time = record.received_at if told is None else from_any(told)
+        if time is None:
+            return [Rejected("open", "bad-time", detail(told), who.device)]
+        values = self._found_values(body)
+        if not isinstance(values, dict):
+            return [Rejected("open", "bad-values", f"{'.'.join(self._values)} is no object", who.device)]
+        quality = RECEIPT_TIME if told is None else 0
+        points = [Value(name, value, time) for name, value in values.items()]
+        return [Message(sender=who, time=time, values=points, quality=quality)]
+
+    def _found_values(self, body: dict[str, Any]) -> Any:
+        values = _at(body, self._values) if self._values else None
+        if values is not None:
+            return values
+        taken = {path[0] for path in (*self._device, *self._time) if _at(body, path) is not None}
+        return {name: value for name, value in body.items() if name not in taken}
+
+    def _sender(self, body: dict[str, Any], record: RawRecord) -> Sender | Rejected:
+        told = _first(body, self._device)
+        if isinstance(told, (dict, list, bool)):
+            return Rejected("open", "no-device", "the device is neither text nor number")
+        if told is None and record.transport == "mqtt":
+            told = record.address.partition("/")[2] or None
+        if told is None:
+            return Rejected("open", "no-device", f"none of {', '.join('.'.join(path) for path in self._device)}")
+        return sender("json", str(told), {"id": str(told)}, name=str(told))
+
+
+def _first(body: dict[str, Any], paths: list[list[str]]) -> Any:
+    return next((found for path in paths if (found := _at(body, path)) is not None), None)
+
+
+def _at(tree: Any, path: list[str]) -> Any:
+    for name in path:
+        tree = tree.get(name) if isinstance(tree, dict) else None
+    return tree

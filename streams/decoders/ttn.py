@@ -1,0 +1,144 @@
+"""The Things Stack v3 uplinks (the webhook body and MQTT ``v3/{app}@{tenant}/devices/{dev}/up`` are the same JSON).
+
+Sources: The Things Stack, "Data Formats"; IoTa's ``AllMsgsWriter`` for identity and the precedence of times. A device is
+its ``dev_eui`` alone, so that it stays itself in another application; one without is its application and device id.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from msgspec import Struct
+from msgspec.json import Decoder as JsonDecoder
+from msgspec.structs import replace
+
+from streams.core.message import RECEIPT_TIME, Ignored, Message, Opened, Rejected, Sender, Value
+from streams.core.payload import detail, read
+from streams.core.records import RawRecord
+from streams.core.sender import LATITUDE_LIMIT, LONGITUDE_LIMIT, coordinate, sender
+from streams.core.times import from_text
+
+CACHED_IDS_LIMIT = 400
+"""Characters; longer ids are nobody's and would fill the cache."""
+
+
+class Application(Struct, frozen=True):
+    """``application_ids``."""
+
+    application_id: str = ""
+
+
+class Ids(Struct, frozen=True):
+    """``end_device_ids``."""
+
+    device_id: str = ""
+    dev_eui: str = ""
+    application_ids: Application = Application()
+
+
+class Version(Struct, frozen=True):
+    """``version_ids``."""
+
+    brand_id: str = ""
+    model_id: str = ""
+
+
+class Uplink(Struct, frozen=True):
+    """``uplink_message``; the server leaves zeros out, so no port is port 0 and no payload an empty one."""
+
+    f_port: int = 0
+    frm_payload: bytes = b""
+    decoded_payload: Any = None
+    received_at: str | None = None
+    version_ids: Version | None = None
+    locations: Any = None
+
+
+class Keyed(Struct, frozen=True):
+    """The part of the body that says whose it is."""
+
+    end_device_ids: Ids = Ids()
+
+
+class Envelope(Keyed, frozen=True):
+    """The part of the body that is read."""
+
+    received_at: str | None = None
+    uplink_message: Uplink | None = None
+    join_accept: Any = None
+
+
+_KEYED, _ENVELOPE = JsonDecoder(Keyed), JsonDecoder(Envelope)
+
+
+class Ttn:
+    """Decoder of source ``ttn``."""
+
+    name = "ttn"
+    version = 1
+
+    def key(self, record: RawRecord) -> str | None:
+        """The device key."""
+        found = read(record.payload, _KEYED)
+        who = found if isinstance(found, Rejected) else _sender(found.end_device_ids, None)
+        return None if isinstance(who, Rejected) else who.device
+
+    def open(self, record: RawRecord) -> list[Opened]:
+        """One message; a join or another event without uplink is ignored, its device was still seen."""
+        envelope = read(record.payload, _ENVELOPE)
+        if isinstance(envelope, Rejected):
+            return [envelope]
+        uplink = envelope.uplink_message
+        who = _sender(envelope.end_device_ids, uplink.version_ids if uplink else None)
+        if isinstance(who, Rejected):
+            return [who]
+        told = envelope.received_at if uplink is None or uplink.received_at is None else uplink.received_at
+        time = record.received_at if told is None else from_text(told)
+        if time is None:
+            return [Rejected("open", "bad-time", detail(told), who.device)]
+        if uplink is None:
+            return [Ignored("no-uplink" if envelope.join_accept is None else "join-accept", who, time)]
+        return [_message(uplink, who, time, 0 if told else RECEIPT_TIME)]
+
+
+def _message(uplink: Uplink, who: Sender, time: int, quality: int) -> Opened:
+    decoded, payload = uplink.decoded_payload, uplink.frm_payload or None
+    values = [Value(name, value, time) for name, value in decoded.items()] if isinstance(decoded, dict) else None
+    if values is None and payload is None:
+        return Ignored("empty-uplink", who, time)
+    located = _located(who, uplink.locations) if uplink.locations else who
+    return Message(sender=located, time=time, values=values, payload=payload, port=uplink.f_port, quality=quality)
+
+
+def _located(who: Sender, locations: Any) -> Sender:
+    """With the place that a person set, else the one that the network or the payload gave."""
+    known: dict[str, Any] = locations if isinstance(locations, dict) else {}
+    place: dict[str, Any] = next((known[name] for name in ("user", *known) if isinstance(known.get(name), dict)), {})
+    latitude = coordinate(place.get("latitude"), LATITUDE_LIMIT)
+    longitude = coordinate(place.get("longitude"), LONGITUDE_LIMIT)
+    return who if latitude is None or longitude is None else replace(who, latitude=latitude, longitude=longitude)
+
+
+def _sender(ids: Ids, version: Version | None) -> Sender | Rejected:
+    model = (version.brand_id, version.model_id) if version else ("", "")
+    who = (ids.dev_eui.lower(), ids.application_ids.application_id, ids.device_id)
+    if sum(map(len, who + model)) > CACHED_IDS_LIMIT:
+        return _new_sender.__wrapped__(*who, *model)
+    return _new_sender(*who, *model)
+
+
+@lru_cache(maxsize=65_536)
+def _new_sender(dev_eui: str, application: str, device_id: str, brand: str, model: str) -> Sender | Rejected:
+    if not dev_eui and not (application and device_id):
+        return Rejected("open", "no-device", "neither dev_eui nor application_id and device_id")
+    ids = {"app_id": application, "dev_id": device_id, "dev_eui": dev_eui}
+    return sender(
+        "ttn",
+        dev_eui or f"{application}/{device_id}",
+        {name: value for name, value in ids.items() if value},
+        name=device_id or dev_eui,
+        application=application,
+        model=f"{brand}/{model}" if brand or model else "",
+    )
+
+
+DECODER = Ttn()
