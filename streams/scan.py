@@ -5,11 +5,15 @@ are never delivered, so waiting for the last offset could wait for ever.
 """
 
 from collections.abc import Iterator
+from typing import TypeVar
 
+import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
-from streams import kafka
+from streams import avro, kafka
 from streams.settings import KafkaSettings
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 READ_AT_ONCE = 2000
 
@@ -64,3 +68,23 @@ def _offset(message: Message) -> int:
     offset = message.offset()
     assert offset is not None  # noqa: S101 - a consumed message has one; for the type checker
     return offset
+
+
+def table(settings: KafkaSettings, name: str, kind: type[T]) -> dict[bytes, T]:
+    """A compacted topic as it is now: key -> latest record.
+
+    Raises:
+        AvroError: a record is not of ``kind``.
+    """
+    found: dict[bytes, T] = {}
+    for message in scan(settings, name):
+        key, value = message.key() or b"", message.value()
+        if value is None:
+            found.pop(_bytes(key), None)
+        else:
+            found[_bytes(key)] = avro.decode(value, kind)
+    return found
+
+
+def _bytes(key: bytes | str) -> bytes:
+    return key if isinstance(key, bytes) else key.encode()
