@@ -7,6 +7,7 @@ when reading, with schemas from a directory of ``<id>.avsc`` files.
 from collections.abc import Mapping
 from functools import cache
 from io import BytesIO
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -71,6 +72,12 @@ def decode_any(data: bytes) -> msgspec.Struct:
     if data[:2] != MAGIC or found is None:
         raise AvroError("unknown-schema", data[:10].hex())
     return decode(data, TYPES[found[0]])
+
+
+def confluent_schemas(directory: Path | None) -> dict[int, Any]:
+    """The schemas of ``<id>.avsc`` files, by id; none without a directory."""
+    paths = [] if directory is None else sorted(directory.glob("*.avsc"))
+    return {int(path.stem): parse_schema(msgspec.json.decode(path.read_bytes()), _write_hint=False) for path in paths}
 
 
 def header(schema: dict[str, Any]) -> bytes:

@@ -1,0 +1,92 @@
+"""A batch of one partition's records, and which of them may be committed: the contiguous done prefix."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from faust.types import TP
+
+from streams import metrics
+
+
+class Consumed(Protocol):
+    """A record as aiokafka delivers it; ``timestamp`` is in ms since the epoch."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Batch:
+    """Consecutive records of one partition. ``done()`` alone lets the offset move past them."""
+
+    __slots__ = ("_abandoned", "first", "is_done", "last", "records", "tp")
+
+    def __init__(self, tp: TP, records: Sequence[Consumed]) -> None:
+        self.tp, self.records = tp, records
+        self.first, self.last = records[0].offset, records[-1].offset
+        self.is_done = False
+        self._abandoned = asyncio.Event()
+
+    def done(self) -> None:
+        """All that follows from the records is durable. The records are let go: the batch waits for its commit."""
+        self.is_done, self.records = True, ()
+        metrics.HANDLED_OFFSET.labels(self.tp.topic, self.tp.partition).set(self.last)
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether the partition is being taken away or the process ends: do not try again, somebody will."""
+        return self._abandoned.is_set()
+
+    def abandon(self) -> None:
+        """Wake whoever waits before trying again."""
+        self._abandoned.set()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait before another attempt; returns early when the batch is abandoned."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._abandoned.wait(), seconds)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+
+class InFlight:
+    """Per partition the batches handed out and not yet committed, in the order of the log."""
+
+    def __init__(self) -> None:
+        self._batches: defaultdict[TP, deque[Batch]] = defaultdict(deque)
+
+    def add(self, batch: Batch) -> None:
+        """Remember a batch before it is delivered."""
+        self._batches[batch.tp].append(batch)
+
+    def partitions(self) -> list[TP]:
+        """The partitions that may have something to commit."""
+        return [tp for tp, batches in self._batches.items() if batches]
+
+    def take_done(self, tp: TP) -> int | None:
+        """The offset after the contiguous done prefix, which is forgotten; None when its first batch is not done."""
+        batches, offset = self._batches[tp], None
+        while batches and batches[0].is_done:
+            offset = batches.popleft().last + 1
+        return offset
+
+    def abandon(self) -> None:
+        """Tell every holder of a batch not to try again."""
+        for batches in self._batches.values():
+            for batch in batches:
+                batch.abandon()
+
+    def forget(self, tps: Iterable[TP]) -> None:
+        """These partitions are read again from their committed offset: late ``done()`` calls must not count."""
+        for tp in tps:
+            self._batches.pop(tp, None)
+
+    def clear(self) -> None:
+        """Forget all; nobody needs to try again."""
+        self.abandon()
+        self._batches.clear()

@@ -1,0 +1,114 @@
+"""Decode agent: raw -> readings, dead letters and device events. All meaning is in ``streams.core``."""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import chain, repeat
+
+from msgspec.structs import replace
+
+from streams import avro, kafka, log, metrics, pipeline
+from streams.agents import app
+from streams.agents.batch import Batch
+from streams.agents.fence import Fence
+from streams.agents.generations import Run
+from streams.agents.notices import Notices
+from streams.agents.output import DEAD_LETTERS, EVENTS, READINGS, Outgoing, Output, raw_records
+from streams.agents.view import MappingView, ViewService
+from streams.core.decode import Context, decode_batch
+from streams.core.records import Generation, Lineage
+from streams.settings import Settings
+
+RAW = "raw"
+BACK_OFF_S = (0.2, 0.5, 1, 2, 5)
+FLUSH_WITHIN_S = 10
+RECORD_OVERHEAD = 1_000
+"""bytes that Kafka adds at most to a record of ours"""
+
+logger = log.get("decode")
+
+
+def run(settings: Settings) -> None:
+    """Decode until SIGTERM.
+
+    Raises:
+        SystemExit: with status 1, when it failed.
+    """
+    app.run(settings.kafka, (RAW, READINGS, DEAD_LETTERS, EVENTS), lambda: make(settings), settings.decode.health_port)
+
+
+def make(settings: Settings) -> app.App:
+    """The app: views first, then the agent."""
+    mapping, fence = MappingView(settings.kafka), Fence(settings.kafka)
+    agent = DecodeAgent(settings, mapping, fence, kafka.BatchProducer(settings.kafka, timeout_s=FLUSH_WITHIN_S))
+    made = app.create_app(
+        settings.kafka, "decode", instance=settings.decode.instance, batch_max=settings.decode.batch_max,
+        prerequisites=[ViewService(view) for view in (mapping, *fence.views())],
+    )  # fmt: skip
+    made.handle(kafka.topic(settings.kafka, RAW), agent.handle)
+    return made
+
+
+class DecodeAgent:
+    """Handles one batch at a time; it is done when all that follows from it is durable."""
+
+    def __init__(self, settings: Settings, mapping: MappingView, fence: Fence, producer: kafka.BatchProducer) -> None:
+        self._settings, self._mapping, self._fence, self._producer = settings, mapping, fence, producer
+        self._notices = Notices(settings.decode.seen_interval_s * 1_000_000_000)
+        self._confluent = avro.confluent_schemas(settings.kafka.schema_directory)
+        self._contexts: dict[tuple[str, str], Context] = {}
+
+    async def handle(self, batch: Batch) -> None:
+        """Decode, produce, wait until durable; returns without when the batch is abandoned.
+
+        Raises:
+            Outdated: the records are past the fence of a generation that this worker's code is not of.
+        """
+        runs = await self._fence.runs(batch)
+        output = Output(self._settings.kafka.max_record_bytes - RECORD_OVERHEAD, self._notices.passes)
+        for run in runs:
+            self._decode(batch, run, output)
+        if runs and await self._deliver(batch, output.records):
+            batch.done()
+            output.count()
+        else:
+            self._notices.forget()
+
+    def _decode(self, batch: Batch, run: Run, output: Output) -> None:
+        partition = batch.tp.partition
+        records = [record for record in batch.records if run.first <= record.offset <= run.last]
+        decoded = raw_records(partition, records, self._confluent, output)
+        items = [(raw, Lineage(partition, record.offset), run.generation.number) for raw, record in decoded]
+        outcomes = decode_batch(items, self._context(run.generation))
+        for (raw, lineage, _), (_, record), outcome in zip(items, decoded, outcomes, strict=True):
+            output.add(raw, lineage, record.key, outcome)
+
+    def _context(self, generation: Generation) -> Context:
+        """With the codecs and rules of the generation, and the mapping as it is now."""
+        key = (generation.codecs, generation.rules)
+        if key not in self._contexts:
+            self._contexts = {key: self._new_context(generation)}
+        return replace(self._contexts[key], mapping_position=self._mapping.position)
+
+    def _new_context(self, generation: Generation) -> Context:
+        codecs, rules = self._fence.codecs.get(generation.codecs), self._fence.rules.get(generation.rules)
+        return pipeline.context(self._settings.decode, self._mapping.get, codecs=codecs, rules=rules)
+
+    async def _deliver(self, batch: Batch, records: Sequence[Outgoing]) -> bool:
+        """Produce all, again and again until all is durable; False when the batch was abandoned before."""
+        for back_off in chain(BACK_OFF_S, repeat(BACK_OFF_S[-1])):
+            if batch.abandoned:
+                break
+            try:
+                await self._produce(records)
+            except kafka.Undelivered as fault:
+                logger.warning("batch not delivered, trying again", partition=batch.tp.partition, fault=str(fault))
+                metrics.BATCHES_RETRIED.labels("decode").inc()
+                await batch.pause(back_off)
+            else:
+                return True
+        return False
+
+    async def _produce(self, records: Sequence[Outgoing]) -> None:
+        for record in records:
+            self._producer.send(record.topic, record.key, record.value)
+        await asyncio.get_running_loop().run_in_executor(None, self._producer.flush)

@@ -1,0 +1,126 @@
+"""The fence in front of the decoder: which generation each record of a batch is decoded in, and who may not decode it."""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from streams import log, metrics
+from streams.agents.batch import Batch
+from streams.agents.generations import Hashes, NoGeneration, Run, in_force, runs
+from streams.core.records import Codec, Generation, Rule
+from streams.registry.hashes import code_hash, codecs_hash, rules_hash
+from streams.settings import KafkaSettings
+from streams.view import CompactedView
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+VERSIONS_KEPT = 64
+OPENED_WITHIN_S = 60
+"""A generation follows the change of code, codecs or rules that it is opened for."""
+
+logger = log.get("fence")
+
+
+class Outdated(Exception):
+    """This worker must not decode the record: no old code writes under a new generation."""
+
+
+class Versions(Generic[T]):
+    """Every set of records that a registry topic has held lately, by its hash.
+
+    A rule may change twice before the agent looks; records before a fence still need the rules before it.
+    """
+
+    def __init__(
+        self, settings: KafkaSettings, name: str, kind: type[T], hash_of: Callable[[Iterable[T]], str]
+    ) -> None:
+        self.view = CompactedView(settings, name, kind, self._changed)
+        self._hash_of = hash_of
+        self._by_hash: dict[str, tuple[T, ...]] = {hash_of(()): ()}
+
+    @property
+    def hashes(self) -> Collection[str]:
+        """The hashes of the sets that are known."""
+        return self._by_hash.keys()
+
+    def get(self, digest: str) -> tuple[T, ...]:
+        """The set with that hash."""
+        return self._by_hash[digest]
+
+    def _changed(self, _key: bytes, _record: T | None, _offset: int) -> None:
+        records = tuple(self.view.data.values())
+        digest = self._hash_of(records)
+        others = [(known, its) for known, its in self._by_hash.items() if known != digest]
+        self._by_hash = dict([*others[1 - VERSIONS_KEPT :], (digest, records)])
+
+
+class Fence:
+    """Follows generations, codecs and rules, and lets a batch pass when it is known how to decode all of it."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self.generations = CompactedView(settings, "generations", Generation)
+        self.codecs = Versions(settings, "codecs", Codec, codecs_hash)
+        self.rules = Versions(settings, "rules", Rule, rules_hash)
+        self._announced: dict[int, int] = {}
+
+    def views(self) -> Sequence[CompactedView[Any]]:
+        """All that must be caught up."""
+        return (self.generations, self.codecs.view, self.rules.view)
+
+    def hashes(self) -> Hashes:
+        """What this worker can decode with, now."""
+        return Hashes(code_hash(), self.codecs.hashes, self.rules.hashes)
+
+    async def runs(self, batch: Batch) -> list[Run]:
+        """The batch cut at the fences, each run with its generation; empty when the batch was abandoned meanwhile.
+
+        Waits for the first generation, and a while for one that fits.
+
+        Raises:
+            Outdated: none fits.
+        """
+        deadline = time.monotonic() + OPENED_WITHIN_S
+        partition = batch.tp.partition
+        while not batch.abandoned:
+            generations = tuple(self.generations.data.values())
+            try:
+                cut = runs(generations, partition, batch.first, batch.last, self.hashes())
+            except NoGeneration as stuck:
+                why = explain(generations, partition, stuck.offset, code_hash())
+                if generations and time.monotonic() > deadline:
+                    raise Outdated(why) from stuck
+                logger.warning("waiting for a generation", partition=partition, offset=stuck.offset, why=why)
+                await batch.pause(1)
+            else:
+                self._announce(partition, cut)
+                return cut
+        return []
+
+    def _announce(self, partition: int, cut: Iterable[Run]) -> None:
+        for run in cut:
+            number = run.generation.number
+            if self._announced.get(partition) != number:
+                self._announced[partition] = number
+                metrics.GENERATION.labels(partition).set(number)
+                logger.info("generation in force", partition=partition, generation=number, offset=run.first)
+
+
+def explain(generations: Collection[Generation], partition: int, offset: int, code: str) -> str:
+    """Why a worker with this code cannot decode the record yet.
+
+    Raises:
+        Outdated: it never will: its code has been replaced by a newer generation's.
+    """
+    current = in_force(generations, partition, offset)
+    if current is None:
+        return "no generation has been opened yet: the API opens the first one when it starts"
+    if current.code == code:
+        return f"generation {current.number} has codecs {current.codecs} and rules {current.rules}, not seen yet"
+    if any(g.code == code for g in generations):
+        raise Outdated(
+            f"raw partition {partition}, offset {offset} is past the fence of generation {current.number}, which is "
+            f"decoded by code {current.code}; this worker has {code}: start the newer version"
+        )
+    return f"no generation has this worker's code {code}: start the API of the same version, which opens one"

@@ -1,0 +1,96 @@
+"""What a batch of raw records becomes: the records to produce, and the counts for the metrics."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from streams import avro, metrics
+from streams.agents.batch import Consumed
+from streams.core.outcome import Outcome
+from streams.core.records import DeadLetter, DeviceEvent, Lineage, RawRecord
+
+READINGS, DEAD_LETTERS, EVENTS = "readings", "dead-letters", "device-events"
+
+
+class Outgoing(NamedTuple):
+    """One record to produce; the topic is without prefix."""
+
+    topic: str
+    key: bytes | str | None
+    value: bytes
+
+
+class Output:
+    """Collects what one batch becomes.
+
+    A reading of more than ``max_bytes`` becomes a dead letter; of the events only those that pass are sent.
+    """
+
+    def __init__(self, max_bytes: int, passes: Callable[[DeviceEvent], bool]) -> None:
+        self.records: list[Outgoing] = []
+        self._max_bytes, self._passes = max_bytes, passes
+        self._by_source: Counter[tuple[str, str]] = Counter()
+        self._dead: Counter[tuple[str, str]] = Counter()
+        self._ignored: Counter[tuple[str, str]] = Counter()
+
+    def add(self, raw: RawRecord, lineage: Lineage, key: bytes | None, outcome: Outcome) -> None:
+        """What became of one raw record, which had ``key`` in ``raw``."""
+        self._by_source["decoded", raw.source] += 1
+        for reading in outcome.readings:
+            value = avro.encode(reading)
+            if len(value) > self._max_bytes:
+                self._letter(key, _too_large(raw, lineage, reading.index, reading.device, len(value)))
+                continue
+            self.records.append(Outgoing(READINGS, reading.device, value))
+            self._by_source["readings", raw.source] += 1
+            self._by_source["measurements", raw.source] += len(reading.measurements)
+        for letter in outcome.dead_letters:
+            self._letter(key, letter)
+        self._ignored.update(outcome.ignored)
+        self.records += [Outgoing(EVENTS, e.device, avro.encode(e)) for e in outcome.events if self._passes(e)]
+
+    def add_undecodable(self, partition: int, record: Consumed, fault: Exception) -> None:
+        """Bytes in ``raw`` that are no raw record."""
+        reason = fault.reason if isinstance(fault, avro.AvroError) else "broken-body"
+        letter = DeadLetter(
+            stage="avro", reason=reason, detail=str(fault)[:500],
+            raw_partition=partition, raw_offset=record.offset, at=record.timestamp * 1_000_000,
+        )  # fmt: skip
+        self._letter(record.key, letter)
+
+    def count(self) -> None:
+        """Add to the metrics; once, when the batch is done."""
+        counters = {"decoded": metrics.DECODED, "readings": metrics.READINGS, "measurements": metrics.MEASUREMENTS}
+        for (name, source), number in self._by_source.items():
+            counters[name].labels(source).inc(number)
+        for (stage, reason), number in self._dead.items():
+            metrics.DEAD_LETTERS.labels(stage, reason).inc(number)
+        for (stage, reason), number in self._ignored.items():
+            metrics.IGNORED.labels(stage, reason).inc(number)
+
+    def _letter(self, key: bytes | None, letter: DeadLetter) -> None:
+        self._dead[letter.stage, letter.reason] += 1
+        self.records.append(Outgoing(DEAD_LETTERS, key, avro.encode(letter)))
+
+
+def raw_records(
+    partition: int, records: Sequence[Consumed], confluent: Mapping[int, Any], output: Output
+) -> list[tuple[RawRecord, Consumed]]:
+    """The raw records among what was consumed; the others go to ``output`` as dead letters."""
+    decoded = []
+    for record in records:
+        try:
+            decoded.append((avro.decode(record.value or b"", RawRecord, confluent), record))
+        except (avro.AvroError, msgspec.ValidationError) as fault:
+            output.add_undecodable(partition, record, fault)
+    return decoded
+
+
+def _too_large(raw: RawRecord, lineage: Lineage, index: int, device: str, size: int) -> DeadLetter:
+    return DeadLetter(
+        stage="send", reason="too-large", detail=f"a reading of {size} bytes", raw_partition=lineage.partition,
+        raw_offset=lineage.offset, index=index, source=raw.source, device=device, at=raw.received_at,
+        correlation_id=raw.id,
+    )  # fmt: skip
