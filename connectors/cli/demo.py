@@ -1,7 +1,156 @@
-"""`isthmus demo`."""
+"""`isthmus demo`: the main job, end to end, on real parts, with its proof."""
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
 
 import typer
+from msgspec.structs import replace
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from connectors.cli import simulate, stack, verify
+from connectors.demo import figures, plot, quiet
+from connectors.demo.mapping import Api, map_fleet
+from connectors.simulator import fleet
+from connectors.simulator.ledger import Ledger
+from connectors.verify import store_side
+from connectors.verify.report import Report
+from deploy.local import daemon
+from deploy.local.plan import Http, Plan, Port, Process
+from streams import lag, settings
+from streams.settings import Settings
+
+HOME = Path("var/demo")
+STUB_PORT = 25790
+SECOND = 1_000_000_000
+MAPPED_BEFORE = 8 * 3600 * SECOND
+"""Late messages are up to six hours old; their places were known then."""
+PATIENCE_S = 180
+QUESTIONS = ("latest_values", "hourly_means")
 
 
 def register(app: typer.Typer) -> None:
     """Add `demo` to the command line."""
+    app.command()(demo)
+
+
+def demo(
+    seconds: Annotated[float, typer.Option(min=1, help="how long the fleet sends")] = 60,
+    rate: Annotated[float, typer.Option(min=0.1, help="messages per second")] = 20,
+    devices: Annotated[int, typer.Option(min=2, help="boxes in the fleet")] = 20,
+    keep: Annotated[bool, typer.Option("--keep", help="leave the stack up at the end")] = False,
+) -> None:
+    """Bring the stack up, map a fleet over the API, let it send, wait until all is done, and check everything.
+
+    Its data are in var/demo and begin anew each time, unless a demo's stack was kept and still runs. Exit status 1 when
+    the check finds anything lost, doubled or wrong.
+    """
+    loaded, console = _settings(), Console()
+    began = _bring_up(loaded, console)
+    try:
+        report = _show(loaded, console, fleet_of(devices, rate), seconds=seconds, rate=rate)
+    except quiet.Restless as restless:
+        console.print(f"[red]the demo did not finish[/red]: {restless}; see `isthmus stack logs`")
+        report = None
+    finally:
+        if not keep:
+            console.print("stopping the stack (KEEP=1 leaves it up)")
+            daemon.down(loaded.stack.directory)
+    _conclude(loaded, console, report, time.monotonic() - began, keep=keep)
+
+
+def fleet_of(devices: int, rate: float) -> fleet.Options:
+    """A fleet that no demo before had."""
+    now = time.time_ns()
+    return fleet.Options(seed=now // SECOND % 65_536, devices=devices, start=now, interval=int(SECOND / rate))
+
+
+def _settings() -> Settings:
+    """The demo's own directories, and Ubidots played by a stub that enforces its documented limits."""
+    own = {
+        "STACK__DIRECTORY": HOME / "stack",
+        "FILES__DIRECTORY": HOME / "files",
+        "FILES__ARCHIVE": HOME / "archive",
+        "SPOOL__DIRECTORY": HOME / "spool",
+        "DIVERSION__URL": HOME / "diverted",
+        "UBIDOTS__TOKEN": "demo-token",
+        "UBIDOTS__URL": f"http://127.0.0.1:{STUB_PORT}",
+    }
+    for name, value in own.items():
+        os.environ[f"ISTHMUS_{name}"] = str(value)
+    return settings.load()
+
+
+def _bring_up(loaded: Settings, console: Console) -> float:
+    began = time.monotonic()
+    if not daemon.running(loaded.stack.directory):
+        daemon.down(loaded.stack.directory)
+        shutil.rmtree(HOME, ignore_errors=True)
+    stack.bring_up(loaded, with_stub(stack.plan(loaded)), console)
+    console.print(f"stack ready after {time.monotonic() - began:.0f} s")
+    return began
+
+
+def with_stub(plan: Plan) -> Plan:
+    """The plan and the Ubidots stub."""
+    stub = Process(
+        name="ubidots-stub",
+        command=(sys.executable, "-m", "connectors.simulator.ubidots_stub", "--port", str(STUB_PORT)),
+        ready=Http(STUB_PORT, "/stats"),
+        ports=(Port(STUB_PORT, "the demo's Ubidots stub"),),
+    )
+    return replace(plan, processes=(*plan.processes, stub))
+
+
+def _show(loaded: Settings, console: Console, options: fleet.Options, *, seconds: float, rate: float) -> Report:
+    api = Api(f"http://{loaded.api.host}:{loaded.api.port}", *stack.administrator(loaded))
+    mapped = map_fleet(api, fleet.devices(options), options.start - MAPPED_BEFORE)
+    api.close()
+    console.print(f"{mapped} of {options.devices} devices mapped over the API; now they send for {seconds:.0f} s")
+    with Ledger(HOME / f"ledger-{options.seed}.ndjson") as book:
+        simulate.run(loaded, options, book, rate=rate, count=round(rate * seconds))
+        _wait(loaded)
+        report = quiet.settled(loaded, sorted(HOME.glob("ledger-*.ndjson")), PATIENCE_S)
+        console.print(figures.summary(loaded, book, report))
+    for table in figures.answers(loaded, QUESTIONS):
+        console.print(table)
+    _plot(loaded, console)
+    verify.show(report, console)
+    return report
+
+
+def _wait(loaded: Settings) -> None:
+    groups = set(lag.readers()) - {"sink-log"}
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(file=sys.stderr)) as bar:
+        task = bar.add_task("waiting until nothing is left to do")
+        quiet.wait_for_zero_lag(
+            loaded, groups, PATIENCE_S, lambda left: bar.update(task, description=f"{left} records left in all groups")
+        )
+
+
+def _plot(loaded: Settings, console: Console) -> None:
+    client = store_side.connect(loaded.clickhouse)
+    rows = client.query(figures.SERIES).result_rows
+    client.close()
+    if len(rows) > 1:
+        title = "1_Temperature of one Wombat, as stored"
+        console.print(
+            plot.draw(title, [row[0] for row in rows], [row[1] for row in rows]), markup=False, highlight=False
+        )
+
+
+def _conclude(loaded: Settings, console: Console, report: Report | None, took_s: float, *, keep: bool) -> None:
+    if keep:
+        console.print(
+            f"look further: make logs · SQL http://127.0.0.1:{loaded.stack.clickhouse_port} database "
+            f"{loaded.clickhouse.database} · API http://{loaded.api.host}:{loaded.api.port}/docs · make down"
+        )
+    failed = report is None or bool(report.faults)
+    verdict = "[red]FAILED[/red]" if failed else "[green]passed[/green]: nothing lost, nothing doubled, nothing wrong"
+    console.print(f"demo {verdict} ({took_s:.0f} s)")
+    raise SystemExit(1 if failed else 0)

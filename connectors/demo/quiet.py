@@ -1,0 +1,61 @@
+"""Wait until nothing is left to do."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from clickhouse_connect.driver.exceptions import Error as ClickHouseError
+from confluent_kafka import KafkaException
+
+from connectors.verify.report import Report, check
+from streams.lag import Lag, lag
+from streams.settings import Settings
+
+POLL_S = 0.5
+
+
+class Restless(Exception):
+    """Something was still to do when patience ended; the message says what."""
+
+
+def wait_for_zero_lag(
+    settings: Settings, groups: set[str], patience_s: float, progress: Callable[[int], None] = lambda _: None
+) -> None:
+    """Return when every group has committed all of its topics; ``progress`` gets the records that are left.
+
+    Raises:
+        Restless: with the lags that remained.
+    """
+    deadline = time.monotonic() + patience_s
+    while left := _left(settings, groups):
+        progress(sum(left.values()))
+        if time.monotonic() > deadline:
+            raise Restless(f"still behind after {patience_s:.0f} s: {left}")
+        time.sleep(POLL_S)
+    progress(0)
+
+
+def settled(settings: Settings, ledgers: list[Path], patience_s: float) -> Report:
+    """The check, again and again until it finds no fault; its last report when patience ends.
+
+    Windows are emitted and repaired in seconds after the last point, so a fault at first may only be early.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            report = check(settings, ledgers)
+        except (KafkaException, ClickHouseError, TimeoutError):
+            if time.monotonic() > deadline:
+                raise
+        else:
+            if not report.faults or time.monotonic() > deadline:
+                return report
+        time.sleep(POLL_S)
+
+
+def _left(settings: Settings, groups: set[str]) -> Lag:
+    try:
+        found = lag(settings.kafka, groups)
+    except KafkaException:
+        return {("kafka", "does not answer"): 1}
+    return {key: records for key, records in found.items() if records}
