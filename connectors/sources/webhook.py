@@ -1,0 +1,189 @@
+"""The webhook door: 204 only when the record is durable; a malformed body of a known source is kept like any other."""
+
+import asyncio
+import signal
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvloop
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from connectors.sources import door
+from connectors.sources.base import Full, RawWriter
+from connectors.sources.receipt import receive
+from connectors.sources.webhook_auth import challenge, proven
+from connectors.sources.webhook_server import server
+from streams import log, ops
+from streams.metrics import ACK_SECONDS, ACKNOWLEDGED, IN_PROCESS, RECEIVED, REFUSED
+from streams.settings import Settings, SettingsError, WebhookSettings
+
+LOG = log.get(__name__)
+
+TTN_PATH = "/ttn/webhook/up"
+RETRY_AFTER = {"Retry-After": "5"}
+
+
+def run(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    Raises:
+        SettingsError: a source has no decoder, or a TLS file cannot be used.
+        SpoolError: the spool cannot be opened.
+    """
+    door.check_sources(settings, [("webhook.sources", source) for source in settings.webhook.sources])
+    check_tls(settings.webhook)
+    uvloop.run(_main(settings))
+
+
+def check_tls(settings: WebhookSettings) -> None:
+    """Load the certificate.
+
+    Raises:
+        SettingsError: it cannot be used.
+    """
+    if settings.tls_cert_file is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"webhook.tls_cert_file: {error}") from error
+
+
+class Refused(Exception):
+    """The sender gets this status instead of a 204."""
+
+    def __init__(self, status: int, reason: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(reason)
+        self.status, self.reason, self.headers = status, reason, headers
+
+
+class Webhook:
+    """The routes of the door, in front of a writer."""
+
+    def __init__(self, settings: WebhookSettings, writer: RawWriter, ready: Callable[[], str | None]) -> None:
+        self._settings, self._writer, self._ready = settings, writer, ready
+        self._requests = self._bytes = 0
+        self._kept = frozenset(name.lower() for name in settings.kept_headers)
+        self._seconds = ACK_SECONDS.labels(settings.name)
+        IN_PROCESS.labels(settings.name).set_function(lambda: self._requests)
+
+    def application(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(
+            routes=[
+                Route(TTN_PATH, self.post, methods=["POST"]),
+                Route("/webhooks/{source}", self.post, methods=["POST"]),
+                Route("/healthz", self.healthz),
+                Route("/readyz", self.readyz),
+            ]
+        )
+
+    async def post(self, request: Request) -> Response:
+        """Take one message: 204 without a body once it is durable."""
+        started = time.perf_counter()
+        source = request.path_params.get("source", "ttn")
+        try:
+            with self._admitted(source, request):
+                await self._take(source, request)
+        except Refused as refused:
+            REFUSED.labels(self._settings.name, refused.reason).inc()
+            return PlainTextResponse(f"{refused.reason}\n", refused.status, refused.headers)
+        ACKNOWLEDGED.labels(self._settings.name, source).inc()
+        self._seconds.observe(time.perf_counter() - started)
+        return Response(status_code=204)
+
+    async def healthz(self, _request: Request) -> Response:
+        """The process lives."""
+        return PlainTextResponse("ok\n")
+
+    async def readyz(self, _request: Request) -> Response:
+        """Messages can be made durable."""
+        fault = await asyncio.to_thread(self._ready)
+        return PlainTextResponse(f"{fault or 'ok'}\n", 503 if fault else 200)
+
+    @contextmanager
+    def _admitted(self, source: str, request: Request) -> Iterator[None]:
+        """Refuse what need not be read; count what is under way."""
+        if source not in self._settings.sources:
+            raise Refused(404, "unknown-source")
+        self._authenticate(source, request, None)
+        length = request.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self._settings.max_body_bytes:
+            raise Refused(413, "too-large")
+        if self._requests >= self._settings.max_in_process:
+            raise Refused(503, "busy", RETRY_AFTER)
+        self._requests += 1
+        try:
+            yield
+        finally:
+            self._requests -= 1
+
+    async def _take(self, source: str, request: Request) -> None:
+        body = bytearray()
+        try:
+            await self._read(request, body)
+            payload = bytes(body)
+            self._authenticate(source, request, payload)
+            await self._write(source, request, payload)
+        finally:
+            self._bytes -= len(body)
+
+    async def _read(self, request: Request, body: bytearray) -> None:
+        try:
+            async with asyncio.timeout(self._settings.body_timeout_s):
+                async for chunk in request.stream():
+                    body += chunk
+                    self._bytes += len(chunk)
+                    if len(body) > self._settings.max_body_bytes:
+                        raise Refused(413, "too-large")
+                    if self._bytes > self._settings.max_in_process_mb * door.MEGABYTE:
+                        raise Refused(503, "busy", RETRY_AFTER)
+        except TimeoutError:
+            raise Refused(408, "slow", {"Connection": "close"}) from None
+        except ClientDisconnect:
+            raise Refused(400, "disconnected") from None
+
+    async def _write(self, source: str, request: Request, payload: bytes) -> None:
+        RECEIVED.labels(self._settings.name, source).inc()
+        record = receive(
+            source,
+            "http",
+            request.url.path,
+            payload,
+            headers=((name, value) for name, value in request.headers.items() if name in self._kept),
+            content_type=request.headers.get("content-type", ""),
+            connector=self._settings.name,
+        )
+        try:
+            await self._writer.write(record)
+        except Full as full:
+            LOG.warning("not-durable", source=source, reason=str(full))
+            raise Refused(503, "not-durable", RETRY_AFTER) from full
+
+    def _authenticate(self, source: str, request: Request, body: bytes | None) -> None:
+        auth = self._settings.auth.get(source)
+        if auth and not proven(auth, request.headers, body):
+            raise Refused(401, "unauthorised", {"WWW-Authenticate": challenge(auth)})
+
+
+async def _main(settings: Settings) -> None:
+    webhook = settings.webhook
+    kafka = door.kafka_writer(settings, records=webhook.max_in_process, megabytes=webhook.max_in_process_mb)
+    spool = door.spool_writer(settings, kafka, webhook.name) if webhook.spool else None
+
+    def ready() -> str | None:
+        return None if spool and spool.takes_over() else kafka.fault()
+
+    stop_serving = ops.serve(webhook.health_port, ready=ready)
+    writer = spool or kafka
+    serving = server(webhook, Webhook(webhook, writer, ready).application())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, setattr, serving, "should_exit", True)  # noqa: FBT003
+    await serving.serve()
+    await writer.close()
+    stop_serving()
