@@ -4,6 +4,7 @@ Ends are frozen first. Partition EOF tells when one is reached: offsets of trans
 are never delivered, so waiting for the last offset could wait for ever.
 """
 
+import time
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -15,7 +16,8 @@ from streams.settings import KafkaSettings
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-READ_AT_ONCE = 2000
+READ_AT_ONCE, READ_WITHIN_S = 2000, 0.1
+"""``consume`` waits for as many records as it was asked for, also at the end of the topic"""
 
 
 def scan(settings: KafkaSettings, name: str, timeout_s: float = 30) -> Iterator[Message]:
@@ -41,10 +43,12 @@ def ends_of(reader: Consumer, topic: str) -> dict[int, int]:
 
 
 def _until(reader: Consumer, ends: dict[int, int], timeout_s: float) -> Iterator[Message]:
-    open_partitions = set(ends)
+    open_partitions, deadline = set(ends), time.monotonic() + timeout_s
     while open_partitions:
-        messages = reader.consume(READ_AT_ONCE, timeout_s)
-        if not messages:
+        messages = reader.consume(READ_AT_ONCE, READ_WITHIN_S)
+        if messages:
+            deadline = time.monotonic() + timeout_s
+        elif time.monotonic() > deadline:
             raise TimeoutError(f"nothing came from partitions {sorted(open_partitions)} for {timeout_s} s")
         for message in messages:
             partition, error = message.partition(), message.error()
