@@ -13,14 +13,14 @@ from typing import NamedTuple
 from streams.core.codec import Answer, Call
 from streams.core.message import Rejected, Value
 
-POLYLINE = 240
+GPS, POLYLINE = 136, 240
 POLYLINE_HEAD = 8
 
 
 class Part(NamedTuple):
-    """One number of a record: what its name ends in, the divisor and the unit."""
+    """One number of a record: its name (in ``TYPES`` only what the name ends in), the divisor and the unit."""
 
-    suffix: str
+    name: str
     divisor: int
     unit: str
 
@@ -66,12 +66,13 @@ TYPES = {
     133: _one("unix_time", "I", unit="s"),
     134: _three("gyrometer", "hhh", "xyz", 100, "°/s"),
     135: _three("color", "BBB", "rgb"),
-    136: Type(
+    GPS: Type(
         "gps",
         Layout(">bHbHbH"),  # three numbers of three bytes, each as a signed high byte and a low word
         (Part(".latitude", 10_000, "°"), Part(".longitude", 10_000, "°"), Part(".altitude", 100, "m")),
     ),
     142: _one("switch", "B"),
+    POLYLINE: _one("polyline", ""),  # of variable size: kept as hexadecimal text
 }
 
 
@@ -90,39 +91,42 @@ def _read(call: Call) -> Answer:
     payload, time, end, at = call.payload, call.time, len(call.payload), 0
     values: list[Value] = []
     while at + 2 <= end:
-        channel, code = payload[at], payload[at + 1]
-        known = TYPES.get(code)
-        if known is None and code != POLYLINE:
+        code, start = payload[at + 1], at + 2
+        plan = _plan(payload[at], code)
+        if plan is None:
             return Rejected("codec", "unknown-type", f"type {code} at byte {at + 1}", call.sender.device)
-        size = _polyline_size(payload, at + 2) if known is None else known.layout.size
-        if at + 2 + size > end:
-            break
-        if known is None:
-            values.append(Value(f"polyline_{channel}", payload[at + 2 : at + 2 + size].hex(), time))
+        layout, names = plan
+        at = start + (layout.size if code != POLYLINE else _polyline_size(payload, start))
+        if at > end:
+            return Rejected("codec", "truncated", f"{end - start} byte(s) of type {code}", call.sender.device)
+        if code == POLYLINE:
+            values.append(Value(names[0].name, payload[start:at].hex(), time))
         else:
-            _append(values, known, channel, payload, at + 2, time)
-        at += 2 + size
+            numbers = layout.unpack_from(payload, start)
+            for (name, divisor, unit), number in zip(names, numbers if code != GPS else _words(numbers), strict=True):
+                values.append(Value(name, number / divisor, time, unit))
     if at != end:
-        return Rejected("codec", "truncated", f"{end - at} byte(s) from byte {at} on", call.sender.device)
+        return Rejected("codec", "truncated", "a lone byte at the end", call.sender.device)
     return values
-
-
-def _append(values: list[Value], known: Type, channel: int, payload: bytes, at: int, time: int) -> None:
-    numbers = known.layout.unpack_from(payload, at)
-    if known.name == "gps":
-        numbers = tuple(high << 16 | low for high, low in zip(numbers[::2], numbers[1::2], strict=True))
-    for (name, divisor, unit), number in zip(_names(known, channel), numbers, strict=True):
-        values.append(Value(name, number / divisor, time, unit))
 
 
 def _polyline_size(payload: bytes, at: int) -> int:
     # Its first byte counts the whole value: size, factor, a first coordinate of two times three bytes, steps.
-    return max(payload[at], POLYLINE_HEAD) if at < len(payload) else POLYLINE_HEAD
+    size = payload[at] if at < len(payload) else 0
+    return size if size >= POLYLINE_HEAD else len(payload)
 
 
-@lru_cache(maxsize=len(TYPES) * 256)
-def _names(known: Type, channel: int) -> tuple[tuple[str, int, str], ...]:
-    return tuple((f"{known.name}_{channel}{part.suffix}", part.divisor, part.unit) for part in known.parts)
+def _words(numbers: tuple[int, ...]) -> list[int]:
+    return [high << 16 | low for high, low in zip(numbers[::2], numbers[1::2], strict=True)]
+
+
+@lru_cache(maxsize=2**16)
+def _plan(channel: int, code: int) -> tuple[Layout, tuple[Part, ...]] | None:
+    known = TYPES.get(code)
+    if known is None:
+        return None
+    parts = (Part(f"{known.name}_{channel}{part.name}", part.divisor, part.unit) for part in known.parts)
+    return known.layout, tuple(parts)
 
 
 CODEC = Lpp()

@@ -55,7 +55,7 @@ class _Left(Struct, frozen=True):
     rejected: bool = False
 
 
-class _Moment(Struct, frozen=True):
+class _Moment(Struct, frozen=True, gc=False):
     """What holds for every value of one time."""
 
     time: int | None

@@ -25,7 +25,7 @@ class RawRecord(Struct, frozen=True, kw_only=True):
     payload: bytes
 
 
-class Lineage(Struct, frozen=True, order=True):
+class Lineage(Struct, frozen=True, order=True, gc=False):
     """Where in ``raw`` something comes from; ``index`` counts the readings of one raw record."""
 
     partition: int
@@ -33,10 +33,10 @@ class Lineage(Struct, frozen=True, order=True):
     index: int = 0
 
 
-class Measurement(Struct, frozen=True):
+class Measurement(Struct, frozen=True, gc=False):
     """One named value at one time: a number (booleans are 1.0 and 0.0) in ``value``, or a ``text``.
 
-    ``quality`` is a bit set (``core.normalise.QUALITY``), 0 is good. ``logical_uid`` is None where the device was
+    ``quality`` is a bit set (``core.message.QUALITY``), 0 is good. ``logical_uid`` is None where the device was
     unmapped or paused at ``time``.
     """
 

@@ -1,0 +1,84 @@
+"""Every decoder's evidence: a raw record, and what it becomes, in `tests/vectors/<source>/<case>.json`."""
+
+import base64
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams import pipeline
+from streams.core.decode import decode
+from streams.core.outcome import Outcome
+from streams.core.records import Lineage, RawRecord
+from streams.settings import DecodeSettings
+
+VECTORS = Path(__file__).parent / "vectors"
+CASES = sorted(VECTORS.glob("*/*.json"))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_becomes_what_its_vector_says(path: Path) -> None:
+    case = json.loads(path.read_text("utf-8"))
+    context = pipeline.context(DecodeSettings(**case.get("settings", {})), {}.get)
+    outcome = decode(raw_record(path.parent.name, case["record"]), Lineage(2, 40), 3, context)
+    empty = {"readings": [], "dead_letters": [], "ignored": [], "seen": []}
+    assert described(outcome) == empty | case["expect"]
+
+
+def test_holds_vectors_for_every_decoder_and_no_other() -> None:
+    assert {path.name for path in VECTORS.iterdir()} == set(pipeline.decoders(DecodeSettings()))
+
+
+def raw_record(source: str, told: dict[str, Any]) -> RawRecord:
+    if "base64" in told:
+        payload = base64.b64decode(told["base64"])
+    else:
+        payload = (told["text"] if "text" in told else json.dumps(told["payload"])).encode()
+    received = datetime.fromisoformat(told["received_at"])
+    return RawRecord(
+        id="0190a0b0-0000-7000-8000-000000000001",
+        source=source,
+        transport=told["transport"],
+        address=told["address"],
+        received_at=round(received.timestamp()) * 1_000_000_000,
+        payload=payload,
+    )
+
+
+def described(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "readings": [
+            {
+                "device": reading.device,
+                "index": reading.index,
+                "time": written(reading.time),
+                "codec": reading.codec,
+                "source_ids": reading.source_ids,
+                "measurements": [
+                    [
+                        m.name,
+                        m.text if m.value is None else m.value,
+                        m.unit,
+                        written(m.time),
+                        *([m.quality] * (m.quality > 0)),
+                    ]
+                    for m in reading.measurements
+                ],
+            }
+            for reading in outcome.readings
+        ],
+        "dead_letters": [[letter.stage, letter.reason, letter.device] for letter in outcome.dead_letters],
+        "ignored": [list(ignored) for ignored in outcome.ignored],
+        "seen": [
+            {"device": event.device, "at": written(event.at), "name": event.name}
+            | ({} if event.latitude is None else {"latitude": event.latitude, "longitude": event.longitude})
+            for event in outcome.events
+        ],
+    }
+
+
+def written(time: int) -> str:
+    seconds, fraction = divmod(time, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09}Z"
