@@ -15,7 +15,10 @@ from typing import Any, TypeVar
 
 import httpx
 
-from streams.settings import Settings
+from deploy.local import daemon, servers
+from deploy.local.plan import Plan
+from deploy.local.servers import Servers
+from streams.settings import KafkaSettings, Settings
 
 T = TypeVar("T")
 
@@ -56,7 +59,23 @@ class Stack:
     @contextmanager
     def started(cls, directory: Path) -> Iterator["Stack"]:
         """Servers of our own on free ports, stopped at the end."""
-        raise NotImplementedError(directory)
+        wanted = Servers(
+            directory=directory,
+            kafka_port=free_port(),
+            kafka_controller_port=free_port(),
+            mqtt_port=free_port(),
+            clickhouse_port=free_port(),
+            record_bytes=KafkaSettings().max_record_bytes,
+        )
+        daemon.up(directory, Plan(servers.prepare(wanted), str(directory), owner=os.getpid()))
+        try:
+            yield cls(
+                kafka=f"127.0.0.1:{wanted.kafka_port}",
+                mqtt=f"127.0.0.1:{wanted.mqtt_port}",
+                clickhouse=f"http://127.0.0.1:{wanted.clickhouse_port}",
+            )
+        finally:
+            daemon.down(directory)
 
     @property
     def mqtt_port(self) -> int:

@@ -1,0 +1,104 @@
+"""Which children live, on disk: what a killed supervisor leaves behind is found and ended by the next one.
+
+A pid alone may belong to somebody else by then; pid and start time together name one process.
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import psutil
+
+FILE = "processes.json"
+KILL_WAIT_S = 10.0
+
+
+class Child(msgspec.Struct, frozen=True):
+    """A started child: ``created`` is its start time in seconds since the epoch, as the system keeps it."""
+
+    name: str
+    pid: int
+    created: float
+    stop_s: float
+
+
+class Ledger:
+    """The living children of one stack directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = directory / FILE
+        self._children = _read(self._file)
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """Those noted, in the order of their start."""
+        return tuple(self._children.values())
+
+    def add(self, name: str, pid: int, stop_s: float) -> None:
+        """Note a child that was just started."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self._children[name] = Child(name, pid, psutil.Process(pid).create_time(), stop_s)
+            self._write()
+
+    def remove(self, name: str) -> None:
+        """Forget a child that ended."""
+        if self._children.pop(name, None):
+            self._write()
+
+    def orphans(self) -> list[str]:
+        """Names of noted children that still live."""
+        return [child.name for child in self.children if _living(child)]
+
+    def end_orphans(self) -> list[str]:
+        """Stop every noted child that still lives, the last started first; return their names."""
+        ended = []
+        for child in reversed(self.children):
+            process = _living(child)
+            if process:
+                _end(process, child.stop_s)
+                ended.append(child.name)
+            self.remove(child.name)
+        return ended
+
+    def _write(self) -> None:
+        scratch = self._file.with_suffix(".new")
+        scratch.write_bytes(msgspec.json.encode(self.children))
+        scratch.replace(self._file)
+
+
+def kill_group(pid: int) -> None:
+    """End what is left of a child's process group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _read(file: Path) -> dict[str, Child]:
+    return {child.name: child for child in _noted(file)}
+
+
+def _noted(file: Path) -> Iterator[Child]:
+    if file.is_file():
+        yield from msgspec.json.decode(file.read_bytes(), type=list[Child])
+
+
+def _living(child: Child) -> psutil.Process | None:
+    try:
+        process = psutil.Process(child.pid)
+        same = process.create_time() == child.created and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return None
+    return process if same else None
+
+
+def _end(process: psutil.Process, stop_s: float) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.terminate()
+        try:
+            process.wait(stop_s)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(KILL_WAIT_S)
+    kill_group(process.pid)

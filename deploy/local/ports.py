@@ -1,0 +1,53 @@
+"""Taken ports, found before anything is started."""
+
+import socket
+from collections.abc import Iterable
+
+import psutil
+
+from deploy.local.plan import Port
+
+
+class PortTaken(Exception):
+    """Somebody else listens on ports of ours; one line for each."""
+
+
+def check(ports: Iterable[Port]) -> None:
+    """Refuse to start into ports that others hold.
+
+    Raises:
+        PortTaken: naming the port, the setting that chooses it and, where the system tells, the process that has it.
+    """
+    taken = [port for port in ports if not _free(port.number)]
+    if taken:
+        raise PortTaken("\n".join(_message(port) for port in taken))
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as caller:
+        if caller.connect_ex(("127.0.0.1", port)) == 0:  # macOS binds beside a listener on all addresses
+            return False
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a closed connection is no taker
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _message(port: Port) -> str:
+    holder = _holder(port.number)
+    by = f" by {holder}" if holder else ""
+    return f"port {port.number} is taken{by}: stop that, or choose another port in setting {port.setting}"
+
+
+def _holder(port: int) -> str | None:
+    for process in psutil.process_iter(["name"]):
+        try:
+            connections = process.net_connections("tcp")
+        except (psutil.Error, OSError):
+            continue
+        if any(c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port for c in connections):
+            return f"{process.info['name']} (pid {process.pid})"
+    return None

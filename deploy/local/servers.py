@@ -1,0 +1,92 @@
+"""The three real servers of the local stack: what each needs before its first start, and its process."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from deploy.local import artemis, jars, java, kafka, mosquitto, store
+from deploy.local.plan import Process
+
+Name = Literal["kafka", "mqtt", "clickhouse"]
+ALL: tuple[Name, ...] = ("kafka", "mqtt", "clickhouse")
+
+
+class Servers(msgspec.Struct, frozen=True):
+    """Which servers are wanted, where they keep their data and listen, the largest record that Kafka takes."""
+
+    directory: Path
+    kafka_port: int
+    kafka_controller_port: int
+    mqtt_port: int
+    clickhouse_port: int
+    record_bytes: int
+    names: tuple[Name, ...] = ALL
+    mqtt_broker: Literal["artemis", "mosquitto"] = "artemis"
+    jar_cache: Path | None = None
+    maven_mirror: str | None = None
+
+
+def download_bytes(servers: Servers) -> int:
+    """Bytes that :func:`prepare` will have to download."""
+    return sum(jars.missing(lock, _cache(servers)) for lock in _locks(servers))
+
+
+def prepare(servers: Servers, advance: jars.Advance = lambda _: None) -> tuple[Process, ...]:
+    """Fetch jars, write settings, format storage; the servers' processes. ``advance`` is told downloaded bytes.
+
+    Raises:
+        JarError, JavaMissing, KafkaError, MosquittoMissing: with a message for the person who asked.
+    """
+    makers: dict[Name, Callable[[], Process]] = {
+        "kafka": lambda: _kafka(servers, advance),
+        "mqtt": lambda: _mosquitto(servers) if servers.mqtt_broker == "mosquitto" else _artemis(servers, advance),
+        "clickhouse": lambda: store.process(store.Store(servers.directory / "clickhouse", servers.clickhouse_port)),
+    }
+    return tuple(makers[name]() for name in ALL if name in servers.names)
+
+
+def _kafka(servers: Servers, advance: jars.Advance) -> Process:
+    broker = kafka.Kafka(
+        directory=servers.directory / "kafka",
+        java=_java(),
+        jars=jars.fetch(jars.KAFKA, _cache(servers), servers.maven_mirror, advance),
+        port=servers.kafka_port,
+        controller_port=servers.kafka_controller_port,
+        record_bytes=servers.record_bytes,
+    )
+    kafka.prepare(broker)
+    return kafka.process(broker)
+
+
+def _artemis(servers: Servers, advance: jars.Advance) -> Process:
+    broker = artemis.Artemis(
+        directory=servers.directory / "artemis",
+        java=_java(),
+        jars=jars.fetch(jars.ARTEMIS, _cache(servers), servers.maven_mirror, advance),
+        port=servers.mqtt_port,
+    )
+    artemis.prepare(broker)
+    return artemis.process(broker)
+
+
+def _mosquitto(servers: Servers) -> Process:
+    broker = mosquitto.Mosquitto(servers.directory / "mosquitto", servers.mqtt_port)
+    mosquitto.prepare(broker)
+    return mosquitto.process(broker)
+
+
+def _locks(servers: Servers) -> list[str]:
+    locks = [jars.KAFKA] if "kafka" in servers.names else []
+    return locks + ([jars.ARTEMIS] if "mqtt" in servers.names and servers.mqtt_broker == "artemis" else [])
+
+
+def _cache(servers: Servers) -> Path:
+    return servers.jar_cache or jars.default_cache()
+
+
+@cache
+def _java() -> str:
+    return java.find()

@@ -1,0 +1,175 @@
+"""The life of one process under supervision: wait, start, watch, start again, stop."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psutil
+
+from deploy.local import ledger, logs, probe
+from deploy.local.plan import Process
+from deploy.local.status import ProcessStatus, State
+
+FIRST_DELAY_S = 0.1
+LONGEST_DELAY_S = 10.0
+STEADY_S = 20.0
+"""A process that lived this long starts again without delay."""
+TASK_ATTEMPTS = 3
+PROBE_S = 0.1
+WATCH_S = 2.0
+
+
+class Unit:
+    """Keeps one process of the plan as it should be."""
+
+    def __init__(self, process: Process, directory: Path, working_directory: str, living: ledger.Ledger) -> None:
+        self.process = process
+        self.started = asyncio.Event()
+        self.stopped = asyncio.Event()
+        self._log = logs.file(directory, process.name)
+        self._working_directory = working_directory
+        self._living = living
+        self._state = State.WAITING
+        self._since = time.time()
+        self._pid: int | None = None
+        self._exit_status: int | None = None
+        self._restarts = 0
+        self._failures = 0
+
+    @property
+    def status(self) -> ProcessStatus:
+        """What a person is told."""
+        return ProcessStatus(
+            name=self.process.name,
+            state=self._state,
+            pid=self._pid,
+            restarts=self._restarts,
+            failures=self._failures,
+            exit_status=self._exit_status,
+            since=self._since,
+            rss_bytes=_resident(self._pid),
+        )
+
+    async def run(self, dependencies: Sequence["Unit"], dependents: Sequence["Unit"]) -> None:
+        """Run until cancelled; then stop, once those that depend on it have stopped."""
+        try:
+            await self._live(dependencies)
+        except asyncio.CancelledError:
+            await asyncio.gather(*(unit.stopped.wait() for unit in dependents))
+            await self._end()
+            raise
+        finally:
+            self.stopped.set()
+
+    async def _live(self, dependencies: Sequence["Unit"]) -> None:
+        for unit in dependencies:
+            await unit.started.wait()
+        delays = _delays()
+        while True:
+            began = time.monotonic()
+            self._exit_status = await self._once()
+            if self.process.task and self._ended():
+                break
+            if time.monotonic() - began > STEADY_S:
+                delays = _delays()
+            self._enter(State.BACKOFF)
+            await asyncio.sleep(next(delays))
+            self._restarts += 1
+        await asyncio.Event().wait()
+
+    def _ended(self) -> bool:
+        if self._exit_status == 0:
+            self._failures = 0
+            self._enter(State.DONE)
+            self.started.set()
+        elif self._failures >= TASK_ATTEMPTS:
+            self._enter(State.FAILED)
+        return self._state in {State.DONE, State.FAILED}
+
+    async def _once(self) -> int:
+        self._enter(State.STARTING)
+        self._failures += 1  # until it is seen ready
+        try:
+            self._child = await self._spawn()
+        except OSError as error:
+            self._log.write_text(f"cannot start {self.process.command[0]}: {error}\n")
+            return 127
+        watching = asyncio.create_task(self._watch())
+        try:
+            exit_status = await self._child.wait()
+        finally:
+            watching.cancel()
+        self._forget()
+        return exit_status
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as out:
+            child = await asyncio.create_subprocess_exec(
+                *self.process.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd=self._working_directory,
+                env=os.environ | self.process.environment,
+                start_new_session=True,
+            )
+        self._pid = child.pid
+        self._living.add(self.process.name, child.pid, self.process.stop_s)
+        return child
+
+    async def _watch(self) -> None:
+        if self.process.task:
+            return
+        while True:
+            good = self.process.ready is None or await probe.answers(self.process.ready)
+            if good:
+                self._failures = 0
+                self._enter(State.READY)
+                self.started.set()
+            elif self._state is State.READY:
+                self._enter(State.UNREADY)
+            await asyncio.sleep(WATCH_S if good else PROBE_S)
+
+    async def _end(self) -> None:
+        if self._pid is not None:
+            self._enter(State.STOPPING)
+            with contextlib.suppress(ProcessLookupError):
+                self._child.send_signal(signal.SIGTERM)
+            try:
+                self._exit_status = await asyncio.wait_for(self._child.wait(), self.process.stop_s)
+            except TimeoutError:
+                ledger.kill_group(self._pid)
+                self._exit_status = await self._child.wait()
+            self._forget()
+        self._enter(State.STOPPED)
+
+    def _forget(self) -> None:
+        if self._pid is not None:
+            ledger.kill_group(self._pid)
+        self._pid = None
+        self._living.remove(self.process.name)
+
+    def _enter(self, state: State) -> None:
+        if state is not self._state:
+            self._state, self._since = state, time.time()
+
+
+def _delays() -> Iterator[float]:
+    delay = FIRST_DELAY_S
+    while True:
+        yield delay
+        delay = min(delay * 2, LONGEST_DELAY_S)
+
+
+def _resident(pid: int | None) -> int | None:
+    if pid is None:
+        return None
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return None
