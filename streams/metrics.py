@@ -24,6 +24,7 @@ IGNORED = Counter("isthmus_ignored_total", "records or values ignored on purpose
 DEAD_LETTERS = Counter("isthmus_dead_letters_total", "dead letters", ["stage", "reason"])
 VIEW_SKIPPED = Counter("isthmus_view_skipped_total", "undecodable records of a compacted topic", ["topic"])
 MAPPING_POSITION = Gauge("isthmus_mapping_position", "offset of device-mapping up to which the view has been read")
+GENERATION_NEWEST = Gauge("isthmus_generation_newest", "highest decoding generation that this process knows of")
 GENERATION = Gauge("isthmus_generation", "decoding generation in force", ["partition"])
 HANDLED_OFFSET = Gauge("isthmus_handled_offset", "highest offset durably handled", ["topic", "partition"])
 COMMITTED_OFFSET = Gauge("isthmus_committed_offset", "offset committed", ["topic", "partition"])
@@ -40,3 +41,6 @@ SINK_RETRIES = Counter("isthmus_sink_retries_total", "writes tried again after a
 SINK_LAG = Gauge(
     "isthmus_sink_lag", "records between the end of the topic and the sink's position", ["sink", "topic", "partition"]
 )
+
+REGISTRY_WRITER = Gauge("isthmus_registry_writer", "1 while this process writes the registry")
+REGISTRY_CHANGES = Counter("isthmus_registry_changes_total", "registry records written")

@@ -1,0 +1,106 @@
+"""Elects the one API process that writes: whoever holds the one partition of `registry-leader` in group `api-writer`.
+
+The election is only a hint about who should write; that nobody else can is the writer's fence.
+"""
+
+import threading
+from collections.abc import Callable
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from streams import kafka, log
+from streams.registry.writer import Writer
+from streams.settings import KafkaSettings
+
+BACK_OFF_S = 0.5
+SESSION = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1500}
+
+logger = log.get("registry.election")
+
+
+class Election:
+    """Stands for election in a thread of its own for as long as the process lives.
+
+    ``elected`` gets an open writer, or None when another process is the writer; ``deposed`` is called when it is not
+    known who writes. ``member`` names this process, the same after a restart, so that it gets its office back at once.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        member: str,
+        elected: Callable[[Writer | None], None],
+        deposed: Callable[[], None],
+    ) -> None:
+        self._settings, self._member, self._elected, self._deposed = settings, member, elected, deposed
+        self._halt = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="registry-election", daemon=True)
+
+    def start(self) -> None:
+        """Stand."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Withdraw."""
+        self._halt.set()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        while not self._halt.is_set():
+            try:
+                _Term(self._settings, self._member, self._elected, self._deposed).serve(self._halt)
+            except KafkaException as fault:
+                logger.warning("election starts again", fault=str(fault))
+            self._deposed()
+            self._halt.wait(BACK_OFF_S)
+
+
+class _Term:
+    """One membership of the group; it ends with the process, with a broken writer, or with a fault."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        member: str,
+        elected: Callable[[Writer | None], None],
+        deposed: Callable[[], None],
+    ) -> None:
+        self._settings, self._elected, self._deposed = settings, elected, deposed
+        self._consumer = kafka.consumer(settings, "api-writer", **{"group.instance.id": member}, **SESSION)
+        self._writer: Writer | None = None
+        self._assigned: bool | None = None
+        """A result that waits to be announced: whether the partition is ours."""
+
+    def serve(self, halt: threading.Event) -> None:
+        topic = kafka.topic(self._settings, "registry-leader")
+        try:
+            self._consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_loss, on_lost=self._on_loss)
+            while not halt.is_set() and not (self._writer and self._writer.broken):
+                message = self._consumer.poll(0.2)
+                if message is not None:
+                    kafka.raise_on_error(message.error())
+                self._announce()
+        finally:
+            self._leave_office()
+            self._consumer.close()
+
+    def _announce(self) -> None:
+        assigned, self._assigned = self._assigned, None
+        if assigned:
+            self._writer = Writer(self._settings)
+            self._writer.open()
+        if assigned is not None:
+            self._elected(self._writer)
+
+    def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._assigned = bool(partitions)
+
+    def _on_loss(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
+        self._assigned = None
+        self._leave_office()
+        self._deposed()
+
+    def _leave_office(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None

@@ -1,0 +1,114 @@
+"""Reads every registry topic with one consumer in one thread, and hands over what changed.
+
+Positions are offsets of the next record to read; they come from partition EOF, because the markers of transactions own
+offsets that are never delivered.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from streams import avro, kafka, log, topics
+from streams.registry.state import KINDS, Change
+from streams.settings import KafkaSettings
+
+BACK_OFF_S = (0.2, 0.5, 1, 2, 5)
+READ_AT_ONCE, READ_WITHIN_S = 1000, 0.2
+ANSWER_S = 10
+
+Deliver = Callable[[list[Change], Mapping[str, int]], None]
+"""Takes changes in the order of the log, and how far each topic has now been read (topic -> next offset)."""
+
+logger = log.get("registry.reader")
+
+
+class Reader:
+    """Follows the registry's topics from their beginning; only committed transactions are seen.
+
+    ``deliver`` runs in the reader's thread. A record that cannot be read ends the reader, ``failed`` says why: a registry
+    with a hole would answer wrongly.
+    """
+
+    def __init__(self, settings: KafkaSettings, deliver: Deliver, failed: Callable[[str], None]) -> None:
+        self._settings, self._deliver, self._failed = settings, deliver, failed
+        self._names = {kafka.topic(settings, name): name for name in KINDS}
+        self._next: dict[str, int] = {}
+        self._consumer: Consumer | None = None
+        self._halt = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="registry-reader", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read; Kafka and the topics need not be there yet."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._halt.set()
+        self._thread.join(10)
+
+    def ends(self) -> dict[str, int]:
+        """The next offset of each topic now; blocks.
+
+        Raises:
+            KafkaException: Kafka is away.
+        """
+        consumer = self._consumer
+        if consumer is None:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT, "the registry is not being read"))
+        try:
+            return {name: _end(consumer, topic) for topic, name in self._names.items()}
+        except RuntimeError as error:  # the reader closed the consumer meanwhile
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT, str(error))) from error
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._halt.is_set():
+            try:
+                topics.check(self._settings, timeout_s=1)
+                self._follow()
+            except (KafkaException, topics.TopicError) as fault:
+                logger.warning("waiting for the registry's topics", fault=str(fault))
+                self._halt.wait(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
+                failures += 1
+            except Exception as fault:
+                logger.exception("registry reader ended")
+                self._failed(f"{type(fault).__name__}: {fault}")
+                return
+
+    def _follow(self) -> None:
+        consumer = kafka.consumer(self._settings, None, **{"isolation.level": "read_committed"})
+        try:
+            consumer.assign([TopicPartition(topic, 0, self._next.get(name, 0)) for topic, name in self._names.items()])
+            self._consumer = consumer
+            while not self._halt.is_set():
+                first = consumer.poll(READ_WITHIN_S)
+                if first is not None:
+                    self._take([first, *consumer.consume(READ_AT_ONCE, 0)])
+        finally:
+            self._consumer = None
+            consumer.close()
+
+    def _take(self, messages: list[Message]) -> None:
+        changes = []
+        for message in messages:
+            name, offset = self._names.get(message.topic() or "", ""), message.offset() or 0
+            error = message.error()
+            if error is None:
+                changes.append(_change(name, message))
+                self._next[name] = offset + 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._next[name] = max(self._next.get(name, 0), offset)
+            else:
+                kafka.raise_on_error(error)
+        self._deliver(changes, dict(self._next))
+
+
+def _change(name: str, message: Message) -> Change:
+    value, key = message.value(), (message.key() or b"").decode()
+    return Change(name, key, None if value is None else avro.decode(value, KINDS[name]))
+
+
+def _end(consumer: Consumer, topic: str) -> int:
+    end: int = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=ANSWER_S)[1]
+    return end

@@ -1,0 +1,116 @@
+"""What streams notice about devices, folded into the registry: devices create themselves at their first message.
+
+Pure and idempotent: the same events told twice leave the same device, so at least once is enough.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from streams.core.place import place
+from streams.core.records import DeviceEvent, Location, LogicalDevice, PhysicalDevice, Source
+from streams.registry.devices import merged_json, registered
+from streams.registry.state import LOGICAL, PHYSICAL, SOURCES, Author, Change, State, changed
+
+
+class Sighting(Struct, frozen=True, kw_only=True):
+    """All that was noticed about one device since the registry was last told. ``first`` is the event that began it."""
+
+    first: DeviceEvent
+    latest: int
+    source_ids: dict[str, str] = field(default_factory=dict)
+    name: str | None = None
+    location: Location | None = None
+    properties: dict[str, str] = field(default_factory=dict)
+
+
+def noticed(before: Sighting | None, event: DeviceEvent) -> Sighting:
+    """The sighting with one more event."""
+    before = before or Sighting(first=event, latest=event.at)
+    known = event.latitude is not None and event.longitude is not None
+    return replace(
+        before,
+        latest=max(before.latest, event.at),
+        source_ids=before.source_ids | event.source_ids,
+        name=event.name or before.name,
+        location=Location(event.latitude or 0.0, event.longitude or 0.0) if known else before.location,
+        properties=before.properties | event.properties,
+    )
+
+
+def is_news(state: State, device: str, sighting: Sighting) -> bool:
+    """Whether it says more than that a known device was seen again: that may wait, this may not."""
+    known = state.by_key(device)
+    return known is None or bool(_news(known, sighting))
+
+
+def sight(state: State, sightings: Mapping[str, Sighting], author: Author) -> list[Change]:
+    """Tell the registry: new devices, new facts, and last_seen, which only moves forward and never beyond now."""
+    changes: list[Change] = []
+    uid, logical_seen = state.next_uid(PHYSICAL), dict[int, int]()
+    for device, sighting in sightings.items():
+        known = state.by_key(device)
+        if known is None:
+            changes += registered(state, _new_device(uid, device, sighting, author), author)
+            uid += 1
+        else:
+            changes += _known(known, sighting, author)
+        if (logical := place(state.mappings.get(device), sighting.latest)) is not None:
+            logical_seen[logical] = max(logical_seen.get(logical, 0), sighting.latest)
+    return [*_new_sources(state, sightings.values(), author), *changes, *_logical(state, logical_seen, author)]
+
+
+def _new_device(uid: int, device: str, sighting: Sighting, author: Author) -> PhysicalDevice:
+    source, _, identity = device.partition(":")
+    return PhysicalDevice(
+        uid=uid,
+        device=device,
+        source=sighting.first.source or source,
+        name=sighting.name or identity,
+        location=sighting.location,
+        last_seen=min(sighting.latest, author.at),
+        source_ids=sighting.source_ids,
+        properties=merged_json(_creation(sighting), sighting.properties),
+        created_at=author.at,
+        **author.stamp(),
+    )
+
+
+def _creation(sighting: Sighting) -> str:
+    return merged_json("{}", {"creation_correlation_id": sighting.first.correlation_id or None})
+
+
+def _known(device: PhysicalDevice, sighting: Sighting, author: Author) -> list[Change]:
+    fields = _news(device, sighting)
+    seen = min(sighting.latest, author.at)
+    if device.last_seen is None or seen > device.last_seen:
+        fields["last_seen"] = seen
+    return [Change(PHYSICAL, str(device.uid), changed(device, author, **fields))] if fields else []
+
+
+def _news(device: PhysicalDevice, sighting: Sighting) -> dict[str, object]:
+    """The device's fields that differ; name and location stay as a person set them."""
+    seen: dict[str, object] = {
+        "source_ids": device.source_ids | sighting.source_ids,
+        "properties": merged_json(device.properties, sighting.properties),
+    }
+    if sighting.name is not None and "name" not in device.edited:
+        seen["name"] = sighting.name
+    if sighting.location is not None and "location" not in device.edited:
+        seen["location"] = sighting.location
+    return {name: value for name, value in seen.items() if value != getattr(device, name)}
+
+
+def _logical(state: State, seen: Mapping[int, int], author: Author) -> list[Change]:
+    found = ((state.logical.get(uid), min(at, author.at)) for uid, at in seen.items())
+    return [_seen(device, at, author) for device, at in found if device and (device.last_seen or 0) < at]
+
+
+def _seen(device: LogicalDevice, at: int, author: Author) -> Change:
+    return Change(LOGICAL, str(device.uid), changed(device, author, last_seen=at))
+
+
+def _new_sources(state: State, sightings: Iterable[Sighting], author: Author) -> list[Change]:
+    names = {sighting.first.source for sighting in sightings} - set(state.sources) - {""}
+    return [Change(SOURCES, name, Source(name=name, **author.stamp())) for name in sorted(names)]

@@ -1,0 +1,194 @@
+"""The registry folded from its topics: what there is now, found by every name it has. Pure; the topics are the truth.
+
+Commands (``devices``, ``mappings``, ``sightings``, ``users``, ``generations``) read a state and answer changes; only the
+log's reader applies changes, in the order of the log.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from streams.core.records import (
+    Codec,
+    DeviceMapping,
+    Generation,
+    Interval,
+    LogicalDevice,
+    PhysicalDevice,
+    Rule,
+    Source,
+    User,
+)
+
+PHYSICAL, LOGICAL, MAPPING = "physical-devices", "logical-devices", "device-mapping"
+SOURCES, CODECS, RULES, USERS, GENERATIONS = "sources", "codecs", "rules", "users", "generations"
+R = TypeVar("R", bound=Struct)
+
+KINDS: dict[str, type[Struct]] = {
+    PHYSICAL: PhysicalDevice,
+    LOGICAL: LogicalDevice,
+    MAPPING: DeviceMapping,
+    SOURCES: Source,
+    CODECS: Codec,
+    RULES: Rule,
+    USERS: User,
+    GENERATIONS: Generation,
+}
+"""The registry's topics and what their records are."""
+
+
+class Refused(Exception):
+    """A command that the registry's rules forbid; ``status`` is the HTTP status that says so."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.detail = status, detail
+
+
+class Author(Struct, frozen=True):
+    """Who changes something, when (ns since the epoch), and why."""
+
+    name: str
+    at: int
+    why: str = ""
+
+    def stamp(self) -> dict[str, Any]:
+        """The fields that every registry record carries about its last change."""
+        return {"changed_at": self.at, "changed_by": self.name, "why": self.why}
+
+
+class Change(Struct, frozen=True):
+    """One record to write: the new value of ``key`` in ``topic``; None removes it."""
+
+    topic: str
+    key: str
+    record: Struct | None
+
+
+class State:
+    """Everything that is registered. Removed devices and users are not in it, but their uids are never given again."""
+
+    def __init__(self) -> None:
+        self.physical: dict[int, PhysicalDevice] = {}
+        self.logical: dict[int, LogicalDevice] = {}
+        self.mappings: dict[str, DeviceMapping] = {}
+        self.sources: dict[str, Source] = {}
+        self.codecs: dict[str, Codec] = {}
+        self.rules: dict[str, Rule] = {}
+        self.users: dict[int, User] = {}
+        self.generations: dict[int, Generation] = {}
+        self._highest_uid = {PHYSICAL: 0, LOGICAL: 0, USERS: 0}
+        self._physical_by_key: dict[str, int] = {}
+        self._devices_by_logical: dict[int, set[str]] = {}
+        self._user_by_name: dict[str, int] = {}
+        self._user_by_token: dict[str, int] = {}
+
+    def apply(self, change: Change) -> None:
+        """Fold one record of the log."""
+        match change.topic:
+            case "physical-devices":
+                self._apply_physical(int(change.key), change.record)
+            case "logical-devices":
+                self._keep(LOGICAL, self.logical, int(change.key), change.record)
+            case "device-mapping":
+                self._apply_mapping(change.key, change.record)
+            case "users":
+                self._apply_user(int(change.key), change.record)
+            case "generations":
+                _set(self.generations, int(change.key), change.record)
+            case named:
+                held: dict[str, dict[Any, Any]] = {SOURCES: self.sources, CODECS: self.codecs, RULES: self.rules}
+                _set(held[named], change.key, change.record)
+
+    def next_uid(self, topic: str) -> int:
+        """The next uid of physical devices, logical devices or users: one more than was ever given out."""
+        return self._highest_uid[topic] + 1
+
+    def physical_device(self, uid: int) -> PhysicalDevice:
+        """The physical device, or ``Refused`` 404."""
+        return _found(self.physical, uid, "physical device")
+
+    def logical_device(self, uid: int) -> LogicalDevice:
+        """The logical device, or ``Refused`` 404."""
+        return _found(self.logical, uid, "logical device")
+
+    def by_key(self, device: str) -> PhysicalDevice | None:
+        """The physical device with this device key."""
+        return self.physical.get(self._physical_by_key.get(device, 0))
+
+    def mapping_of(self, device: PhysicalDevice) -> DeviceMapping:
+        """The device's mapping; one without intervals when nothing was ever mapped."""
+        return self.mappings.get(device.device) or DeviceMapping(device=device.device, physical_uid=device.uid)
+
+    def feeding(self, logical_uid: int) -> Iterator[tuple[DeviceMapping, Interval]]:
+        """Every interval, past, present and future, in which some device feeds this logical device."""
+        for device in sorted(self._devices_by_logical.get(logical_uid, ())):
+            mapping = self.mappings[device]
+            yield from ((mapping, interval) for interval in mapping.intervals if interval.logical_uid == logical_uid)
+
+    def user(self, name: str) -> User | None:
+        """The user with this name."""
+        return self.users.get(self._user_by_name.get(name, 0))
+
+    def bearer(self, token_hash: str) -> User | None:
+        """The user whom this token was given to."""
+        return self.users.get(self._user_by_token.get(token_hash, 0))
+
+    def newest_generation(self) -> Generation | None:
+        """The generation with the highest number."""
+        return self.generations[max(self.generations)] if self.generations else None
+
+    def _apply_physical(self, uid: int, record: Any) -> None:
+        before = self.physical.get(uid)
+        if before is not None and self._physical_by_key.get(before.device) == uid:
+            del self._physical_by_key[before.device]
+        self._keep(PHYSICAL, self.physical, uid, record)
+        if uid in self.physical:
+            self._physical_by_key[record.device] = uid
+
+    def _apply_mapping(self, device: str, record: Any) -> None:
+        before: DeviceMapping | None = self.mappings.get(device)
+        for logical in _logical_uids(before):
+            self._devices_by_logical[logical].discard(device)
+        _set(self.mappings, device, record)
+        for logical in _logical_uids(record):
+            self._devices_by_logical.setdefault(logical, set()).add(device)
+
+    def _apply_user(self, uid: int, record: Any) -> None:
+        before = self.users.get(uid)
+        if before is not None:
+            self._user_by_name.pop(before.username, None)
+            for token in before.tokens:
+                self._user_by_token.pop(token.hash, None)
+        self._keep(USERS, self.users, uid, record)
+        if uid in self.users:
+            self._user_by_name[record.username] = uid
+            self._user_by_token.update((token.hash, uid) for token in record.tokens)
+
+    def _keep(self, topic: str, held: dict[int, Any], uid: int, record: Any) -> None:
+        self._highest_uid[topic] = max(self._highest_uid[topic], uid)
+        _set(held, uid, None if record is None or record.deleted_at is not None else record)
+
+
+def changed(record: R, author: Author, **fields: Any) -> R:
+    """The record with other fields, stamped by its author."""
+    return msgspec.structs.replace(record, **fields, **author.stamp())
+
+
+def _set(held: dict[Any, Any], key: Any, record: Struct | None) -> None:
+    if record is None:
+        held.pop(key, None)
+    else:
+        held[key] = record
+
+
+def _found(held: Mapping[int, R], uid: int, what: str) -> R:
+    if uid not in held:
+        raise Refused(404, f"There is no {what} with uid {uid}.")
+    return held[uid]
+
+
+def _logical_uids(mapping: DeviceMapping | None) -> Iterable[int]:
+    return {interval.logical_uid for interval in mapping.intervals} if mapping else ()
