@@ -7,7 +7,7 @@ import structlog
 
 from streams.settings import LogSettings
 
-QUIET = ("faust", "mode", "aiokafka", "httpx", "httpcore", "uvicorn.access", "asyncio")
+QUIET = ("faust", "mode", "streams.agents", "aiokafka", "httpx", "httpcore", "uvicorn.access", "asyncio")
 
 
 def configure(settings: LogSettings, process: str) -> None:

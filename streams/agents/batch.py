@@ -1,8 +1,8 @@
-"""A batch of one partition's records, and which of them may be committed: the contiguous done prefix."""
+"""Batches of one partition's records: what is handed out next, and what may be committed."""
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -77,16 +77,44 @@ class InFlight:
 
     def abandon(self) -> None:
         """Tell every holder of a batch not to try again."""
-        for batches in self._batches.values():
-            for batch in batches:
-                batch.abandon()
+        for tp in self._batches:
+            self._abandon(tp)
 
     def forget(self, tps: Iterable[TP]) -> None:
-        """These partitions are read again from their committed offset: late ``done()`` calls must not count."""
+        """These partitions are read again from their committed offset: a late ``done()`` must not count."""
         for tp in tps:
+            self._abandon(tp)
             self._batches.pop(tp, None)
 
     def clear(self) -> None:
-        """Forget all; nobody needs to try again."""
-        self.abandon()
-        self._batches.clear()
+        """Forget all partitions."""
+        self.forget(list(self._batches))
+
+    def _abandon(self, tp: TP) -> None:
+        for batch in self._batches[tp]:
+            batch.abandon()
+
+
+class Positions:
+    """Per partition the offset that has to be handed out next, so that nothing is handed out twice or left out."""
+
+    def __init__(self) -> None:
+        self._next: dict[TP, int] = {}
+
+    def begin(self, offsets: Mapping[TP, int]) -> None:
+        """Forget all and go on from here."""
+        self._next = dict(offsets)
+
+    def skipped_from(self, tp: TP, records: Sequence[Consumed]) -> int | None:
+        """The first offset that was left out when the records start too late; None when they do not."""
+        expected = self._next.get(tp, records[0].offset)
+        return expected if records[0].offset > expected else None
+
+    def new(self, tp: TP, records: Sequence[Consumed]) -> Sequence[Consumed]:
+        """The records that have not been handed out."""
+        expected = self._next.get(tp, records[0].offset)
+        return records if records[0].offset >= expected else [r for r in records if r.offset >= expected]
+
+    def advance(self, batch: Batch) -> None:
+        """The batch is handed out."""
+        self._next[batch.tp] = batch.last + 1

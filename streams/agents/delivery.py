@@ -18,7 +18,7 @@ from faust.types import TP, ConsumerMessage
 from faust.types.transports import TransportT
 
 from streams import log, metrics
-from streams.agents.batch import Batch, Consumed, InFlight
+from streams.agents.batch import Batch, Consumed, InFlight, Positions
 
 logger = log.get("delivery")
 
@@ -43,7 +43,7 @@ class BatchConsumer(Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.in_flight = InFlight()
-        self._expected: dict[TP, int] = {}
+        self._positions = Positions()
         self._looked_again: dict[TP, int] = {}
         super().__init__(*args, **kwargs)
 
@@ -57,11 +57,11 @@ class BatchConsumer(Consumer):
             await self.perform_seek()
             return
         for tp, records in fetched.items():
-            for batch in self._batches(tp, await self._contiguous(tp, records)):
+            for batch in self._batches(tp, await self._new_records(tp, records)):
                 if not self.flow_active or generation != self.app.consumer_generation_id or tp not in (active or ()):
                     return
                 self.in_flight.add(batch)
-                self._expected[tp] = batch.last + 1
+                self._positions.advance(batch)
                 self._read_offset[tp] = None  # else _drain_messages may drop the batch, and commits would stop for good
                 yield tp, self._message(batch, generation)
 
@@ -76,16 +76,19 @@ class BatchConsumer(Consumer):
             tp.topic, tp.partition, batch.last, time, 0, None, None, cast(bytes, batch), None, 0, 0, tp, generation_id=generation
         )  # fmt: skip
 
-    async def _contiguous(self, tp: TP, records: Sequence[Consumed]) -> Sequence[Consumed]:
-        """The records from the expected offset on: none twice, and none left out by a rebalance at the wrong moment."""
-        expected = self._expected.get(tp, records[0].offset)
-        if records[0].offset <= expected:
-            return records if records[0].offset == expected else [r for r in records if r.offset >= expected]
-        if self._looked_again.get(tp) == expected:
-            await self._refuse_hole(tp, expected)
+    async def _new_records(self, tp: TP, records: Sequence[Consumed]) -> Sequence[Consumed]:
+        """Goes back when records were left out: a rebalance at the wrong moment drops what has been fetched.
+
+        What is still missing the second time is not in the topic: deleted, which is refused, or a transaction's marker.
+        """
+        skipped = self._positions.skipped_from(tp, records)
+        if skipped is None:
+            return self._positions.new(tp, records)
+        if self._looked_again.get(tp) == skipped:
+            await self._refuse_hole(tp, skipped)
             return records
-        self._looked_again[tp] = expected
-        await self.seek_wait({tp: expected})
+        self._looked_again[tp] = skipped
+        await self.seek_wait({tp: skipped})
         return ()
 
     async def _refuse_hole(self, tp: TP, expected: int) -> None:
@@ -108,22 +111,17 @@ class BatchConsumer(Consumer):
         earliest, ends = await self.earliest_offsets(*assigned), await self.highwaters(*assigned)
         for tp in assigned:
             await self._refuse_reset(tp, committed.get(tp), earliest[tp], ends[tp])
-        self._expected = {tp: earliest[tp] if committed.get(tp) is None else committed[tp] for tp in assigned}
         self._committed_offset.update({tp: committed.get(tp) for tp in assigned})
-        await self.seek_wait(self._expected)
-        self._tell()
+        positions = {tp: earliest[tp] if committed.get(tp) is None else committed[tp] for tp in assigned}
+        self._positions.begin(positions)
+        await self.seek_wait(positions)
+        _tell(positions)
 
     async def _refuse_reset(self, tp: TP, committed: int | None, earliest: int, end: int) -> None:
         if committed is not None and committed < earliest:
             await self._refuse_hole(tp, committed)
         if committed is not None and committed > end:
             await self._fail(tp, f"committed offset {committed} is after the end {end}: the topic was made anew")
-
-    def _tell(self) -> None:
-        for tp, offset in self._expected.items():
-            metrics.COMMITTED_OFFSET.labels(tp.topic, tp.partition).set(offset)
-            metrics.HANDLED_OFFSET.labels(tp.topic, tp.partition).set(offset - 1)
-        logger.info("positions", **{str(tp.partition): offset for tp, offset in sorted(self._expected.items())})
 
     def on_buffer_full(self, tp: TP) -> None:
         """Nothing: the bounded queue itself holds the reader. Stock pauses partitions, then sleeps a second."""
@@ -176,6 +174,13 @@ class BatchApp(faust.App):
     def _new_transport(self) -> TransportT:
         """Stock chooses a driver by URL."""
         return BatchTransport(self.conf.broker_consumer, self)
+
+
+def _tell(positions: Mapping[TP, int]) -> None:
+    for tp, offset in positions.items():
+        metrics.COMMITTED_OFFSET.labels(tp.topic, tp.partition).set(offset)
+        metrics.HANDLED_OFFSET.labels(tp.topic, tp.partition).set(offset - 1)
+    logger.info("positions", **{str(tp.partition): offset for tp, offset in sorted(positions.items())})
 
 
 def _forget_metrics(tps: Iterable[TP]) -> None:

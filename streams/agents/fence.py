@@ -60,7 +60,7 @@ class Fence:
     """Follows generations, codecs and rules, and lets a batch pass when it is known how to decode all of it."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        self.generations = CompactedView(settings, "generations", Generation)
+        self.generations = CompactedView(settings, "generations", Generation, self._opened)
         self.codecs = Versions(settings, "codecs", Codec, codecs_hash)
         self.rules = Versions(settings, "rules", Rule, rules_hash)
         self._announced: dict[int, int] = {}
@@ -97,6 +97,10 @@ class Fence:
                 self._announce(partition, cut)
                 return cut
         return []
+
+    def _opened(self, _key: bytes, _generation: Generation | None, _offset: int) -> None:
+        numbers = [generation.number for generation in self.generations.data.values()]
+        metrics.GENERATION_NEWEST.set(max(numbers, default=-1))
 
     def _announce(self, partition: int, cut: Iterable[Run]) -> None:
         for run in cut:

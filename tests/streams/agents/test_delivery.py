@@ -1,0 +1,62 @@
+"""Batch delivery rests on private parts of one Faust version; this holds them."""
+
+import inspect
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import faust
+import pytest
+from faust.transport.drivers.aiokafka import Consumer, Transport
+from faust.types import ConsumerMessage
+
+
+def test_it_runs_on_the_version_of_faust_that_it_was_written_for() -> None:
+    assert version("faust-streaming") == "0.15.3"
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        (Consumer.getmany, "self timeout"),
+        (Consumer._wait_next_records, "self timeout"),
+        (Consumer._filter_tps_with_pending_acks, "self topics"),
+        (Consumer._new_offset, "self tp"),
+        (Consumer._commit, "self offsets"),
+        (Consumer.perform_seek, "self"),
+        (Consumer.seek_to_committed, "self"),
+        (Consumer.seek_wait, "self partitions"),
+        (Consumer.earliest_offsets, "self partitions"),
+        (Consumer.highwaters, "self partitions"),
+        (Consumer.on_buffer_full, "self tp"),
+        (Consumer.on_partitions_revoked, "self revoked"),
+        (Consumer.on_partitions_assigned, "self assigned generation_id"),
+        (faust.App._new_transport, "self"),
+        (faust.App.on_first_start, "self"),
+        (faust.App.on_stop, "self"),
+        (faust.Schema.loads_key, "self app message loads serializer"),
+        (faust.Schema.loads_value, "self app message loads serializer"),
+    ],
+)
+def test_it_finds_the_methods_that_it_overrides_or_calls(method: Callable[..., Any], parameters: str) -> None:
+    assert " ".join(inspect.signature(method).parameters) == parameters
+
+
+def test_it_finds_the_bookkeeping_that_it_clears() -> None:
+    source = inspect.getsource(faust.transport.consumer.Consumer)
+    for name in ("_acked", "_acked_index", "_read_offset", "_committed_offset"):
+        assert f"self.{name} = defaultdict(" in source
+
+
+def test_it_delivers_whatever_the_read_offset_says() -> None:
+    assert "if r_offset is None or offset >= r_offset:" in inspect.getsource(Consumer._drain_messages)
+
+
+def test_it_puts_its_consumer_into_the_transport() -> None:
+    assert Transport.Consumer is Consumer
+    fields = list(inspect.signature(ConsumerMessage).parameters)
+    assert fields[:6] == ["topic", "partition", "offset", "timestamp", "timestamp_type", "headers"]
+    assert fields[6:] == [
+        "key", "value", "checksum", "serialized_key_size", "serialized_value_size", "tp", "time_in", "time_out",
+        "time_total", "generation_id",
+    ]  # fmt: skip
