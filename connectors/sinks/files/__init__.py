@@ -1,0 +1,71 @@
+"""Files for other programs: IoTa's one JSON file per message, and NDJSON segments with a manifest."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from connectors.sinks.base import Record, Rejection, Transient
+from connectors.sinks.files.iota import IotaLayout
+from connectors.sinks.files.segments import Segments
+from connectors.sinks.outgoing import Message, Outgoing
+from streams import metrics
+from streams.settings import Settings
+
+
+def make(settings: Settings) -> "FilesSink":
+    """The sink."""
+    return FilesSink(settings)
+
+
+class FilesSink:
+    """Mapped and unpaused readings as files; a repeated reading is written once."""
+
+    name = "files"
+    topics = ("readings",)
+    batch_records = 1_000
+    batch_s = 0.5
+    once_by_lineage = True
+
+    def __init__(self, settings: Settings) -> None:
+        wanted = settings.files
+        self._outgoing = Outgoing(settings, wanted.sources)
+        self._iota = IotaLayout(wanted.directory, permissive=wanted.permissive) if wanted.layout != "segments" else None
+        self._segments = Segments(wanted.directory, wanted.segment_s) if wanted.layout != "iota" else None
+
+    def write(self, batch: Sequence[Record]) -> list[Rejection]:
+        """Make every message of the batch durable in each layout."""
+        opened, rejections = self._outgoing.open(batch)
+        try:
+            self._write(batch, opened)
+        except OSError as error:
+            raise Transient(f"cannot write files: {error}") from error
+        return rejections
+
+    def assigned(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """Nothing is opened before the first record comes."""
+
+    def revoked(self, partitions: Collection[tuple[str, int]]) -> None:
+        """Another process may write these partitions now."""
+        if self._segments:
+            self._segments.release({number for _, number in partitions})
+
+    def settle(self) -> None:
+        """Close segments whose time is over."""
+        try:
+            if self._segments:
+                self._segments.settle()
+        except OSError as error:
+            raise Transient(f"cannot close a segment: {error}") from error
+
+    def close(self) -> None:
+        """Let go of files and of the mapping view."""
+        self._outgoing.close()
+        if self._iota:
+            self._iota.close()
+        if self._segments:
+            self._segments.close()
+
+    def _write(self, batch: Sequence[Record], opened: Sequence[Sequence[Message]]) -> None:
+        if self._iota:
+            metrics.SINK_ROWS.labels(self.name, "messages").inc(self._iota.write(opened))
+        if self._segments:
+            lines = self._segments.write(list(zip(batch, opened, strict=True)))
+            metrics.SINK_ROWS.labels(self.name, "lines").inc(lines)

@@ -1,0 +1,88 @@
+"""IoTa's layout: `<directory>/raw_data/<correlation id>/<correlation id>.json`, one file per message.
+
+A file appears whole under its name: written beside it, synced, renamed, the directory synced. A raw record may give
+several messages (sub-devices of a logger, a re-mapping within its readings); the first keeps IoTa's name, the others
+are `<correlation id>-<index>.json` and `<correlation id>-<index>-<logical uid>.json`.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import quote
+
+import orjson
+
+from connectors.sinks.files.message import body
+from connectors.sinks.outgoing import Message
+from connectors.sinks.shelf import sync_directory
+
+NAME_CHARACTERS = 180
+WRITERS = 8
+"""files are synced side by side: the disk commits them together"""
+
+
+class IotaLayout:
+    """Writes messages; the same message twice gives the same file. ``permissive``: others may read and delete."""
+
+    def __init__(self, directory: Path, *, permissive: bool) -> None:
+        self._root = directory / "raw_data"
+        self._directory_mode, self._file_mode = (0o777, 0o666) if permissive else (0o755, 0o644)
+        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="files")
+
+    def write(self, records: Sequence[Sequence[Message]]) -> int:
+        """Write the messages of each record; return when all are durable: how many there are.
+
+        Raises:
+            OSError: the directory is away, full or read-only.
+        """
+        wanted = [(name, message) for found in records for name, message in _named(found)]
+        if wanted:
+            self._make_directories({name.partition("/")[0] for name, _ in wanted})
+            list(self._writers.map(self._write, *zip(*wanted, strict=True)))
+        return len(wanted)
+
+    def close(self) -> None:
+        """End the writer threads; safe to call twice."""
+        self._writers.shutdown()
+
+    def _make_directories(self, names: Iterable[str]) -> None:
+        self._make(self._root)
+        for name in names:
+            self._make(self._root / name)
+        sync_directory(self._root)
+
+    def _make(self, path: Path) -> None:
+        if not path.is_dir():
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(self._directory_mode)
+
+    def _write(self, name: str, message: Message) -> None:
+        path = self._root / name
+        beside = path.with_name(f".{path.name}.tmp")
+        with beside.open("wb") as file:
+            os.fchmod(file.fileno(), self._file_mode)
+            file.write(orjson.dumps(body(message)))
+            file.flush()
+            os.fsync(file.fileno())
+        beside.rename(path)
+        sync_directory(path.parent)
+
+
+def _named(found: Sequence[Message]) -> Iterable[tuple[str, Message]]:
+    for number, message in enumerate(found):
+        stem = safe(message.reading.correlation_id)
+        yield f"{stem}/{stem}{_suffix(message, number)}.json", message
+
+
+def _suffix(message: Message, number: int) -> str:
+    if number:
+        return f"-{message.reading.index}-{message.logical_uid}"
+    return f"-{message.reading.index}" if message.reading.index else ""
+
+
+def safe(identity: str) -> str:
+    """A file name for an id that anybody may have made: never a path, never hidden, never too long, one for each."""
+    name = quote(identity, safe="").replace(".", "%2E")
+    return name if 0 < len(name) <= NAME_CHARACTERS else sha256(identity.encode()).hexdigest()

@@ -1,0 +1,186 @@
+"""NDJSON segments: `<directory>/segments/readings-<partition>/<hour>-<first offset>.ndjson`, with a manifest.
+
+A segment holds the messages of the records that Kafka appended in one stretch of time, in the order of the partition.
+Its name and content follow from offsets alone: redelivered records that a closed segment holds are skipped, and a
+segment in progress (`….open`) is cut back to the committed offset before it grows again.
+"""
+
+import time
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import orjson
+
+from connectors.sinks.base import Record
+from connectors.sinks.files.message import body, iso
+from connectors.sinks.outgoing import Message
+from connectors.sinks.shelf import OPEN, Shelf
+
+SECOND = 1_000_000_000
+LATE_S = 60
+"""an idle segment is closed so long after its time is over"""
+
+
+class Segments:
+    """The segments of the partitions that this process writes. ``length_s``: how long a stretch of time is."""
+
+    def __init__(self, directory: Path, length_s: int) -> None:
+        self._directory, self._length = directory / "segments", length_s * SECOND
+        self._owned: dict[int, _Partition] = {}
+
+    def write(self, batch: Sequence[tuple[Record, Sequence[Message]]]) -> int:
+        """Make the messages of each record durable; return how many lines were written.
+
+        Raises:
+            OSError: the directory is away, full or read-only.
+            Transient: another process still holds the partition.
+        """
+        by_partition: dict[int, list[tuple[Record, Sequence[Message]]]] = {}
+        for record, messages in batch:
+            by_partition.setdefault(record.partition, []).append((record, messages))
+        return sum(self._partition(number, items[0][0].offset).write(items) for number, items in by_partition.items())
+
+    def settle(self) -> None:
+        """Close the segments whose time is over."""
+        for partition in self._owned.values():
+            partition.settle(time.time_ns() - LATE_S * SECOND)
+
+    def release(self, numbers: Collection[int]) -> None:
+        """Let go of partitions; their segments in progress stay open."""
+        for number in self._owned.keys() & set(numbers):
+            self._owned.pop(number).close()
+
+    def close(self) -> None:
+        """Let go of every partition; safe to call twice."""
+        self.release(list(self._owned))
+
+    def _partition(self, number: int, first: int) -> "_Partition":
+        if number not in self._owned:
+            self._owned[number] = _Partition(self._directory / f"readings-{number}", self._length, first)
+        return self._owned[number]
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """What recovery needs of a line."""
+
+    offset: int
+
+
+class _Partition:
+    """One partition's segments. ``first``: the first offset that comes now; what is open keeps what is before it."""
+
+    def __init__(self, directory: Path, length: int, first: int) -> None:
+        self._shelf, self._length = Shelf(directory), length
+        self._next = self._shelf.next_offset
+        self._stem, self._stretch = "", -1
+        self._first = self._last = self._lines = 0
+        try:
+            self._recover(first)
+        except BaseException:
+            self._shelf.close()
+            raise
+
+    def write(self, items: Sequence[tuple[Record, Sequence[Message]]]) -> int:
+        """Append what is new; close the segment whenever time has moved on."""
+        written, waiting = 0, list[tuple[int, bytes]]()
+        for record, messages in items:
+            if record.offset < self._next:
+                continue
+            if record.timestamp // self._length > self._stretch >= 0:
+                written += self._append(waiting)
+                self._shut()
+                waiting = []
+            if messages and self._stretch < 0:
+                self._begin(record)
+            waiting += [(record.offset, _line(record, message)) for message in messages]
+        return written + self._append(waiting)
+
+    def settle(self, now: int) -> None:
+        """Close the segment if its stretch of time ended before ``now``."""
+        if self._stretch >= 0 and now >= (self._stretch + 1) * self._length:
+            self._shut()
+
+    def close(self) -> None:
+        """Let go; the segment in progress stays open."""
+        self._shelf.close()
+
+    def _begin(self, record: Record) -> None:
+        stretch = record.timestamp // self._length
+        self._stem = f"{_stamp(stretch * self._length)}-{record.offset:012}"
+        self._shelf.begin(self._stem)
+        self._stretch, self._lines = stretch, 0
+
+    def _append(self, waiting: list[tuple[int, bytes]]) -> int:
+        if not waiting:
+            return 0
+        self._shelf.append(b"".join(data for _, data in waiting))
+        if not self._lines:
+            self._first = waiting[0][0]
+        self._last = waiting[-1][0]
+        self._lines += len(waiting)
+        self._next = self._last + 1
+        return len(waiting)
+
+    def _shut(self) -> None:
+        if self._lines:
+            self._shelf.shut(f"{self._stem}.ndjson", self._first, self._last, self._lines)
+        else:
+            self._shelf.discard()
+        self._stretch = -1
+
+    def _recover(self, first: int) -> None:
+        path = self._shelf.growing
+        if path is None:
+            return
+        self._stem = path.name.removesuffix(OPEN)
+        self._stretch = _time(self._stem.partition("-")[0]) // self._length
+        kept, size = _kept(path, first)
+        self._shelf.begin(self._stem, size)
+        if kept:
+            self._first, self._last, self._lines = kept[0], kept[-1], len(kept)
+            self._next = self._last + 1
+        else:
+            self._shut()
+
+
+def _kept(path: Path, first: int) -> tuple[list[int], int]:
+    """The offsets of the whole lines in front of offset ``first``, and their size in bytes."""
+    offsets, size = [], 0
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n") or (offset := _offset(line)) is None or offset >= first:
+                break
+            offsets.append(offset)
+            size += len(line)
+    return offsets, size
+
+
+def _offset(line: bytes) -> int | None:
+    try:
+        return msgspec.json.decode(line, type=_Line).offset
+    except msgspec.DecodeError:
+        return None  # a tail that a crash tore
+
+
+def _line(record: Record, message: Message) -> bytes:
+    reading = message.reading
+    head = {
+        "offset": record.offset,
+        "id": reading.id,
+        "device": reading.device,
+        "source": reading.source,
+        "received_at": iso(reading.received_at),
+        "raw": [reading.raw_partition, reading.raw_offset, reading.index],
+        "generation": reading.generation,
+    }
+    return orjson.dumps(head | body(message), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _stamp(time_ns: int) -> str:
+    return f"{datetime.fromtimestamp(time_ns // SECOND, UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _time(stamp: str) -> int:
+    return int(datetime.strptime(stamp, "%Y%m%dT%H%M%S%z").timestamp()) * SECOND

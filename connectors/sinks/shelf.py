@@ -1,0 +1,173 @@
+"""One partition's files in one directory: closed ones that never change, and at most one that grows.
+
+What ``append`` wrote survives a crash; a tail that a crash tore is the opener's to cut. A file is closed by an entry in
+the manifest, then renamed; a crash in between is finished at the next start. One process at a time owns a directory:
+a lock guards against a process that was frozen and comes back after its partition moved.
+"""
+
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from connectors.sinks.base import Transient
+
+MANIFEST, LOCK, OPEN = "manifest.ndjson", ".lock", ".open"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One closed file: which records of the partition it holds, and how to know that it is unharmed."""
+
+    name: str
+    first_offset: int
+    last_offset: int
+    records: int
+    bytes: int
+    sha256: str
+
+
+class Shelf:
+    """Owns ``directory`` until ``close``.
+
+    Raises (each method):
+        OSError: the disk is away, full or read-only; what was durable before still is.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._file: BinaryIO | None = None
+        self.size = 0
+        self._lock = _claim(directory / LOCK)
+        try:
+            self.entries = manifest(directory)
+            self._finish_closing()
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    @property
+    def growing(self) -> Path | None:
+        """The file that grows, if there is one."""
+        return next(iter(sorted(self._directory.glob(f"*{OPEN}"))), None)
+
+    @property
+    def next_offset(self) -> int:
+        """The first offset that no closed file holds."""
+        return self.entries[-1].last_offset + 1 if self.entries else 0
+
+    def begin(self, stem: str, size: int = 0) -> None:
+        """Let the file ``stem`` grow from ``size`` bytes on; what is behind them is cut off."""
+        path = self._directory / (stem + OPEN)
+        self._file = path.open("r+b" if path.exists() else "w+b")
+        self.size = size
+        self._cut()
+        sync_directory(self._directory)
+
+    def append(self, data: bytes) -> None:
+        """Make ``data`` durable at the end of the growing file, or leave the file as it was."""
+        file = self._growing()
+        try:
+            file.seek(self.size)
+            file.write(data)
+            file.flush()
+            os.fdatasync(file.fileno())
+        except OSError:
+            self._cut()
+            raise
+        self.size += len(data)
+
+    def shut(self, name: str, first: int, last: int, records: int) -> Entry:
+        """Close the growing file under its final ``name``."""
+        file = self._growing()
+        path = Path(file.name)
+        entry = Entry(name, first, last, records, self.size, _digest(path))
+        _append_line(self._directory / MANIFEST, msgspec.json.encode(entry))
+        self._rename(path, entry)
+        file.close()
+        self._file = None
+        self.entries.append(entry)
+        return entry
+
+    def discard(self) -> None:
+        """Remove the growing file, which holds nothing."""
+        path = Path(self._growing().name)
+        self._growing().close()
+        self._file = None
+        path.unlink()
+
+    def close(self) -> None:
+        """Let go of the directory; the growing file stays as it is. Once."""
+        if self._file:
+            self._file.close()
+        os.close(self._lock)
+
+    def _growing(self) -> BinaryIO:
+        if self._file is None:
+            raise RuntimeError(f"no file grows in {self._directory}")
+        return self._file
+
+    def _cut(self) -> None:
+        file = self._growing()
+        if os.fstat(file.fileno()).st_size > self.size:
+            os.truncate(file.name, self.size)
+
+    def _finish_closing(self) -> None:
+        path = self.growing
+        last = self.entries[-1] if self.entries else None
+        if path and last and not (self._directory / last.name).exists() and path.stat().st_size == last.bytes:
+            self._rename(path, last)
+
+    def _rename(self, path: Path, entry: Entry) -> None:
+        path.rename(self._directory / entry.name)
+        sync_directory(self._directory)
+
+
+def manifest(directory: Path) -> list[Entry]:
+    """The closed files of a partition's directory, oldest first.
+
+    A line that a crash tore does not count, nor one that was written again because the first was not certain.
+    """
+    path = directory / MANIFEST
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    entries = [msgspec.json.decode(line, type=Entry) for line in lines]
+    return list({entry.name: entry for entry in entries}.values())
+
+
+def sync_directory(directory: Path) -> None:
+    """Make names that were created or changed in ``directory`` durable."""
+    number = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _claim(path: Path) -> int:
+    number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(number)
+        raise Transient(f"another process holds {path.parent}") from error
+    return number
+
+
+def _append_line(path: Path, line: bytes) -> None:
+    with path.open("a+b") as file:
+        file.seek(0)
+        torn = len(file.read().rpartition(b"\n")[2])
+        if torn:
+            file.truncate(file.tell() - torn)
+        file.write(line + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    sync_directory(path.parent)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
