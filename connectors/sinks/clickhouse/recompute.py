@@ -1,0 +1,64 @@
+"""What the store computes from its own points: aggregates of windows, and the latest point of series.
+
+Keys travel inside the statement, in portions that stay well below ClickHouse's limit of 256 KiB for a statement.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from string import Template
+
+import sql
+from connectors.sinks.clickhouse.store import Store
+
+SECOND = 1_000_000_000
+PORTION = 2000
+
+Window = tuple[int, int]
+"""(series id, number of the window since the epoch)"""
+
+
+def windows(store: Store, length: int, found: Collection[Window], label: int) -> None:
+    """Recompute aggregates of ``length`` seconds; the rows are exact for readings up to offset ``label``.
+
+    Raises:
+        Transient: some may be written, all must be tried again.
+    """
+    statement = Template(sql.query("recompute_windows"))
+    # Portions of one time are narrow in the index: windows first by time, then by series.
+    for portion in _portions(found):
+        first, last = portion[0][1], portion[-1][1]
+        store.command(
+            statement.substitute(
+                window=length,
+                label=label,
+                keys=_pairs(portion),
+                series=_series(portion),
+                until=(last + 1) * length * SECOND,
+                **{"from": first * length * SECOND},
+            )
+        )
+
+
+def latest(store: Store, newest: Mapping[int, int]) -> None:
+    """Put the points at these (series id -> time in ns) into `latest`, where the newest of a series stands.
+
+    Raises:
+        Transient: as ``windows``.
+    """
+    statement = Template(sql.query("refresh_latest"))
+    for portion in _portions(newest.items()):
+        times = {"from": portion[0][1], "until": portion[-1][1]}
+        store.command(statement.substitute(keys=_pairs(portion), series=_series(portion), **times))
+
+
+def _portions(keys: Collection[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    ordered = sorted(keys, key=lambda key: (key[1], key[0]))
+    for start in range(0, len(ordered), PORTION):
+        yield ordered[start : start + PORTION]
+
+
+def _pairs(keys: Collection[tuple[int, int]]) -> str:
+    return ", ".join(f"({one}, {other})" for one, other in keys)
+
+
+def _series(keys: Collection[tuple[int, int]]) -> str:
+    return ", ".join(str(series) for series in sorted({series for series, _ in keys}))
