@@ -243,8 +243,12 @@ class FilesSettings(Section):
     directory: Path = Path("var/files")
     layout: Literal["segments", "iota", "both"] = "both"
     sources: tuple[str, ...] = Field((), description="only these; empty: every source")
-    segment_s: int = Field(3600, ge=1)
+    segment_s: int = Field(3600, ge=1, description="a segment holds what came in one such part of time")
+    permissive: bool = Field(True, description="modes 0777 and 0666, so that other users' programs take the files away")
     archive: Path = Path("var/archive")
+    archive_file_mb: int = Field(256, ge=1, description="an archive file is closed at this size …")
+    archive_file_s: int = Field(3600, ge=1, description="… or when its first record is this old")
+    archive_copy: str | None = Field(None, description="fsspec URL that closed archive files are copied to")
 
 
 class UbidotsSettings(Section):
@@ -285,6 +289,7 @@ class StackSettings(Section):
     decode_workers: int = Field(1, ge=1)
     window_workers: int = Field(1, ge=1)
     maven_mirror: str | None = Field(None, description="URL of a Maven mirror; default Maven Central")
+    jar_cache: Path | None = Field(None, description="default: isthmus/jars in the user's cache directory")
 
 
 class LogSettings(Section):
