@@ -1,0 +1,127 @@
+"""What the tests of the doors share: what is in a topic, and publishers that know what the broker acknowledged."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import aiomqtt
+import httpx
+import msgspec
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
+
+from streams import avro, kafka
+from streams.core.records import RawRecord
+from tests.stack.harness import Installation
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def contents(installation: Installation, topic: str, kind: type[T]) -> list[T]:
+    """All records of a topic, partition by partition."""
+    settings = installation.settings.kafka
+    consumer = kafka.consumer(settings, None)
+    name = kafka.topic(settings, topic)
+    partitions = consumer.list_topics(name, timeout=10).topics[name].partitions
+    consumer.assign([TopicPartition(name, number, OFFSET_BEGINNING) for number in partitions])
+    found, ended = [], 0
+    while ended < len(partitions):
+        for message in consumer.consume(5000, 0.2):
+            error = message.error()
+            if error is None:
+                found.append(avro.decode(message.value() or b"", kind))
+            elif error.code() == KafkaError._PARTITION_EOF:
+                ended += 1
+    consumer.close()
+    return found
+
+
+def raw(installation: Installation) -> list[RawRecord]:
+    """All of topic raw."""
+    return contents(installation, "raw", RawRecord)
+
+
+def publish(installation: Installation, messages: Iterable[tuple[str, bytes]], **options: Any) -> None:
+    """Publish with QoS 1 and wait for every acknowledgement."""
+
+    async def sending() -> None:
+        async with _client(installation) as client:
+            await asyncio.gather(
+                *(client.publish(topic, payload, **{"qos": 1} | options) for topic, payload in messages)
+            )
+
+    asyncio.run(sending())
+
+
+@contextmanager
+def publishing(installation: Installation, topic: str, every_s: float = 0.002) -> Iterator[list[bytes]]:
+    """Publish numbered payloads in the background; the list holds those that the broker has acknowledged."""
+    acknowledged: list[bytes] = []
+    stop = threading.Event()
+
+    async def one(client: aiomqtt.Client, payload: bytes) -> None:
+        await client.publish(topic, payload, qos=1)
+        acknowledged.append(payload)
+
+    async def sending() -> None:
+        async with _client(installation) as client:
+            tasks, number = [], 0
+            while not stop.is_set():
+                tasks.append(asyncio.create_task(one(client, b"%d" % number)))
+                number += 1
+                await asyncio.sleep(every_s)
+            await asyncio.gather(*tasks)
+
+    with _thread(sending, stop):
+        yield acknowledged
+
+
+@contextmanager
+def posting(url: str, every_s: float = 0.002) -> Iterator[list[bytes]]:
+    """Post numbered bodies in the background; the list holds those that were answered with 204."""
+    acknowledged: list[bytes] = []
+    stop = threading.Event()
+
+    async def one(client: httpx.AsyncClient, body: bytes) -> None:
+        try:
+            if (await client.post(url, content=body)).status_code == 204:
+                acknowledged.append(body)
+        except httpx.TransportError:
+            pass  # no answer: the sender knows nothing
+
+    async def sending() -> None:
+        async with httpx.AsyncClient(timeout=15) as client:
+            tasks, number = [], 0
+            while not stop.is_set():
+                tasks.append(asyncio.create_task(one(client, b"%d" % number)))
+                number += 1
+                await asyncio.sleep(every_s)
+            await asyncio.gather(*tasks)
+
+    with _thread(sending, stop):
+        yield acknowledged
+
+
+@contextmanager
+def _thread(sending: Callable[[], Coroutine[Any, Any, None]], stop: threading.Event) -> Iterator[None]:
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(lambda: asyncio.run(sending()))
+        try:
+            yield
+        finally:
+            stop.set()
+        running.result(60)
+
+
+def _client(installation: Installation) -> aiomqtt.Client:
+    client = aiomqtt.Client(
+        "127.0.0.1",
+        installation.stack.mqtt_port,
+        protocol=aiomqtt.ProtocolVersion.V5,
+        max_inflight_messages=200,
+        timeout=30,
+    )
+    client.pending_calls_threshold = 1_000_000
+    return client

@@ -1,0 +1,153 @@
+"""The Kafka writer, bare and under a spool, on a real broker."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from connectors.sources.base import Full
+from connectors.sources.diversion import Diversion
+from connectors.sources.kafka_writer import DEFAULT_LIMITS, KafkaWriter, Limits
+from connectors.sources.spool import SpoolWriter
+from connectors.sources.spool_file import SpoolFile
+from streams import topics
+from streams.core.records import DeadLetter, RawRecord
+from tests.contracts.raw_writer import RawWriterLaws, Writing, Written, record
+from tests.stack import doors
+from tests.stack.harness import Installation, eventually
+from tests.stack.proxy import Proxy
+
+
+def writer(
+    installation: Installation, *, address: str | None = None, limits: Limits = DEFAULT_LIMITS, confirm_s: float = 10
+) -> KafkaWriter:
+    settings = installation.settings
+    if address:
+        settings = installation.with_settings(kafka={"bootstrap_servers": address}).settings
+    diversion = Diversion(settings.diversion, first_delay_s=0.05)
+    return KafkaWriter(settings.kafka, diversion, lambda record: None, limits=limits, confirm_s=confirm_s)
+
+
+class TestKafkaWriter(RawWriterLaws):
+    @pytest.fixture
+    def writing(self, installation: Installation) -> Writing:
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[Written]:
+            opened_writer = writer(installation)
+
+            async def durable() -> list[RawRecord]:
+                return await asyncio.to_thread(doors.raw, installation)
+
+            yield Written(opened_writer, durable)
+            await opened_writer.close()
+
+        return opened
+
+
+class TestSpoolAroundKafka(RawWriterLaws):
+    @pytest.fixture
+    def writing(self, installation: Installation, tmp_path: Path) -> Writing:
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[Written]:
+            spool = SpoolWriter(writer(installation), SpoolFile(tmp_path / "s.db", 10_000_000), takeover_s=5)
+
+            async def durable() -> list[RawRecord]:
+                return await asyncio.to_thread(doors.raw, installation)
+
+            yield Written(spool, durable)
+            await spool.close()
+
+        return opened
+
+
+@pytest.fixture
+def proxy(installation: Installation) -> Iterator[Proxy]:
+    made = Proxy(installation.stack.kafka, kafka=True)
+    yield made
+    made.close()
+
+
+def test_says_full_while_kafka_is_away_and_delivers_later_all_the_same(
+    installation: Installation, proxy: Proxy
+) -> None:
+    async def scenario() -> None:
+        away = writer(installation, address=proxy.address, confirm_s=0.2)
+        with pytest.raises(Full):
+            await away.write(record(b"late"))
+        assert away.pending == 1
+        proxy.open()
+        await asyncio.to_thread(eventually, lambda: away.pending == 0)
+        await away.close()
+
+    asyncio.run(scenario())
+    assert [one.payload for one in doors.raw(installation)] == [b"late"]
+
+
+def test_takes_no_more_than_it_may_hold(installation: Installation, proxy: Proxy) -> None:
+    async def scenario() -> None:
+        away = writer(installation, address=proxy.address, limits=Limits(2, 1000), confirm_s=0.1)
+        away.submit(record(b"1"), lambda: None)
+        assert away.has_room()
+        away.submit(record(bytes(2000)), lambda: None)
+        assert not away.has_room()
+        with pytest.raises(Full):
+            await away.write(record(b"3"))
+        await away.close()
+
+    asyncio.run(scenario())
+
+
+def test_sends_again_what_is_unconfirmed_when_its_producer_is_renewed(installation: Installation, proxy: Proxy) -> None:
+    done: list[int] = []
+
+    async def scenario() -> None:
+        away = writer(installation, address=proxy.address)
+        for number in range(100):
+            away.submit(record(b"%d" % number), partial(done.append, number))
+        away.renew()
+        proxy.open()
+        await asyncio.to_thread(eventually, lambda: away.pending == 0)
+        await away.close()
+
+    asyncio.run(scenario())
+    assert done == list(range(100))
+    assert {one.payload for one in doors.raw(installation)} == {b"%d" % number for number in range(100)}
+
+
+def test_diverts_what_the_broker_itself_refuses_and_its_neighbours_stay(installation: Installation) -> None:
+    narrow = installation.with_settings(kafka={"prefix": f"{installation.unique}-narrow."})
+    topics.create(narrow.settings.kafka.model_copy(update={"max_record_bytes": 100_000}))
+    large = record(Random(1).randbytes(256_000))
+    small = [record(b"%d" % number) for number in range(20)]
+
+    async def scenario() -> None:
+        opened = writer(narrow)
+        await asyncio.gather(*(opened.write(one) for one in (*small[:10], large, *small[10:])))
+        await opened.close()
+
+    asyncio.run(scenario())
+    letters = doors.contents(narrow, "dead-letters", DeadLetter)
+    assert [(letter.reason, letter.correlation_id) for letter in letters] == [("too-large", large.id)]
+    assert {one.id for one in doors.raw(narrow)} == {one.id for one in small}
+
+
+def test_diverts_only_once_the_file_store_works(installation: Installation) -> None:
+    directory = Path(installation.settings.diversion.url)
+    directory.write_text("a file in the way")
+
+    async def scenario() -> None:
+        opened = writer(installation.with_settings(kafka={"max_record_bytes": 1000}))
+        writing = asyncio.create_task(opened.write(record(bytes(100_000))))
+        await asyncio.sleep(0.2)
+        assert not writing.done()
+        directory.unlink()  # noqa: ASYNC240 - a moment
+        await writing
+        await opened.close()
+
+    asyncio.run(scenario())
+    assert len(doors.contents(installation, "dead-letters", DeadLetter)) == 1
+    assert [path.stat().st_size for path in directory.iterdir()] == [100_000]

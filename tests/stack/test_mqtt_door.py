@@ -1,0 +1,180 @@
+"""The MQTT door between a real broker and a real Kafka: nothing acknowledged is lost, nothing stored is changed."""
+
+from pathlib import Path
+from typing import Any
+
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from streams.core.records import DeadLetter, RawRecord
+from tests.stack import doors
+from tests.stack.harness import Installation, Process, eventually
+from tests.stack.proxy import Proxy
+
+
+def door(installation: Installation, *, port: int | None = None, **broker: Any) -> Installation:
+    """The installation with one broker entry, whose topics and session no other test has."""
+    unique = installation.unique
+    entry: dict[str, Any] = {
+        "name": "shared",
+        "port": port or installation.stack.mqtt_port,
+        "client_id": unique,
+        "session_expiry_s": 600,
+        "subscriptions": [
+            {"filter": f"{unique}/json/#", "source": "json"},
+            {"filter": f"{unique}/wombat", "source": "wombat"},
+            {"filter": f"{unique}/fast/+", "source": "json", "qos": 0},
+        ],
+    }
+    return installation.with_settings(mqtt={"brokers": [entry | broker]})
+
+
+def start(installation: Installation, tmp_path: Path, *, wait: bool = True) -> Process:
+    return installation.start("run", "mqtt", section="mqtt", log=tmp_path / "mqtt.log", wait=wait)
+
+
+def received(installation: Installation, count: int) -> list[RawRecord]:
+    """Topic raw, as soon as it holds so many records."""
+
+    def enough() -> list[RawRecord]:
+        found = doors.raw(installation)
+        return found if len(found) >= count else []
+
+    return eventually(enough)
+
+
+def by_payload(records: list[RawRecord]) -> dict[bytes, RawRecord]:
+    return {record.payload: record for record in records}
+
+
+def test_keeps_every_message_byte_for_byte(installation: Installation, tmp_path: Path) -> None:
+    at, unique = door(installation), installation.unique
+    start(at, tmp_path)
+    every_byte, large = bytes(range(256)), bytes(10_000_000)
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho
+    properties.UserProperty = [("unit", "m³"), ("unit", "l")]
+    properties.ContentType = "application/json"
+    doors.publish(
+        at, [(f"{unique}/json/a/b", b'{"no": json'), (f"{unique}/wombat", every_byte), (f"{unique}/json", b"")]
+    )
+    doors.publish(at, [(f"{unique}/json/large", large)])
+    doors.publish(at, [(f"{unique}/json/p", b"properties")], properties=properties)
+    doors.publish(at, [(f"{unique}/fast/1", b"qos 0")], qos=0)
+
+    found = by_payload(received(at, 6))
+
+    assert set(found) == {b'{"no": json', every_byte, b"", large, b"properties", b"qos 0"}
+    malformed = found[b'{"no": json']
+    assert (malformed.source, malformed.transport, malformed.address) == ("json", "mqtt", f"{unique}/json/a/b")
+    assert malformed.headers == {"qos": "1", "retain": "0", "dup": "0"}
+    assert malformed.connector == "mqtt"
+    assert found[every_byte].source == "wombat"
+    assert found[b"qos 0"].headers["qos"] == "0"
+    assert found[b"properties"].content_type == "application/json"
+    assert found[b"properties"].headers["user:unit"] == "m³, l"
+
+
+def test_keeps_a_retained_message_once_and_says_so(installation: Installation, tmp_path: Path) -> None:
+    at, unique = door(installation), installation.unique
+    doors.publish(at, [(f"{unique}/json/r", b"retained")], retain=True)
+    start(at, tmp_path).stop()
+    start(at, tmp_path)
+    doors.publish(at, [(f"{unique}/json/r", b"live")])
+
+    found = received(at, 2)
+
+    assert sorted((record.payload, record.headers["retain"]) for record in found) == [
+        (b"live", "0"),
+        (b"retained", "1"),
+    ]
+    doors.publish(at, [(f"{unique}/json/r", b"")], retain=True)
+
+
+def test_keeps_what_was_published_while_it_was_away(installation: Installation, tmp_path: Path) -> None:
+    at, unique = door(installation), installation.unique
+    assert start(at, tmp_path).stop() == 0
+    payloads = [b"%d" % number for number in range(500)]
+    doors.publish(at, [(f"{unique}/json/away", payload) for payload in payloads])
+    start(at, tmp_path)
+
+    assert {record.payload for record in received(at, 500)} == set(payloads)
+
+
+def test_loses_nothing_that_the_broker_acknowledged_when_killed_under_load(
+    installation: Installation, tmp_path: Path
+) -> None:
+    at = door(installation)
+    process = start(at, tmp_path)
+    with doors.publishing(at, f"{installation.unique}/json/kill") as acknowledged:
+        for _ in range(2):
+            before = len(acknowledged)
+            eventually(lambda before=before: len(acknowledged) > before + 300)  # type: ignore[misc]  # a default
+            process.kill()
+            process = start(at, tmp_path)
+    sent = set(acknowledged)
+    assert len(sent) > 600
+    eventually(lambda: sent <= {record.payload for record in doors.raw(at)})
+
+
+def test_stops_in_order_and_has_nothing_sent_twice(installation: Installation, tmp_path: Path) -> None:
+    at = door(installation)
+    process = start(at, tmp_path)
+    with doors.publishing(at, f"{installation.unique}/json/stop") as acknowledged:
+        eventually(lambda: len(acknowledged) > 300)
+        assert process.stop() == 0
+        start(at, tmp_path)
+    found = received(at, len(acknowledged))
+    assert sorted(record.payload for record in found) == sorted(acknowledged)
+
+
+def test_starts_without_broker_and_kafka_and_recovers(installation: Installation, tmp_path: Path) -> None:
+    mqtt, log = Proxy(installation.stack.mqtt), Proxy(installation.stack.kafka, kafka=True)
+    at = door(installation, port=mqtt.port).with_settings(kafka={"bootstrap_servers": log.address})
+    try:
+        process = start(at, tmp_path, wait=False)
+        eventually(lambda: "mqtt-away" in process.log.read_text())
+        mqtt.open()
+        eventually(lambda: "mqtt-connected" in process.log.read_text())
+        doors.publish(installation, [(f"{installation.unique}/json/early", b"early")])
+        eventually(lambda: "kafka-away" in process.log.read_text())
+        assert not process.ready()
+        log.open()
+        eventually(process.ready)
+        assert [record.payload for record in received(installation, 1)] == [b"early"]
+    finally:
+        mqtt.close()
+        log.close()
+
+
+def test_loses_nothing_when_broker_and_kafka_are_cut_off_under_load(installation: Installation, tmp_path: Path) -> None:
+    mqtt, log = Proxy(installation.stack.mqtt), Proxy(installation.stack.kafka, kafka=True)
+    at = door(installation, port=mqtt.port).with_settings(kafka={"bootstrap_servers": log.address})
+    mqtt.open()
+    log.open()
+    try:
+        process = start(at, tmp_path)
+        with doors.publishing(installation, f"{installation.unique}/json/cut") as acknowledged:
+            for proxy, sign in ((mqtt, "mqtt-away"), (log, "kafka-away")):
+                before = len(acknowledged)
+                eventually(lambda before=before: len(acknowledged) > before + 100)  # type: ignore[misc]  # a default
+                proxy.shut()
+                eventually(lambda sign=sign: sign in process.log.read_text())  # type: ignore[misc]  # a default
+                proxy.open()
+        sent = set(acknowledged)
+        eventually(lambda: sent <= {record.payload for record in doors.raw(installation)})
+    finally:
+        mqtt.close()
+        log.close()
+
+
+def test_diverts_what_kafka_refuses_and_goes_on(installation: Installation, tmp_path: Path) -> None:
+    at, unique = door(installation).with_settings(kafka={"max_record_bytes": 100_000}), installation.unique
+    start(at, tmp_path)
+    large = bytes(range(256)) * 1000
+    doors.publish(at, [(f"{unique}/json/large", large), (f"{unique}/json/small", b"small")])
+
+    letters = eventually(lambda: doors.contents(at, "dead-letters", DeadLetter))
+
+    assert [(letter.stage, letter.reason, letter.source) for letter in letters] == [("door", "too-large", "json")]
+    assert Path(str(letters[0].body).removeprefix("file://")).read_bytes() == large
+    assert [record.payload for record in received(at, 1)] == [b"small"]
