@@ -33,19 +33,17 @@ class Points:
         return len(self.times)
 
     def add(self, time: int, value: float | None, version: int, unit: str) -> bool:
-        """Add one point, None for a text; say whether the set may have changed."""
+        """Add one point, None for a text; say whether the set may have changed.
+
+        A number that is not finite is no point: the store refuses it too.
+        """
         if self.given_up:
             return True
+        if value is not None and not isfinite(value):
+            return False
         if version > self._top:
             self._top, self.unit = version, unit
-        number = nan if value is None or not isfinite(value) else value
-        times = self.times
-        if not times or time > times[-1]:
-            times.append(time)
-            self.values.append(number)
-            self.versions.append(version)
-            return True
-        return self._add_within(time, number, version)
+        return self._put(time, nan if value is None else value, version)
 
     def add_run(self, first: int, period: int, values: "array[float]", version: int, unit: str) -> bool:
         """Add points ``period`` ns apart, which must be positive; say whether the set may have changed."""
@@ -65,8 +63,8 @@ class Points:
         if self.given_up or other.given_up:
             return self.give_up()
         self.unnumbered |= other.unnumbered
-        for time, value, version in zip(other.times, other.values, other.versions, strict=True):
-            self.add(time, value, version, self.unit)
+        for time, number, version in zip(other.times, other.values, other.versions, strict=True):
+            self._put(time, number, version)
         if other._top >= self._top:
             self._top, self.unit = other._top, other.unit
         return None
@@ -84,7 +82,16 @@ class Points:
             values = array("d", filter(isfinite, values))
         return values, max(self.versions[low:high], default=-1)
 
-    def _add_within(self, time: int, number: float, version: int) -> bool:
+    def _put(self, time: int, number: float, version: int) -> bool:
+        times = self.times
+        if not times or time > times[-1]:
+            times.append(time)
+            self.values.append(number)
+            self.versions.append(version)
+            return True
+        return self._put_within(time, number, version)
+
+    def _put_within(self, time: int, number: float, version: int) -> bool:
         at = bisect_left(self.times, time)
         if self.times[at] != time:
             self.times.insert(at, time)

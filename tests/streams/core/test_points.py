@@ -103,11 +103,10 @@ def test_it_hides_a_number_under_a_text_of_a_higher_version_and_remembers_that()
 
 
 def test_it_knows_no_number_that_is_not_finite() -> None:
-    points = Points()
-    points.add(1, nan, 1, "V")
-    points.add(2, float("inf"), 1, "V")
-    points.add(3, 4.0, 1, "V")
-    assert list(points.between(0, 10)[0]) == [4.0]
+    points = folded([(3, 5)])
+    assert not points.add(1, nan, 1, "V")
+    assert not points.add(3, float("inf"), 9, "V")
+    assert content(points) == [(3, 305.0, 5)]
 
 
 def test_it_holds_nothing_once_given_up_and_says_that_anything_may_have_changed() -> None:
