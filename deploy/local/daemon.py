@@ -12,7 +12,7 @@ import psutil
 
 from deploy.local import logs, ports, status, supervisor
 from deploy.local.ledger import Ledger
-from deploy.local.plan import Plan, check
+from deploy.local.plan import Plan, StackError, check
 
 GIVE_UP_AFTER = 3
 """Ends of a server, in a row and without having been ready, that make `up` give up."""
@@ -20,10 +20,6 @@ LOG_LINES = 30
 POLL_S = 0.1
 
 Watch = Callable[[status.StackStatus], None]
-
-
-class StackError(Exception):
-    """The stack could not be brought up or down; the message is for the person who asked."""
 
 
 def up(directory: Path, plan: Plan, *, timeout_s: float = 180, watch: Watch = lambda _: None) -> status.StackStatus:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from jgo.maven import MavenContext
 
+from deploy.local.plan import StackError
+
 KAFKA = "kafka-4.3.1"
 ARTEMIS = "artemis-2.53.0"
 THREADS = 8
@@ -24,7 +26,7 @@ Advance = Callable[[int], None]
 """Told the bytes of each jar that was downloaded."""
 
 
-class JarError(Exception):
+class JarError(StackError):
     """A jar that cannot be had, or is not what the lock says."""
 
 

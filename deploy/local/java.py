@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
+from deploy.local.plan import StackError
+
 OLDEST = 17
 LOGGING = """\
 status = error
@@ -21,7 +23,7 @@ rootLogger.appenderRef.console.ref = console
 """
 
 
-class JavaMissing(Exception):
+class JavaMissing(StackError):
     """No Java that can run the brokers; the message says what to do."""
 
 

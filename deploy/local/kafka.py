@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from deploy.local import java
-from deploy.local.plan import Port, Process, Tcp
+from deploy.local.plan import Port, Process, StackError, Tcp
 
 HEADROOM = 65_536
 """Bytes that a record batch may be larger than its record."""
@@ -48,7 +48,7 @@ broker.heartbeat.interval.ms=500
 """
 
 
-class KafkaError(Exception):
+class KafkaError(StackError):
     """Kafka's storage could not be prepared."""
 
 

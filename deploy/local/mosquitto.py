@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from deploy.local.plan import Port, Process, Tcp
+from deploy.local.plan import Port, Process, StackError, Tcp
 
 SETTINGS = """\
 listener {port} 127.0.0.1
@@ -25,7 +25,7 @@ SYSTEM_DIRECTORIES = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
 """Where packages put it without a person's PATH knowing."""
 
 
-class MosquittoMissing(Exception):
+class MosquittoMissing(StackError):
     """The program is not installed; the message says what to do."""
 
 

@@ -5,8 +5,12 @@ from graphlib import CycleError, TopologicalSorter
 import msgspec
 
 
-class PlanError(Exception):
-    """A plan that cannot be followed; the message says why."""
+class StackError(Exception):
+    """What keeps the stack from running; the message is for the person who asked for it."""
+
+
+class PlanError(StackError):
+    """A plan that cannot be followed."""
 
 
 class Tcp(msgspec.Struct, frozen=True, tag="tcp"):

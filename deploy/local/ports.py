@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 import psutil
 
-from deploy.local.plan import Port
+from deploy.local.plan import Port, StackError
 
 
-class PortTaken(Exception):
+class PortTaken(StackError):
     """Somebody else listens on ports of ours; one line for each."""
 
 

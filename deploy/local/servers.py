@@ -38,7 +38,7 @@ def prepare(servers: Servers, advance: jars.Advance = lambda _: None) -> tuple[P
     """Fetch jars, write settings, format storage; the servers' processes. ``advance`` is told downloaded bytes.
 
     Raises:
-        JarError, JavaMissing, KafkaError, MosquittoMissing: with a message for the person who asked.
+        StackError: a jar, Java or mosquitto cannot be had, or Kafka's storage not be formatted.
     """
     makers: dict[Name, Callable[[], Process]] = {
         "kafka": lambda: _kafka(servers, advance),
