@@ -14,19 +14,9 @@ from typing import BinaryIO
 import msgspec
 
 from connectors.sinks.base import Transient
+from streams.archive import MANIFEST, OPEN, Entry, parse_manifest
 
-MANIFEST, LOCK, OPEN = "manifest.ndjson", ".lock", ".open"
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One closed file: which records of the partition it holds, and how to know that it is unharmed."""
-
-    name: str
-    first_offset: int
-    last_offset: int
-    records: int
-    bytes: int
-    sha256: str
+LOCK = ".lock"
 
 
 class Shelf:
@@ -127,14 +117,9 @@ class Shelf:
 
 
 def manifest(directory: Path) -> list[Entry]:
-    """The closed files of a partition's directory, oldest first.
-
-    A line that a crash tore does not count, nor one that was written again because the first was not certain.
-    """
+    """The closed files of a partition's directory, oldest first."""
     path = directory / MANIFEST
-    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-    entries = [msgspec.json.decode(line, type=Entry) for line in lines]
-    return list({entry.name: entry for entry in entries}.values())
+    return parse_manifest(path.read_bytes()) if path.exists() else []
 
 
 def sync_directory(directory: Path) -> None:

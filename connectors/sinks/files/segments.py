@@ -16,7 +16,8 @@ import orjson
 from connectors.sinks.base import Record
 from connectors.sinks.files.message import body, iso
 from connectors.sinks.outgoing import Message
-from connectors.sinks.shelf import OPEN, Shelf
+from connectors.sinks.shelf import Shelf
+from streams.archive import OPEN
 
 SECOND = 1_000_000_000
 LATE_S = 60

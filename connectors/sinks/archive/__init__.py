@@ -1,0 +1,79 @@
+"""The raw archive: every record of `raw`, byte for byte, in files that outlive Kafka's retention (`streams.archive`)."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+
+from connectors.sinks.archive.copies import Copies
+from connectors.sinks.archive.partition import Partition
+from connectors.sinks.base import Record, Rejection, Transient
+from streams import archive, metrics
+from streams.settings import Settings
+
+MEGABYTE = 1_000_000
+
+
+def make(settings: Settings) -> "ArchiveSink":
+    """The sink."""
+    return ArchiveSink(settings)
+
+
+class ArchiveSink:
+    """Writes container files, one series per partition. A batch is one synced block per partition."""
+
+    name = "archive"
+    topics = ("raw",)
+    batch_records = 5_000
+    batch_s = 1.0
+
+    def __init__(self, settings: Settings) -> None:
+        wanted = settings.files
+        self._directory = wanted.archive
+        self._limits = wanted.archive_file_mb * MEGABYTE, wanted.archive_file_s
+        self._copies = Copies(wanted.archive_copy) if wanted.archive_copy else None
+        self._owned: dict[int, Partition] = {}
+
+    def write(self, batch: Sequence[Record]) -> list[Rejection]:
+        """Make every record durable in its partition's growing file."""
+        by_partition: dict[int, list[Record]] = {}
+        for record in batch:
+            by_partition.setdefault(record.partition, []).append(record)
+        try:
+            written = sum(self._partition(number).write(records) for number, records in by_partition.items())
+        except OSError as error:
+            raise Transient(f"cannot write the archive: {error}") from error
+        metrics.SINK_ROWS.labels(self.name, "records").inc(written)
+        return []
+
+    def assigned(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """Take over the growing files, so that files whose time is over are closed though nothing comes."""
+        for _, number in positions:
+            if (self._directory / archive.directory(number)).is_dir():
+                with suppress(Transient, OSError):  # the first write says it again, and waits
+                    self._partition(number)
+
+    def revoked(self, partitions: Collection[tuple[str, int]]) -> None:
+        """Another process may write these partitions now."""
+        for _, number in partitions:
+            if number in self._owned:
+                self._owned.pop(number).close()
+
+    def settle(self) -> None:
+        """Close files whose time is over, and copy closed ones away."""
+        try:
+            for partition in self._owned.values():
+                partition.settle()
+                if self._copies:
+                    self._copies.copy(partition.directory, partition.entries)
+        except OSError as error:
+            raise Transient(f"cannot close or copy an archive file: {error}") from error
+
+    def close(self) -> None:
+        """Let go of every partition; what grows stays open."""
+        for partition in self._owned.values():
+            partition.close()
+        self._owned.clear()
+
+    def _partition(self, number: int) -> Partition:
+        if number not in self._owned:
+            self._owned[number] = Partition(self._directory, number, *self._limits)
+        return self._owned[number]
