@@ -13,7 +13,7 @@ from streams.agents.fence import Fence
 from streams.agents.generations import Run
 from streams.agents.notices import Notices
 from streams.agents.output import DEAD_LETTERS, EVENTS, READINGS, Outgoing, Output, raw_records
-from streams.agents.view import MappingView, ViewService
+from streams.agents.view import MappingView, Views
 from streams.core.decode import Context, decode_batch
 from streams.core.records import Generation, Lineage
 from streams.settings import Settings
@@ -42,7 +42,7 @@ def make(settings: Settings) -> app.App:
     agent = DecodeAgent(settings, mapping, fence, kafka.BatchProducer(settings.kafka, timeout_s=FLUSH_WITHIN_S))
     made = app.create_app(
         settings.kafka, "decode", instance=settings.decode.instance, batch_max=settings.decode.batch_max,
-        prerequisites=[ViewService(view) for view in (mapping, *fence.views())],
+        prerequisites=[Views(mapping, *fence.views())],
     )  # fmt: skip
     made.handle(kafka.topic(settings.kafka, RAW), agent.handle)
     return made

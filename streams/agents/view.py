@@ -23,17 +23,18 @@ class MappingView(CompactedView[DeviceMapping]):
         metrics.MAPPING_POSITION.set(offset)
 
 
-class ViewService(Service):
-    """A view as part of a Faust app: the app starts when it has caught up, and ends when it has ended."""
+class Views(Service):
+    """Views as part of a Faust app: the app starts when they have caught up, and ends when one has ended."""
 
-    def __init__(self, view: CompactedView[Any], **kwargs: Any) -> None:
-        self.view = view
-        super().__init__(**kwargs)
+    def __init__(self, *views: CompactedView[Any]) -> None:
+        self._views = views
+        super().__init__()
 
     async def on_start(self) -> None:
-        """Return when the view has caught up."""
-        self.view.start()
-        while not self.view.ready and not self.should_stop:
+        """Return when all have caught up."""
+        for view in self._views:
+            view.start()
+        while not all(view.ready for view in self._views) and not self.should_stop:
             self._check()
             await asyncio.sleep(LOOK_S)
 
@@ -42,9 +43,10 @@ class ViewService(Service):
         self._check()
 
     async def on_stop(self) -> None:
-        """End the view's thread."""
-        await asyncio.to_thread(self.view.stop)
+        """End their threads."""
+        await asyncio.gather(*(asyncio.to_thread(view.stop) for view in self._views))
 
     def _check(self) -> None:
-        if not self.view.alive:
-            raise RuntimeError(f"view of {self.view.name} ended: {self.view.error}")
+        for view in self._views:
+            if not view.alive:
+                raise RuntimeError(f"view of {view.name} ended: {view.error}")

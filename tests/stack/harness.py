@@ -144,11 +144,18 @@ class Installation:
         variables = {f"ISTHMUS_{name.upper()}": json.dumps(values) for name, values in self.overrides.items()}
         return {name: value for name, value in os.environ.items() if not name.startswith("ISTHMUS_")} | variables
 
-    def start(self, *arguments: str, section: str | None = None, log: Path, wait: bool = True) -> Process:
+    def start(
+        self,
+        *arguments: str,
+        section: str | None = None,
+        log: Path,
+        wait: bool = True,
+        module: str = "connectors.cli",
+    ) -> Process:
         """Start `isthmus ARGUMENTS`; its health port goes into settings ``section`` (decode, window, mqtt, sink …)."""
         port = free_port()
         child = self.with_settings(**{section: {"health_port": port}}) if section else self
-        command = [sys.executable, "-m", "connectors.cli", *arguments]
+        command = [sys.executable, "-m", module, *arguments]
         with log.open("ab") as out:
             popen = subprocess.Popen(command, env=child.environment(), stdout=out, stderr=out)
         process = Process(popen, port, log)

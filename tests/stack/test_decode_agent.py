@@ -59,28 +59,23 @@ def test_it_places_with_a_mapping_change_within_a_second(installation: Installat
     assert [m.logical_uid for m in reading.measurements] == [42]
 
 
-def test_it_stops_at_the_fence_of_newer_code(installation: Installation, tmp_path: Path) -> None:
+def test_it_waits_for_the_first_generation_and_stops_at_the_fence_of_newer_code(
+    installation: Installation, tmp_path: Path
+) -> None:
     kafka = installation.settings.kafka
-    raw_log.open_generation(kafka)
-    process = start(installation, tmp_path)
     raw_log.write_raw(kafka, [json_record(n) for n in range(3)], partition=0)
-    eventually(lambda: raw_log.committed(kafka) == {0: 3})
-    raw_log.open_generation(kafka, 2, fence=3, code="newer")
-    eventually(lambda: "isthmus_generation_newest 2.0" in process.metrics(), timeout=5)
-    raw_log.write_raw(kafka, [json_record(3)], partition=0)
-    assert process.popen.wait(20) == 1
-    assert "offset 3 is past the fence of generation 2, which is decoded by code newer" in process.log.read_text()
-    assert [r.raw_offset for r in readings(installation)] == [0, 1, 2]
-
-
-def test_it_waits_for_the_first_generation(installation: Installation, tmp_path: Path) -> None:
-    kafka = installation.settings.kafka
-    raw_log.write_raw(kafka, [json_record(0)])
     process = start(installation, tmp_path)
     eventually(lambda: "no generation has been opened yet" in process.log.read_text())
     assert readings(installation) == []
     raw_log.open_generation(kafka, 5)
-    assert [r.generation for r in eventually(lambda: readings(installation))] == [5]
+    eventually(lambda: raw_log.committed(kafka) == {0: 3})
+
+    raw_log.open_generation(kafka, 6, fence=3, code="newer")
+    eventually(lambda: "isthmus_generation_newest 6.0" in process.metrics(), timeout=5)
+    raw_log.write_raw(kafka, [json_record(3)], partition=0)
+    assert process.popen.wait(20) == 1
+    assert "offset 3 is past the fence of generation 6, which is decoded by code newer" in process.log.read_text()
+    assert [(r.raw_offset, r.generation) for r in readings(installation)] == [(0, 5), (1, 5), (2, 5)]
 
 
 def test_it_waits_for_kafka_and_still_stops_when_told(installation: Installation, tmp_path: Path) -> None:
