@@ -58,6 +58,7 @@ def producer(settings: KafkaSettings, *, linger_ms: float = 5, **extra: Any) -> 
             "compression.type": "lz4",
             "linger.ms": linger_ms,
             "message.max.bytes": settings.max_record_bytes + 65_536,
+            "batch.size": min(1_000_000, settings.max_record_bytes),
             "queue.buffering.max.kbytes": 262_144,
             "message.timeout.ms": 0,
         }

@@ -44,6 +44,8 @@ DEFAULT_LIMITS = Limits()
 
 
 class _Pending(Struct):
+    """A record on its way: to `raw`, or as a ``letter`` to `dead-letters`."""
+
     record: RawRecord
     done: Done
     letter: DeadLetter | None = None
@@ -69,6 +71,8 @@ class KafkaWriter:
         self._tokens, self._bytes = count(), 0
         self._pending: dict[int, _Pending] = {}
         self._unsent: deque[int] = deque()
+        self._suspects: deque[int] = deque()
+        self._suspect: int | None = None
         self._diversions: set[asyncio.Task[None]] = set()
         self._closed = self._renewing = self._away = False
         self._progress = time.monotonic()
@@ -121,6 +125,8 @@ class KafkaWriter:
         self._line.retire()
         self._line = Line(self._settings, self._delivered)
         self._unsent.clear()
+        self._suspects.clear()
+        self._suspect = None
         for token, pending in list(self._pending.items()):
             if not pending.diverting:
                 self._send(token)
@@ -152,14 +158,18 @@ class KafkaWriter:
         except BufferError:
             self._unsent.append(token)
         except KafkaException as error:
-            self._failed(token, error.args[0])
+            self._failed(token, error.args[0], itself=True)
 
     def _delivered(self, line: Line, reports: Reports) -> None:
         for token, error in reports:
+            alone = token == self._suspect
+            if alone:
+                self._suspect = None
             if error is None:
                 self._confirmed(token)
             elif line is self._line:
-                self._failed(token, error)
+                self._failed(token, error, itself=alone)
+        self._try_suspect()
         for _ in range(len(self._unsent)):
             self._send(self._unsent.popleft())
 
@@ -175,7 +185,8 @@ class KafkaWriter:
         if not self._pending:
             self._idle.set()
 
-    def _failed(self, token: int, error: KafkaError) -> None:
+    def _failed(self, token: int, error: KafkaError, *, itself: bool) -> None:
+        """``itself``: the error is about this record, not about the batch that it was in."""
         pending = self._pending.get(token)
         if pending is None or self._renewing:
             return
@@ -183,6 +194,8 @@ class KafkaWriter:
             LOG.warning("producer-renewed", error=error.str(), unconfirmed=len(self._pending))
             self._renewing = True
             self._loop.call_later(RETRY_S, self.renew)
+        elif error.code() in REFUSED and pending.letter is None and not itself:
+            self._suspects.append(token)
         elif error.code() in REFUSED and pending.letter is None:
             task = self._loop.create_task(self._divert(token, pending, error))
             self._diversions.add(task)
@@ -190,6 +203,12 @@ class KafkaWriter:
         else:
             self._say_away(error.str())
             self._loop.call_later(RETRY_S, self._send, token)
+
+    def _try_suspect(self) -> None:
+        """A batch was refused: send its records one by one, so that only the culprit is diverted."""
+        if self._suspect is None and self._suspects:
+            self._suspect = self._suspects.popleft()
+            self._send(self._suspect)
 
     async def _divert(self, token: int, pending: _Pending, error: KafkaError) -> None:
         pending.diverting = True

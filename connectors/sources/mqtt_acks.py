@@ -88,7 +88,8 @@ class Acks:
 
 
 def _digest(topic: str, payload: bytes) -> bytes:
-    digest = hashlib.blake2b(topic.encode("utf-8", "surrogatepass"), digest_size=16)
-    digest.update(b"\0")
+    address = topic.encode()
+    digest = hashlib.blake2b(b"%d:" % len(address), digest_size=16)
+    digest.update(address)
     digest.update(payload)
     return digest.digest()
