@@ -275,6 +275,10 @@ class ApiSettings(Section):
     host: str = "127.0.0.1"
     port: Port = 5687
     token_days: int = Field(90, ge=1)
+    seen_every_s: float = Field(
+        30, gt=0, description="how often last_seen and what devices say of themselves is written"
+    )
+    directory: Path = Field(Path("var/api"), description="holds the token of `isthmus users` on this machine")
 
 
 class StackSettings(Section):

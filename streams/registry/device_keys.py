@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from streams.core.identity import device_key
 
-IDENTITY = {"ttn": "dev_eui", "ydoc": "id", "wombat": "serial_no", "json": "device"}
+IDENTITY = {"ttn": "dev_eui", "ydoc": "id", "wombat": "serial_no", "json": "id"}
 """The source id that names a device, by source."""
 LOWER_CASE = frozenset({"ttn"})
 

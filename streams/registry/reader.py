@@ -34,7 +34,6 @@ class Reader:
         self._settings, self._deliver, self._failed = settings, deliver, failed
         self._names = {kafka.topic(settings, name): name for name in KINDS}
         self._next: dict[str, int] = {}
-        self._consumer: Consumer | None = None
         self._halt = threading.Event()
         self._thread = threading.Thread(target=self._run, name="registry-reader", daemon=True)
 
@@ -51,15 +50,14 @@ class Reader:
         """The next offset of each topic now; blocks.
 
         Raises:
-            KafkaException: Kafka is away.
+            KafkaException: Kafka or a topic is away.
         """
-        consumer = self._consumer
-        if consumer is None:
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT, "the registry is not being read"))
+        # Its own client: asking the consumer that another thread polls does not return.
+        asking = kafka.consumer(self._settings, None)
         try:
-            return {name: _end(consumer, topic) for topic, name in self._names.items()}
-        except RuntimeError as error:  # the reader closed the consumer meanwhile
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT, str(error))) from error
+            return {name: _end(asking, topic) for topic, name in self._names.items()}
+        finally:
+            asking.close()
 
     def _run(self) -> None:
         failures = 0
@@ -80,13 +78,11 @@ class Reader:
         consumer = kafka.consumer(self._settings, None, **{"isolation.level": "read_committed"})
         try:
             consumer.assign([TopicPartition(topic, 0, self._next.get(name, 0)) for topic, name in self._names.items()])
-            self._consumer = consumer
             while not self._halt.is_set():
                 first = consumer.poll(READ_WITHIN_S)
                 if first is not None:
                     self._take([first, *consumer.consume(READ_AT_ONCE, 0)])
         finally:
-            self._consumer = None
             consumer.close()
 
     def _take(self, messages: list[Message]) -> None:

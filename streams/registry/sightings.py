@@ -39,12 +39,6 @@ def noticed(before: Sighting | None, event: DeviceEvent) -> Sighting:
     )
 
 
-def is_news(state: State, device: str, sighting: Sighting) -> bool:
-    """Whether it says more than that a known device was seen again: that may wait, this may not."""
-    known = state.by_key(device)
-    return known is None or bool(_news(known, sighting))
-
-
 def sight(state: State, sightings: Mapping[str, Sighting], author: Author) -> list[Change]:
     """Tell the registry: new devices, new facts, and last_seen, which only moves forward and never beyond now."""
     changes: list[Change] = []

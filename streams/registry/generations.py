@@ -1,0 +1,89 @@
+"""Opens generations: from which offsets on which code, codecs and rules decode.
+
+A generation is opened when code, codecs or rules differ from the newest one's, or when a person asks; nothing else opens
+one. Which generation a record is decoded in: ``streams/agents/generations.py``.
+"""
+
+from collections.abc import Mapping
+
+from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from streams import kafka
+from streams.core.records import Generation
+from streams.registry.hashes import code_hash, codecs_hash, rules_hash
+from streams.registry.state import GENERATIONS, Author, Change, State
+from streams.scan import ends_of
+from streams.settings import KafkaSettings
+
+ANSWER_S = 10
+GONE = (ConsumerGroupState.DEAD, ConsumerGroupState.EMPTY)
+
+
+def why_due(state: State) -> str | None:
+    """Why a generation must be opened now; None when the newest one still says how this process would decode."""
+    newest, now = state.newest_generation(), hashes(state)
+    if newest is None:
+        return "the first generation"
+    differing = [part for part, value in now.items() if getattr(newest, part) != value]
+    return f"{' and '.join(differing)} changed" if differing else None
+
+
+def open_generation(state: State, fences: Mapping[int, int], author: Author) -> list[Change]:
+    """The next generation, from these offsets of ``raw`` on; the first of all begins at the beginning."""
+    newest = state.newest_generation()
+    number = 1 if newest is None else newest.number + 1
+    opened = Generation(
+        number=number,
+        fences={str(partition): 0 if newest is None else offset for partition, offset in sorted(fences.items())},
+        opened_at=author.at,
+        opened_by=author.name,
+        why=author.why,
+        **hashes(state),
+    )
+    return [Change(GENERATIONS, str(number), opened)]
+
+
+def hashes(state: State) -> dict[str, str]:
+    """What decides on readings besides the raw bytes and the mapping."""
+    return {
+        "code": code_hash(),
+        "codecs": codecs_hash(state.codecs.values()),
+        "rules": rules_hash(state.rules.values()),
+    }
+
+
+def fences(settings: KafkaSettings) -> dict[int, int]:
+    """Where in ``raw`` a generation that is opened now begins, per partition; blocks.
+
+    Where the decode agents stopped when none is running; else the end, for what they read now they decode as before.
+
+    Raises:
+        KafkaException: Kafka is away.
+    """
+    reader = kafka.consumer(settings, None)
+    try:
+        ends = ends_of(reader, kafka.topic(settings, "raw"))
+    finally:
+        reader.close()
+    admin = kafka.admin(settings)
+    # First the offsets, then whether somebody may have moved them.
+    stopped_at = _committed(admin, settings, ends)
+    return ends if _is_running(admin, kafka.group(settings, "decode")) else stopped_at
+
+
+def _committed(admin: AdminClient, settings: KafkaSettings, ends: Mapping[int, int]) -> dict[int, int]:
+    raw = [TopicPartition(kafka.topic(settings, "raw"), partition) for partition in ends]
+    asked = ConsumerGroupTopicPartitions(kafka.group(settings, "decode"), raw)
+    (future,) = admin.list_consumer_group_offsets([asked]).values()
+    return {tp.partition: max(tp.offset, 0) for tp in future.result(ANSWER_S).topic_partitions}
+
+
+def _is_running(admin: AdminClient, group: str) -> bool:
+    (future,) = admin.describe_consumer_groups([group]).values()
+    try:
+        return future.result(ANSWER_S).state not in GONE
+    except KafkaException as error:
+        if error.args[0].name() == "GROUP_ID_NOT_FOUND":
+            return False
+        raise

@@ -1,0 +1,100 @@
+"""What the writer does without being asked: registers sources, opens generations, tells the registry what was seen."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import islice
+
+from confluent_kafka import KafkaException
+
+from streams import log
+from streams.registry import devices, generations
+from streams.registry.sighting_log import SightingLog
+from streams.registry.sightings import sight
+from streams.registry.state import Author, Change, State
+from streams.registry.store import Role, Store, Unavailable
+from streams.settings import KafkaSettings
+
+RETRY_S = 1.0
+DEVICES_AT_ONCE = 500
+"""New or seen devices in one transaction."""
+
+logger = log.get("registry.keeper")
+
+
+class Keeper:
+    """Serves while this process writes the registry, and waits while it does not."""
+
+    def __init__(self, store: Store, settings: KafkaSettings, *, sources: Iterable[str], seen_every_s: float) -> None:
+        self._store, self._settings, self._seen_every_s = store, settings, seen_every_s
+        self._sources = dict.fromkeys(sources, "")
+        self._busy = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Serve until cancelled; a fault ends one attempt, not the keeper."""
+        while True:
+            await self._store.until(lambda: self._store.role is Role.WRITER)
+            try:
+                async with self._busy:
+                    await self._serve()
+            except (Unavailable, KafkaException) as fault:
+                logger.warning("registry chores wait", fault=str(fault))
+                await asyncio.sleep(RETRY_S)
+
+    async def idle(self) -> None:
+        """Wait until it serves no more, which follows within a second when the store stops writing."""
+        async with self._busy:
+            return
+
+    async def open_generation(self, author: Author, *, if_due: bool = False) -> Sequence[Change]:
+        """Open the next generation at today's fences; ``if_due``: only when the newest one is outdated.
+
+        Raises:
+            Unavailable: another process writes, or Kafka is away.
+        """
+        try:
+            fences = await asyncio.to_thread(generations.fences, self._settings)
+        except KafkaException as error:
+            raise Unavailable("Kafka does not say where raw ends.") from error
+
+        def command(state: State) -> Sequence[Change]:
+            due = not if_due or generations.why_due(state)
+            return generations.open_generation(state, fences, author) if due else ()
+
+        opened = await self._store.change(command)
+        if opened:
+            logger.info("generation opened", number=opened[0].key, why=author.why)
+        return opened
+
+    async def _serve(self) -> None:
+        await self._store.change(partial(devices.declare_sources, names=self._sources, author=_author()))
+        events = await asyncio.to_thread(SightingLog, self._settings)
+        try:
+            await self._watch(events)
+        finally:
+            await asyncio.to_thread(events.close)
+
+    async def _watch(self, events: SightingLog) -> None:
+        written = time.monotonic()
+        while self._store.role is Role.WRITER:
+            if (why := generations.why_due(self._store.state)) is not None:
+                await self.open_generation(_author(why), if_due=True)
+            await asyncio.to_thread(events.read)
+            if time.monotonic() - written >= self._seen_every_s:
+                await self._tell(events, list(events.pending))
+                await asyncio.to_thread(events.commit)
+                written = time.monotonic()
+            else:
+                await self._tell(events, [key for key in events.pending if self._store.state.by_key(key) is None])
+
+    async def _tell(self, events: SightingLog, keys: Sequence[str]) -> None:
+        waiting = iter(keys)
+        while some := {key: events.pending[key] for key in islice(waiting, DEVICES_AT_ONCE)}:
+            await self._store.change(partial(sight, sightings=some, author=_author()))
+            for key in some:
+                del events.pending[key]
+
+
+def _author(why: str = "") -> Author:
+    return Author("isthmus", time.time_ns(), why)

@@ -1,0 +1,59 @@
+"""Reads `device-events` for the process that writes the registry: group `api`, at least once."""
+
+from confluent_kafka import Message, TopicPartition
+
+from streams import avro, kafka, log
+from streams.core.records import DeviceEvent
+from streams.registry.sightings import Sighting, noticed
+from streams.settings import KafkaSettings
+
+READ_AT_ONCE, READ_WITHIN_S = 2000, 0.2
+
+logger = log.get("registry.sightings")
+
+
+class SightingLog:
+    """Gathers events into one sighting per device until they are taken. Blocks; use from one thread at a time.
+
+    Nothing is committed before everything that was read has been written, so a crash repeats and loses nothing.
+    """
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._consumer = kafka.consumer(settings, "api")
+        self._consumer.subscribe([kafka.topic(settings, "device-events")])
+        self._next: dict[tuple[str, int], int] = {}
+        self.pending: dict[str, Sighting] = {}
+
+    def read(self) -> None:
+        """Gather what comes within a moment.
+
+        Raises:
+            KafkaException: the topic is gone or the cluster refuses.
+        """
+        for message in self._consumer.consume(READ_AT_ONCE, READ_WITHIN_S):
+            if not kafka.raise_on_error(message.error()):
+                self._gather(message)
+
+    def commit(self) -> None:
+        """What was read is written; call when nothing is pending.
+
+        Raises:
+            KafkaException: another process reads these partitions now, or Kafka is away.
+        """
+        if self._next:
+            offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in self._next.items()]
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+            self._next.clear()
+
+    def close(self) -> None:
+        """Leave the group; what is pending will be read again."""
+        self._consumer.close()
+
+    def _gather(self, message: Message) -> None:
+        self._next[message.topic() or "", message.partition() or 0] = (message.offset() or 0) + 1
+        try:
+            event = avro.decode(message.value() or b"", DeviceEvent)
+        except avro.AvroError as fault:
+            logger.error("device event skipped", offset=message.offset(), fault=str(fault))
+            return
+        self.pending[event.device] = noticed(self.pending.get(event.device), event)
