@@ -1,0 +1,55 @@
+# The front door. Needs make, Python 3.11 or later with venv, and a network; no root, no Docker.
+# PYTHON=… chooses an interpreter; KEEP=1 leaves the stack of `make demo` running.
+
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+READY := .venv/.ready
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate
+
+.PHONY: help demo test check fmt bench up down status logs reset lock
+
+help: ## print this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+demo: $(READY) ## run the main job once, everything real, and check its result (KEEP=1 leaves the stack up)
+	$(BIN)/isthmus demo $(if $(KEEP),--keep)
+
+test: $(READY) ## run every test, those on real Kafka, MQTT broker and ClickHouse engine included
+	$(BIN)/pytest
+
+check: $(READY) ## look at format, lint, types and import contracts; change nothing
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(READY) ## repair format and what lint can repair
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(READY) ## measure on the real stack; table and build/bench.json
+	$(BIN)/python -m benchmarks
+
+up: $(READY) ## start the local stack, data in var/
+	$(BIN)/isthmus stack up
+
+down: $(READY) ## stop it; data stay
+	$(BIN)/isthmus stack down
+
+status: $(READY) ## what runs
+	$(BIN)/isthmus stack status
+
+logs: $(READY) ## follow every process's log
+	$(BIN)/isthmus stack logs --follow
+
+reset: $(READY) ## delete the stack's data; asks first
+	$(BIN)/isthmus stack reset
+
+lock: $(READY) ## pin requirements anew, with hashes
+	$(COMPILE) --custom-compile-command "make lock" pyproject.toml -o requirements.txt
+	$(COMPILE) --custom-compile-command "make lock" pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	echo uv | $(COMPILE) --custom-compile-command "make lock" - -o requirements-uv.txt
+
+$(READY): requirements-dev.txt requirements-uv.txt pyproject.toml deploy/venv.sh
+	@sh deploy/venv.sh
+	@touch $@
