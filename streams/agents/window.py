@@ -19,7 +19,7 @@ from streams import avro, log, metrics
 from streams.agents import app
 from streams.agents.batch import Batch, Consumed
 from streams.agents.horizon import MS, Stretch, read_back
-from streams.agents.view import ViewService
+from streams.agents.view import Views
 from streams.core.coverage import BEGINNING, opened_at
 from streams.core.fold import Unfoldable, Windows
 from streams.core.records import Aggregate, DeadLetter, Generation, Reading, Repair
@@ -202,7 +202,7 @@ def run(settings: Settings) -> None:
 
     def make() -> app.App:
         agents.append(WindowAgent(settings, generations.data))
-        return _create_app(settings, agents[0], ViewService(generations))
+        return _create_app(settings, agents[0], Views(generations))
 
     try:
         app.run(settings.kafka, TOPICS, make, settings.window.health_port)
@@ -211,10 +211,10 @@ def run(settings: Settings) -> None:
             agent.close()
 
 
-def _create_app(settings: Settings, agent: WindowAgent, view: ViewService) -> app.App:
+def _create_app(settings: Settings, agent: WindowAgent, views: Views) -> app.App:
     made = app.create_app(
         settings.kafka, "window", instance=settings.window.instance, batch_max=settings.window.batch_max,
-        prerequisites=(view, Clock(agent, settings.window.emit_interval_s)),
+        prerequisites=(views, Clock(agent, settings.window.emit_interval_s)),
     )  # fmt: skip
 
     def keep(_app: Any, /, *arguments: Any, signal: Any, **_: Any) -> None:  # noqa: ARG001  # the signal gives it

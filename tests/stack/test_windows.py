@@ -1,0 +1,100 @@
+"""The window agent on real Kafka: every (series, window) of the log is exact, or under a repair that makes it so."""
+
+import signal
+import time
+from pathlib import Path
+
+from streams import avro, lag, scan
+from streams.core.records import Aggregate, DeadLetter, Reading, Repair
+from streams.kafka import BatchProducer
+from streams.settings import KafkaSettings
+from tests.stack import windows
+from tests.stack.harness import Installation, Process, eventually
+from tests.stack.windows import SECOND, Load
+
+LENGTHS = (1, 2)
+SHORT = {"base_s": LENGTHS, "fold_tolerance_s": 1, "grace_s": 0, "emit_interval_s": 0.2}
+"""a horizon of 1 + 2 + 1 s, so that a log of some seconds is longer than it"""
+
+
+def short(installation: Installation) -> Installation:
+    return installation.with_settings(window=SHORT, decode={"future_limit_s": 1})
+
+
+def worker(installation: Installation, tmp_path: Path, instance: int = 0) -> Process:
+    replica = installation.with_settings(window={"instance": instance})
+    return replica.start("run", "window", section="window", log=tmp_path / f"window-{instance}.log")
+
+
+def finished(installation: Installation) -> bool:
+    return lag.lag(installation.settings.kafka, {"window"})["window", "readings"] == 0
+
+
+def assignments(process: Process) -> int:
+    return process.log.read_text().count("partitions assigned")
+
+
+def check(installation: Installation, least_share: float) -> None:
+    """The store at rest equals the log; a good share was folded, not repaired."""
+    settings = installation.settings.kafka
+    points, records = windows.points_of(settings), list(windows.emitted(settings))
+    assert windows.store(records, points) == windows.truth(points, LENGTHS)
+    assert windows.share_of_aggregates(records) >= least_share
+
+
+def test_it_is_exact_with_duplicates_disorder_and_hours_late_points(installation: Installation, tmp_path: Path) -> None:
+    ours = short(installation)
+    worker(ours, tmp_path)
+    with Load(ours.settings.kafka, seed=1) as load:
+        eventually(lambda: load.sent > 1500)
+    eventually(lambda: finished(ours))
+    check(ours, least_share=0.6)
+
+
+def test_it_is_exact_after_kill_9_and_while_workers_come_go_and_freeze(
+    installation: Installation, tmp_path: Path
+) -> None:
+    ours = short(installation)
+    first = worker(ours, tmp_path)
+    with Load(ours.settings.kafka, seed=2):
+        first.kill()
+        first = worker(ours, tmp_path)
+        second = worker(ours, tmp_path, instance=1)
+        seen = assignments(second)
+        first.signal(signal.SIGSTOP)
+        eventually(lambda: assignments(second) > seen, timeout=20)
+        seen = assignments(first)
+        first.signal(signal.SIGCONT)
+        eventually(lambda: assignments(first) > seen, timeout=20)
+        assert second.stop() == 0
+    first.kill()
+    worker(ours, tmp_path)
+    eventually(lambda: finished(ours), timeout=30)
+    check(ours, least_share=0.3)
+    assert windows.superseded(windows.emitted(ours.settings.kafka)) > 0, "the frozen worker must have written late"
+
+
+def test_it_reports_poison_and_repairs_around_a_generation(installation: Installation, tmp_path: Path) -> None:
+    ours, now = short(installation), time.time_ns()
+    settings = ours.settings.kafka
+    send(settings, b"no avro", *(windows.reading("json:1", raw, [("t", now, 2.0)], now) for raw in (2**38, 3)))
+    worker(ours, tmp_path)
+    eventually(lambda: finished(ours))
+    letters = [avro.decode(m.value() or b"", DeadLetter) for m in scan.scan(settings, "dead-letters")]
+    assert [(letter.stage, letter.reason) for letter in letters] == [("window", "not-avro"), ("window", "unfoldable")]
+    found = list(windows.emitted(settings))
+    assert [(type(r), r.window, r.label) for r in found] == [(Aggregate, 1, 2), (Aggregate, 2, 2)]
+
+    producer = BatchProducer(settings)
+    producer.send("generations", "2", avro.encode(windows.generation(2, now, fence=5)))
+    producer.flush()
+    send(settings, windows.reading("json:1", 9, [("t", now + SECOND // 2, 2.0)], now))
+    eventually(lambda: finished(ours))
+    assert {type(r) for r in windows.emitted(settings) if r.label == 3} == {Repair}
+
+
+def send(settings: KafkaSettings, *readings: Reading | bytes) -> None:
+    producer = BatchProducer(settings)
+    for one in readings:
+        producer.send("readings", "json:1", one if isinstance(one, bytes) else avro.encode(one))
+    producer.flush()
