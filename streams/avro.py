@@ -1,7 +1,8 @@
 """Records <-> bytes: Avro single-object encoding (C3 01, CRC-64-AVRO fingerprint, body).
 
-Source: Apache Avro specification, "Single-object encoding". The Confluent framing (00, 4-byte id, body) is recognised
-when reading, with schemas from a directory of ``<id>.avsc`` files.
+Source: Apache Avro specification, "Single-object encoding". The latest version of a record is written and read by
+compiled functions; older ones are read by fastavro, which resolves them to the latest. The Confluent framing (00, 4-byte
+id, body) is recognised when reading, with schemas from a directory of ``<id>.avsc`` files.
 """
 
 from collections.abc import Mapping
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro import parse_schema, schemaless_reader
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 import schemas
+from streams.avro_code import Read, Write, compile_reader, compile_writer
 from streams.core import records
 
 MAGIC = b"\xc3\x01"
@@ -38,6 +40,10 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "user": records.User,
 }
 NAMES = {record_type: name for name, record_type in TYPES.items()}
+CLASSES = {
+    name: kind for name, kind in vars(records).items() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+}
+"""Every record of ours, nested ones too, by its name in the schemas."""
 
 
 class AvroError(ValueError):
@@ -49,12 +55,14 @@ class AvroError(ValueError):
 
 
 def encode(record: msgspec.Struct) -> bytes:
-    """The record in its latest released schema."""
-    head, schema = _writer(type(record))
-    out = BytesIO()
-    out.write(head)
-    schemaless_writer(out, schema, msgspec.to_builtins(record, builtin_types=(bytes,)))
-    return out.getvalue()
+    """The record in its latest released schema.
+
+    Raises:
+        OverflowError: an integer has more than 64 bits.
+        UnicodeEncodeError: a text holds a lone surrogate.
+    """
+    head, write, _ = _latest(type(record))
+    return head + write(record)
 
 
 def decode(data: bytes, kind: type[T], confluent: Mapping[int, dict[str, Any]] | None = None) -> T:
@@ -63,7 +71,16 @@ def decode(data: bytes, kind: type[T], confluent: Mapping[int, dict[str, Any]] |
     Raises:
         AvroError: no framing of ours, an unknown schema, another record, or a broken body.
     """
-    return msgspec.convert(_body(data, kind, confluent or {}), kind)
+    head, _, read = _latest(kind)
+    try:
+        if data[:10] == head:
+            record: T = read(data, 10)
+            return record
+        return _resolved(data, kind, confluent or {})
+    except AvroError:
+        raise
+    except Exception as error:  # any bytes may come, and fastavro does not say what it raises
+        raise AvroError("broken-body", repr(error)) from error
 
 
 def decode_any(data: bytes) -> msgspec.Struct:
@@ -86,15 +103,13 @@ def header(schema: dict[str, Any]) -> bytes:
     return MAGIC + bytes.fromhex(print_hex)
 
 
-def _body(data: bytes, kind: type[msgspec.Struct], confluent: Mapping[int, dict[str, Any]]) -> Any:
+def _resolved(data: bytes, kind: type[T], confluent: Mapping[int, dict[str, Any]]) -> T:
+    """Written in another version, or framed by others: read as the latest version by Avro's rules of resolution."""
     writer, start = _writer_schema(data, kind, confluent)
-    reader = _writer(kind)[1]
+    reader = _released()[_latest(kind)[0][2:]][1]
     stream = BytesIO(data)
     stream.seek(start)
-    try:
-        return schemaless_reader(stream, writer, None if writer is reader else reader)
-    except (EOFError, ValueError, IndexError, KeyError, TypeError) as error:
-        raise AvroError("broken-body", str(error)) from error
+    return msgspec.convert(schemaless_reader(stream, writer, reader), kind)
 
 
 def _writer_schema(data: bytes, kind: type[msgspec.Struct], confluent: Mapping[int, Any]) -> tuple[Any, int]:
@@ -114,10 +129,10 @@ def _writer_schema(data: bytes, kind: type[msgspec.Struct], confluent: Mapping[i
 
 
 @cache
-def _writer(kind: type[msgspec.Struct]) -> tuple[bytes, Any]:
-    name = NAMES[kind]
-    head = header(schemas.versions(name)[-1])
-    return head, _released()[head[2:]][1]
+def _latest(kind: type[msgspec.Struct]) -> tuple[bytes, Write, Read]:
+    """Header, writer and reader of the latest released schema."""
+    schema = schemas.versions(NAMES[kind])[-1]
+    return header(schema), compile_writer(schema, CLASSES), compile_reader(schema, CLASSES)
 
 
 @cache
