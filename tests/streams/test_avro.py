@@ -219,7 +219,8 @@ def test_reads_version_1_when_version_2_is_released_beside_it(monkeypatch: pytes
     every = {name: schemas.versions(name) for name in schemas.names()} | {"dead_letter": released}
     monkeypatch.setattr(schemas, "versions", every.__getitem__)
     monkeypatch.setitem(avro.TYPES, "dead_letter", NextDeadLetter)
-    monkeypatch.setattr(avro, "NAMES", {**avro.NAMES, NextDeadLetter: "dead_letter"})
+    names: dict[type[msgspec.Struct], str] = {**avro.NAMES, NextDeadLetter: "dead_letter"}
+    monkeypatch.setattr(avro, "NAMES", names)
     monkeypatch.setitem(avro.CLASSES, "DeadLetter", NextDeadLetter)
     for cached in (avro._latest, avro._released):
         monkeypatch.setattr(avro, cached.__name__, cached.__wrapped__)
