@@ -1,0 +1,100 @@
+"""Ubidots: mapped and unpaused numbers as dots of logical devices, many to a request, none coalesced away."""
+
+from collections.abc import Sequence
+
+from connectors.sinks.base import Record, Rejection
+from connectors.sinks.outgoing import Message, Outgoing
+from connectors.sinks.ubidots.calls import Calls, Refused
+from connectors.sinks.ubidots.directory import Directory
+from connectors.sinks.ubidots.payload import Dot, body, dots, requests
+from streams import metrics
+from streams.settings import Settings, SettingsError
+
+DotKey = tuple[int, int, int, str, int]
+
+
+def make(settings: Settings) -> "UbidotsSink":
+    """The sink.
+
+    Raises:
+        SettingsError: there is no token.
+    """
+    if settings.ubidots.token is None:
+        raise SettingsError("ubidots.token is not set (ISTHMUS_UBIDOTS__TOKEN or …_TOKEN_FILE)")
+    return UbidotsSink(settings, settings.ubidots.token.get_secret_value())
+
+
+class UbidotsSink:
+    """Posts dots. A batch that is offered again after a fault goes on where it stopped.
+
+    Once posted and not yet committed when the process is killed, dots are posted again: Ubidots keeps one dot per
+    variable and time, so what it shows is right, but it counts them twice.
+    """
+
+    name = "ubidots"
+    topics = ("readings",)
+    batch_records = 1_000
+    batch_s = 1.0
+    once_by_lineage = True
+
+    def __init__(self, settings: Settings, token: str) -> None:
+        self._limit = settings.ubidots.max_body_bytes
+        self._outgoing = Outgoing(settings, settings.ubidots.sources)
+        self._calls = Calls(settings.ubidots, token)
+        self._directory = Directory(settings, self._calls)
+        self._posted: set[DotKey] = set()
+
+    def write(self, batch: Sequence[Record]) -> list[Rejection]:
+        """Post every dot of the batch; a record that Ubidots refuses is rejected, its neighbours are not."""
+        self._calls.interrupted.clear()
+        opened, rejections = self._outgoing.open(batch)
+        last: dict[int, Message] = {}
+        waiting = list[Dot]()
+        for index, found in enumerate(opened):
+            for message in found:
+                last[message.logical_uid] = message
+                waiting += [d for d in _counted(index, message) if _key(batch[index], d) not in self._posted]
+        for request in requests(waiting, self._limit):
+            rejections += self._post(batch, request)
+            self._directory.delivered(last[request[0].logical_uid])
+        self._posted.clear()
+        return list({rejection.index: rejection for rejection in rejections}.values())
+
+    def settle(self) -> None:
+        """Tell Ubidots about new and changed devices."""
+        self._directory.settle()
+
+    def interrupt(self) -> None:
+        """End the waiting for the rate limit."""
+        self._calls.interrupted.set()
+
+    def close(self) -> None:
+        """Let go of connections and views."""
+        self._outgoing.close()
+        self._directory.close()
+        self._calls.close()
+
+    def _post(self, batch: Sequence[Record], request: list[Dot]) -> list[Rejection]:
+        try:
+            self._calls.post(self._directory.label(request[0].logical_uid), body(request))
+        except Refused as error:
+            if len(request) > 1 and (len({dot.index for dot in request}) > 1 or error.status == 413):
+                middle = len(request) // 2
+                return self._post(batch, request[:middle]) + self._post(batch, request[middle:])
+            return [Rejection(request[0].index, f"ubidots-{error.status}", str(error))]
+        self._posted |= {_key(batch[dot.index], dot) for dot in request}
+        metrics.SINK_ROWS.labels(self.name, "dots").inc(len(request))
+        metrics.SINK_ROWS.labels(self.name, "posts").inc()
+        return []
+
+
+def _counted(index: int, message: Message) -> list[Dot]:
+    found = dots(index, message)
+    skipped = len(message.measurements) - len(found)
+    if skipped:
+        metrics.IGNORED.labels("sink:ubidots", "no-number").inc(skipped)
+    return found
+
+
+def _key(record: Record, dot: Dot) -> DotKey:
+    return record.partition, record.offset, dot.logical_uid, dot.name, dot.time
