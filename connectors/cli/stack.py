@@ -13,7 +13,7 @@ import typer
 
 from connectors.cli import processes, stack_view
 from deploy.local import daemon, logs, servers
-from deploy.local.plan import Plan, StackError
+from deploy.local.plan import Plan, Process, StackError
 from streams import settings
 from streams.settings import Settings
 
@@ -32,11 +32,11 @@ def register(app: typer.Typer) -> None:
 def up(only: Only = None, timeout: Annotated[float, typer.Option(help="seconds to wait for readiness")] = 180) -> None:
     """Start everything and wait until it is ready; the stack keeps running in the background."""
     loaded = settings.load()
-    with _one_message():
-        wanted = processes.needed_servers(loaded, _names(only))
+    with one_message():
         for line in stack_view.elsewhere(loaded, processes.external(loaded)):
             typer.echo(line)
-        _start(loaded, wanted, only, timeout)
+        wanted = processes.needed_servers(loaded, _names(only))
+        bring_up(loaded, wanted, () if only is not None else processes.ours(loaded, wanted.names), timeout)
     if only is None:
         _ensure_admin()
     typer.echo(stack_view.addresses(loaded, only is None))
@@ -49,7 +49,7 @@ def down() -> None:
     if not daemon.running(directory) and not daemon.orphans(directory):
         typer.echo("the stack is not running")
         return
-    with _one_message(), stack_view.display() as show:
+    with one_message(), stack_view.display() as show:
         ended = daemon.down(directory, watch=show)
     if ended:
         typer.echo(f"ended what a killed supervisor had left: {', '.join(ended)}")
@@ -107,12 +107,16 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False
     typer.echo("deleted")
 
 
-def _start(loaded: Settings, wanted: servers.Servers, only: str | None, timeout: float) -> None:
+def bring_up(loaded: Settings, wanted: servers.Servers, ours: tuple[Process, ...], timeout: float = 180) -> None:
+    """Fetch what the servers need, start them and our processes, and wait until all are ready, showing progress.
+
+    Raises:
+        StackError: with the failing process and its last log lines.
+    """
     with stack_view.download(servers.download_bytes(wanted)) as advance:
         started = servers.prepare(wanted, advance)
-    ours = () if only is not None else processes.ours(loaded, wanted.names)
     with stack_view.display() as show:
-        daemon.up(wanted.directory, Plan((*started, *ours), os.getcwd()), timeout_s=timeout, watch=show)
+        daemon.up(_directory(loaded), Plan((*started, *ours), os.getcwd()), timeout_s=timeout, watch=show)
 
 
 def _ensure_admin() -> None:
@@ -152,7 +156,8 @@ def _follow(files: list[Path], *, prefix: bool) -> None:
 
 
 @contextmanager
-def _one_message() -> Iterator[None]:
+def one_message() -> Iterator[None]:
+    """A StackError inside is one message and exit status 1."""
     try:
         yield
     except StackError as error:
