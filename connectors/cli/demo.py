@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from connectors.cli import simulate, stack, verify
+from connectors.api import operator
+from connectors.cli import processes, simulate, stack, verify
 from connectors.demo import figures, plot, quiet
 from connectors.demo.mapping import Api, map_fleet
 from connectors.simulator import fleet
@@ -20,7 +20,7 @@ from connectors.simulator.ledger import Ledger
 from connectors.verify import store_side
 from connectors.verify.report import Report
 from deploy.local import daemon
-from deploy.local.plan import Http, Plan, Port, Process
+from deploy.local.plan import Http, Port, Process
 from streams import lag, settings
 from streams.settings import Settings
 
@@ -77,6 +77,7 @@ def _settings() -> Settings:
         "FILES__ARCHIVE": HOME / "archive",
         "SPOOL__DIRECTORY": HOME / "spool",
         "DIVERSION__URL": HOME / "diverted",
+        "API__DIRECTORY": HOME / "api",
         "UBIDOTS__TOKEN": "demo-token",
         "UBIDOTS__URL": f"http://127.0.0.1:{STUB_PORT}",
     }
@@ -90,24 +91,25 @@ def _bring_up(loaded: Settings, console: Console) -> float:
     if not daemon.running(loaded.stack.directory):
         daemon.down(loaded.stack.directory)
         shutil.rmtree(HOME, ignore_errors=True)
-    stack.bring_up(loaded, with_stub(stack.plan(loaded)), console)
+    with stack.one_message():
+        wanted = processes.needed_servers(loaded)
+        stack.bring_up(loaded, wanted, (*processes.ours(loaded, wanted.names), stub()))
     console.print(f"stack ready after {time.monotonic() - began:.0f} s")
     return began
 
 
-def with_stub(plan: Plan) -> Plan:
-    """The plan and the Ubidots stub."""
-    stub = Process(
+def stub() -> Process:
+    """The Ubidots stub as a process of the stack."""
+    return Process(
         name="ubidots-stub",
         command=(sys.executable, "-m", "connectors.simulator.ubidots_stub", "--port", str(STUB_PORT)),
         ready=Http(STUB_PORT, "/stats"),
         ports=(Port(STUB_PORT, "the demo's Ubidots stub"),),
     )
-    return replace(plan, processes=(*plan.processes, stub))
 
 
 def _show(loaded: Settings, console: Console, options: fleet.Options, *, seconds: float, rate: float) -> Report:
-    api = Api(f"http://{loaded.api.host}:{loaded.api.port}", *stack.administrator(loaded))
+    api = Api(f"http://{loaded.api.host}:{loaded.api.port}", operator.read_token(loaded.api) or "")
     mapped = map_fleet(api, fleet.devices(options), options.start - MAPPED_BEFORE)
     api.close()
     console.print(f"{mapped} of {options.devices} devices mapped over the API; now they send for {seconds:.0f} s")

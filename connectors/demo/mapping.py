@@ -15,10 +15,8 @@ PATIENCE_S = 60
 class Api:
     """The registry API with a token; a process that is just being restarted is waited for."""
 
-    def __init__(self, url: str, username: str, password: str) -> None:
-        self._client = httpx.Client(base_url=f"{url}/api", timeout=10)
-        token = self._call("GET", "/token", auth=(username, password))
-        self._client.headers["Authorization"] = f"Bearer {token}"
+    def __init__(self, url: str, token: str) -> None:
+        self._client = httpx.Client(base_url=f"{url}/api", timeout=10, headers={"Authorization": f"Bearer {token}"})
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """POST, and what was answered.
