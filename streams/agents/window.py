@@ -29,8 +29,8 @@ from streams.settings import Settings
 from streams.view import CompactedView
 
 TOPICS = ("readings", "aggregates", "generations", "dead-letters")
-MOST_WAITING = 16
-"""batches folded and not yet sent; beyond it the agent sends at once, so that their records take little memory"""
+MOST_WAITING = 20_000
+"""records folded and not yet sent; beyond it the agent sends at once, so that they take little memory"""
 BACK_OFF_S = (0.2, 0.5, 1, 2, 5)
 
 logger = log.get("window")
@@ -74,7 +74,7 @@ class WindowAgent:
             self._fold(held.windows, record, batch.tp.partition)
         held.position = max(held.position, batch.last + 1)
         self._waiting.append(batch)
-        if time.monotonic() >= self._due or len(self._waiting) >= MOST_WAITING:
+        if time.monotonic() >= self._due or sum(map(len, self._waiting)) >= MOST_WAITING:
             await self.send()
 
     async def send(self) -> None:

@@ -13,7 +13,7 @@ from tests.stack.harness import Installation, Process, eventually
 from tests.stack.windows import SECOND, Load
 
 LENGTHS = (1, 2)
-SHORT = {"base_s": LENGTHS, "fold_tolerance_s": 1, "grace_s": 0, "emit_interval_s": 0.2}
+SHORT = {"base_s": LENGTHS, "fold_tolerance_s": 1, "grace_s": 0, "emit_interval_s": 0.5}
 """a horizon of 1 + 2 + 1 s, so that a log of some seconds is longer than it"""
 
 
@@ -46,7 +46,7 @@ def test_it_is_exact_with_duplicates_disorder_and_hours_late_points(installation
     ours = short(installation)
     worker(ours, tmp_path)
     with Load(ours.settings.kafka, seed=1) as load:
-        eventually(lambda: load.sent > 1500)
+        eventually(lambda: load.sent > 900)
     eventually(lambda: finished(ours))
     check(ours, least_share=0.6)
 
@@ -57,21 +57,30 @@ def test_it_is_exact_after_kill_9_and_while_workers_come_go_and_freeze(
     ours = short(installation)
     first = worker(ours, tmp_path)
     with Load(ours.settings.kafka, seed=2):
-        first.kill()
-        first = worker(ours, tmp_path)
         second = worker(ours, tmp_path, instance=1)
-        seen = assignments(second)
-        first.signal(signal.SIGSTOP)
-        eventually(lambda: assignments(second) > seen, timeout=20)
-        seen = assignments(first)
-        first.signal(signal.SIGCONT)
-        eventually(lambda: assignments(first) > seen, timeout=20)
+        before = late_writes(ours)
+        freeze(first, second)
+        while late_writes(ours) == before:
+            freeze(first, second)
         assert second.stop() == 0
     first.kill()
     worker(ours, tmp_path)
     eventually(lambda: finished(ours), timeout=30)
     check(ours, least_share=0.3)
-    assert windows.superseded(windows.emitted(ours.settings.kafka)) > 0, "the frozen worker must have written late"
+
+
+def freeze(first: Process, second: Process) -> None:
+    """SIGSTOP until the second worker has all partitions, then SIGCONT: what the first still writes is out of date."""
+    seen = assignments(second)
+    first.signal(signal.SIGSTOP)
+    eventually(lambda: assignments(second) > seen, timeout=20)
+    seen = assignments(first)
+    first.signal(signal.SIGCONT)
+    eventually(lambda: assignments(first) > seen, timeout=20)
+
+
+def late_writes(installation: Installation) -> int:
+    return windows.superseded(windows.emitted(installation.settings.kafka))
 
 
 def test_it_reports_poison_and_repairs_around_a_generation(installation: Installation, tmp_path: Path) -> None:
@@ -88,9 +97,15 @@ def test_it_reports_poison_and_repairs_around_a_generation(installation: Install
     producer = BatchProducer(settings)
     producer.send("generations", "2", avro.encode(windows.generation(2, now, fence=5)))
     producer.flush()
-    send(settings, windows.reading("json:1", 9, [("t", now + SECOND // 2, 2.0)], now))
-    eventually(lambda: finished(ours))
-    assert {type(r) for r in windows.emitted(settings) if r.label == 3} == {Repair}
+    eventually(lambda: repaired(settings, now + SECOND // 2))
+
+
+def repaired(settings: KafkaSettings, moment: int) -> bool:
+    """Whether the windows of one more reading are repairs now: the agent may not have seen the generation yet."""
+    offset = len(list(scan.scan(settings, "readings")))
+    send(settings, windows.reading("json:1", offset, [("t", moment + offset, 2.0)], moment))
+    answers = eventually(lambda: [r for r in windows.emitted(settings) if r.label == offset])
+    return {type(r) for r in answers} == {Repair}
 
 
 def send(settings: KafkaSettings, *readings: Reading | bytes) -> None:
