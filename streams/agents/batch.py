@@ -1,14 +1,17 @@
 """Batches of one partition's records: what is handed out next, and what may be committed."""
 
+from __future__ import annotations
+
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
-
-from faust.types import TP
+from typing import TYPE_CHECKING, Protocol
 
 from streams import metrics
+
+if TYPE_CHECKING:
+    from faust.types import TP
 
 
 class Consumed(Protocol):
