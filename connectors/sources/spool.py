@@ -52,6 +52,11 @@ class SpoolWriter:
         """See RawWriter."""
         return self._inner.has_room()
 
+    @property
+    def spooled(self) -> int:
+        """Records that wait on the disk."""
+        return self._file.records
+
     def takes_over(self) -> bool:
         """Whether the disk can take records while the inner writer is away."""
         return self._file.has_space()

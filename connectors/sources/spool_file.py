@@ -53,10 +53,10 @@ Job = Callable[[sqlite3.Connection], None]
 class SpoolFile:
     """First in, first out; survives kill -9 and power loss. Methods are called on one event loop."""
 
-    def __init__(self, path: Path, quota_bytes: int) -> None:
+    def __init__(self, path: Path, quota_bytes: int, *, busy_s: float = 2) -> None:
         self._path, self._quota = path, quota_bytes
         self._loop = asyncio.get_running_loop()
-        self._database = _open(path)
+        self._database = _open(path, busy_s)
         self.records, self.bytes = _measure(self._database)
         self._jobs: SimpleQueue[_Put | Job | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="spool", daemon=True)
@@ -165,11 +165,11 @@ class SpoolFile:
             LOG.warning("spool-unheard", path=str(self._path))
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, busy_s: float) -> sqlite3.Connection:
     """Open or create; the exclusive lock keeps a second process out and dies with this one."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(path, timeout=2, check_same_thread=False)
+        database = sqlite3.connect(path, timeout=busy_s, check_same_thread=False)
         database.execute("PRAGMA auto_vacuum = INCREMENTAL")
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         database.execute("PRAGMA journal_mode = WAL")
@@ -204,8 +204,8 @@ def _remove(database: sqlite3.Connection, last: int) -> None:
     with database:
         database.execute("DELETE FROM spool WHERE number <= ?", (last,))
     if database.execute("SELECT 1 FROM spool LIMIT 1").fetchone() is None:
-        database.execute("PRAGMA incremental_vacuum").fetchall()
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        # A script: execute() would stop after the first page that the vacuum gives back.
+        database.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _nothing(_database: sqlite3.Connection) -> None:

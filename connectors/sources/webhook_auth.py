@@ -27,22 +27,23 @@ def proven(auth: WebhookAuth, headers: Mapping[str, str], body: bytes | None) ->
         return body is None or _signed(auth.hmac.get_secret_value(), headers.get(auth.hmac_header, ""), body)
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
     if auth.bearer:
-        return scheme.lower() == "bearer" and _same(credentials.strip().encode(), auth.bearer.get_secret_value())
+        return scheme.lower() == "bearer" and _same(credentials.strip(), auth.bearer.get_secret_value())
     assert auth.basic is not None  # noqa: S101 - the settings hold exactly one of the three
     return scheme.lower() == "basic" and _same(_decoded(credentials), auth.basic.get_secret_value())
 
 
 def _signed(key: str, signature: str, body: bytes) -> bool:
     expected = hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
-    return _same(signature.strip().lower().removeprefix("sha256=").encode(), expected)
+    return _same(signature.strip().lower().removeprefix("sha256="), expected)
 
 
-def _same(given: bytes, expected: str) -> bool:
-    return hmac.compare_digest(given, expected.encode())
+def _same(given: str, expected: str) -> bool:
+    """Header values are bytes, shown as Latin-1 [RFC 9110, 5.5]."""
+    return hmac.compare_digest(given.encode("latin-1", "replace"), expected.encode())
 
 
-def _decoded(credentials: str) -> bytes:
+def _decoded(credentials: str) -> str:
     try:
-        return base64.b64decode(credentials.strip(), validate=True)
+        return base64.b64decode(credentials.strip(), validate=True).decode("latin-1")
     except (binascii.Error, ValueError):
-        return b""
+        return ""

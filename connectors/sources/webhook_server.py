@@ -32,11 +32,11 @@ class Patient(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Headers have a size, too."""
-        if self._closing:
-            self._header_bytes += len(data)
         super().data_received(data)
-        if self._closing and self._header_bytes > MAX_HEADER_BYTES and not self._response_over():
-            self.transport.close()
+        if self._closing and not self._response_over():
+            self._header_bytes += len(data)
+            if self._header_bytes > MAX_HEADER_BYTES:
+                self.transport.close()
 
     def on_message_begin(self) -> None:
         """The headers of a request begin."""

@@ -1,4 +1,4 @@
-"""The Kafka writer, bare and under a spool, on a real broker."""
+"""The Kafka writer on a real broker."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -12,8 +12,6 @@ import pytest
 from connectors.sources.base import Full
 from connectors.sources.diversion import Diversion
 from connectors.sources.kafka_writer import DEFAULT_LIMITS, KafkaWriter, Limits
-from connectors.sources.spool import SpoolWriter
-from connectors.sources.spool_file import SpoolFile
 from streams import topics
 from streams.core.records import DeadLetter, RawRecord
 from tests.contracts.raw_writer import RawWriterLaws, Writing, Written, record
@@ -44,22 +42,6 @@ class TestKafkaWriter(RawWriterLaws):
 
             yield Written(opened_writer, durable)
             await opened_writer.close()
-
-        return opened
-
-
-class TestSpoolAroundKafka(RawWriterLaws):
-    @pytest.fixture
-    def writing(self, installation: Installation, tmp_path: Path) -> Writing:
-        @asynccontextmanager
-        async def opened() -> AsyncIterator[Written]:
-            spool = SpoolWriter(writer(installation), SpoolFile(tmp_path / "s.db", 10_000_000), takeover_s=5)
-
-            async def durable() -> list[RawRecord]:
-                return await asyncio.to_thread(doors.raw, installation)
-
-            yield Written(spool, durable)
-            await spool.close()
 
         return opened
 

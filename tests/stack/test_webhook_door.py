@@ -30,6 +30,11 @@ def test_keeps_every_body_byte_for_byte_before_it_answers(installation: Installa
         )
         assert (answer.status_code, answer.content) == (204, b"")
         assert body in {record.payload for record in doors.raw(at)}, "durable at the time of the answer"
+    assert httpx.post(f"{url}/webhooks/json", content=bytes(20_000_000)).status_code == 204, "it is diverted"
+    letters = doors.contents(at, "dead-letters", DeadLetter)
+    assert [(letter.stage, letter.reason) for letter in letters] == [("door", "too-large")]
+    assert Path(str(letters[0].body).removeprefix("file://")).read_bytes() == bytes(20_000_000)
+
     found = {record.payload: record for record in doors.raw(at)}
     assert {body: record.address for body, record in found.items()} == bodies
     assert found[bytes(10_000_000)].source == "ttn"
@@ -96,13 +101,3 @@ def test_says_that_it_is_not_durable_when_kafka_is_away_and_the_spool_is_full(
     assert [answer.status_code for answer in answers] == [204, 204, 503]
     assert answers[2].headers["retry-after"] == "5"
     process.kill()
-
-
-def test_diverts_what_kafka_refuses(installation: Installation, tmp_path: Path) -> None:
-    at, url = door(installation.with_settings(kafka={"max_record_bytes": 100_000}))
-    start(at, tmp_path)
-    large = bytes(range(256)) * 1000
-    assert httpx.post(f"{url}/webhooks/json", content=large).status_code == 204
-    letters = doors.contents(at, "dead-letters", DeadLetter)
-    assert [(letter.stage, letter.reason) for letter in letters] == [("door", "too-large")]
-    assert Path(str(letters[0].body).removeprefix("file://")).read_bytes() == large

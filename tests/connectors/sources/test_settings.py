@@ -1,0 +1,82 @@
+"""Faults in the doors' settings are said at once, in words that help."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.sources import mqtt, webhook
+from streams.settings import Settings, SettingsError, load
+
+
+def broker(**changes: Any) -> dict[str, Any]:
+    return {"mqtt": {"brokers": [changes]}}
+
+
+def filters(*names: str) -> dict[str, Any]:
+    return broker(subscriptions=[{"filter": name, "source": "json"} for name in names])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (filters("a/#", "b", "a/b"), "mqtt.brokers.0: Value error, filters 'a/#' and 'a/b' overlap"),
+        (
+            filters("a/#/b"),
+            "mqtt.brokers.0.subscriptions.0: Value error, filter 'a/#/b' '#' must stand alone, at the end",
+        ),
+        (
+            broker(subscriptions=[{"filter": "a", "source": "json", "qos": 2}]),
+            "subscriptions.0.qos: Input should be 0 or 1",
+        ),
+        (broker(ca_file="ca.pem"), "ca_file, cert_file and key_file need tls = true"),
+        (broker(password="secret"), "password needs username"),
+        ({"mqtt": {"brokers": [{"name": "a"}, {"name": "a", "port": 1}]}}, "brokers need names of their own: a, a"),
+        ({"mqtt": {"brokers": [{"name": "a"}, {"name": "b"}]}}, "two entries with one host, port and client_id"),
+        ({"webhook": {"auth": {"other": {"bearer": "x"}}}}, "auth of a source that is not in sources: other"),
+        ({"webhook": {"auth": {"json": {}}}}, "give exactly one of bearer, basic, hmac"),
+        ({"webhook": {"tls_key_file": "key.pem"}}, "tls_key_file needs tls_cert_file"),
+    ],
+)
+def test_names_the_fault(overrides: dict[str, Any], expected: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(**overrides)
+    assert expected in str(caught.value)
+
+
+def test_keeps_secrets_out_of_the_message() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(**broker(password="s3cret"))
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("run", "overrides", "expected"),
+    [
+        (
+            mqtt.run,
+            broker(subscriptions=[{"filter": "a", "source": "nobody"}, {"filter": "b", "source": "noone"}]),
+            (
+                "  mqtt.brokers.local: a: no decoder understands source 'nobody'\n"
+                "  mqtt.brokers.local: b: no decoder understands source 'noone'"
+            ),
+        ),
+        (mqtt.run, broker(tls=True, ca_file="missing.pem"), "mqtt.brokers.local: TLS files: "),
+        (
+            webhook.run,
+            {"webhook": {"sources": ["nobody"]}},
+            "  webhook.sources: no decoder understands source 'nobody'",
+        ),
+        (webhook.run, {"webhook": {"tls_cert_file": "missing.pem"}}, "webhook.tls_cert_file: "),
+    ],
+)
+def test_does_not_start_a_door_with(run: Callable[[Settings], None], overrides: dict[str, Any], expected: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        run(load(**overrides))
+    assert expected in str(caught.value)
+
+
+def test_takes_distinct_brokers_and_filters(tmp_path: Path) -> None:
+    loaded = load(mqtt={"brokers": [{"name": "a"}, {"name": "b", "client_id": "other"}]})
+    assert [one.name for one in loaded.mqtt.brokers] == ["a", "b"]

@@ -1,0 +1,199 @@
+"""The spool: what it takes over, in which order it gives it back, what it says when it is full."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from connectors.sources.base import Full
+from connectors.sources.memory import MemoryWriter
+from connectors.sources.spool import SpoolWriter
+from connectors.sources.spool_file import ROW_BYTES, SpoolError, SpoolFile
+from tests.contracts.raw_writer import record
+
+TAKEOVER_S = 0.02
+
+
+@asynccontextmanager
+async def spool(path: Path, inner: MemoryWriter, quota: int = 10_000_000) -> AsyncIterator[SpoolWriter]:
+    writer = SpoolWriter(inner, SpoolFile(path, quota), TAKEOVER_S)
+    yield writer
+    await writer.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "spool.db"
+
+
+async def drained(writer: SpoolWriter, file_records: int = 0) -> None:
+    async with asyncio.timeout(5):
+        while writer.spooled > file_records:  # noqa: ASYNC110 - a test may ask again and again
+            await asyncio.sleep(0.005)
+
+
+def payloads(inner: MemoryWriter) -> list[bytes]:
+    return [one.payload for one in inner.records]
+
+
+def test_stays_out_of_the_way_while_the_inner_writer_confirms(path: Path) -> None:
+    async def scenario() -> None:
+        inner = MemoryWriter()
+        async with spool(path, inner) as writer:
+            await writer.write(record(b"1"))
+            assert (payloads(inner), writer.spooled) == ([b"1"], 0)
+
+    asyncio.run(scenario())
+
+
+def test_takes_over_and_drains_in_order_when_the_inner_writer_is_back(path: Path) -> None:
+    async def scenario() -> None:
+        inner = MemoryWriter()
+        inner.away = True
+        async with spool(path, inner) as writer:
+            for number in range(20):
+                await writer.write(record(b"%d" % number))
+            inner.back()
+            await drained(writer)
+        numbers = [int(payload) for payload in payloads(inner)]
+        assert sorted(set(numbers)) == list(range(20))
+        assert numbers[1:] == list(range(20)), "the first had been handed over before, so it comes twice"
+
+    asyncio.run(scenario())
+
+
+def test_goes_straight_again_once_it_has_caught_up(path: Path) -> None:
+    async def scenario() -> None:
+        inner = MemoryWriter()
+        inner.away = True
+        async with spool(path, inner) as writer:
+            await writer.write(record(b"spooled"))
+            inner.back()
+            await drained(writer)
+            await writer.write(record(b"straight"))
+            assert (payloads(inner)[-1], writer.spooled) == (b"straight", 0)
+
+    asyncio.run(scenario())
+
+
+def test_gives_back_after_a_restart_what_it_held(path: Path) -> None:
+    async def scenario() -> None:
+        away, back = MemoryWriter(), MemoryWriter()
+        away.away = True
+        async with spool(path, away) as writer:
+            await asyncio.gather(*(writer.write(record(b"%d" % number)) for number in range(50)))
+        async with spool(path, back) as writer:
+            await drained(writer)
+        assert payloads(back) == [b"%d" % number for number in range(50)]
+
+    asyncio.run(scenario())
+
+
+def test_keeps_at_close_what_the_inner_writer_has_not_confirmed(path: Path) -> None:
+    async def scenario() -> None:
+        away, back = MemoryWriter(), MemoryWriter()
+        away.away = True
+        async with spool(path, away) as writer:
+            writing = asyncio.create_task(writer.write(record(b"late")))
+            await asyncio.sleep(0)
+        await writing
+        async with spool(path, back) as writer:
+            await drained(writer)
+        assert payloads(back) == [b"late"]
+
+    asyncio.run(scenario())
+
+
+def test_says_full_instead_of_dropping(path: Path) -> None:
+    async def scenario() -> None:
+        inner = MemoryWriter()
+        inner.away = True
+        async with spool(path, inner, quota=5000) as writer:
+            await writer.write(record(bytes(4000)))
+            with pytest.raises(Full):
+                await writer.write(record(bytes(4000)))
+            assert not writer.takes_over() or writer.spooled == 1
+
+    asyncio.run(scenario())
+
+
+def test_waits_for_the_inner_writer_when_full_and_nobody_can_be_told(path: Path) -> None:
+    async def scenario() -> None:
+        inner, done = MemoryWriter(), asyncio.Event()
+        inner.away = True
+        async with spool(path, inner, quota=100) as writer:
+            writer.submit(record(bytes(1000)), done.set)
+            await asyncio.sleep(3 * TAKEOVER_S)
+            assert not done.is_set()
+            inner.back()
+            await asyncio.wait_for(done.wait(), 5)
+        assert payloads(inner) == [bytes(1000)]
+
+    asyncio.run(scenario())
+
+
+def test_takes_what_the_inner_writer_has_no_room_for(path: Path) -> None:
+    async def scenario() -> None:
+        inner = MemoryWriter(room=0)
+        async with spool(path, inner) as writer:
+            await writer.write(record(b"1"))
+            assert writer.spooled == 1
+
+    asyncio.run(scenario())
+
+
+def test_counts_what_it_holds_and_gives_space_back(path: Path) -> None:
+    async def scenario() -> None:
+        file, stored = SpoolFile(path, 10_000_000), asyncio.Event()
+        for _ in range(3):
+            file.put(bytes(100_000), stored.set, stored.set)
+        await stored.wait()
+        rows = await file.read(2, 10_000_000)
+        assert (len(rows), file.records, file.bytes) == (2, 3, 3 * (100_000 + ROW_BYTES))
+        assert len(await file.read(10, 1)) == 1, "at least one"
+        await file.remove(rows)
+        assert (file.records, file.bytes) == (1, 100_000 + ROW_BYTES)
+        await file.remove(await file.read(2, 1))
+        await file.close()
+        assert path.stat().st_size < 50_000  # noqa: ASYNC240 - a moment
+
+    asyncio.run(scenario())
+
+
+def test_refuses_a_file_that_another_process_has(path: Path) -> None:
+    async def scenario() -> None:
+        first = SpoolFile(path, 1000)
+        with pytest.raises(SpoolError, match=r"spool .*spool\.db: database is locked"):
+            SpoolFile(path, 1000, busy_s=0.01)
+        await first.close()
+
+    asyncio.run(scenario())
+
+
+def test_refuses_a_file_that_is_no_spool(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"something else entirely" * 100)
+
+    async def scenario() -> None:
+        with pytest.raises(SpoolError, match="file is not a database"):
+            SpoolFile(path, 1000)
+
+    asyncio.run(scenario())
+
+
+def test_is_synchronous_and_write_ahead(path: Path) -> None:
+    async def scenario() -> None:
+        file = SpoolFile(path, 1000)
+        assert await file._run(pragmas) == ("wal", 2, "exclusive")
+        await file.close()
+
+    asyncio.run(scenario())
+
+
+def pragmas(database: sqlite3.Connection) -> tuple[object, ...]:
+    return tuple(
+        database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "locking_mode")
+    )
