@@ -22,6 +22,7 @@ BROKER = """\
     <node-manager-lock-directory>{data}/lock</node-manager-lock-directory>
     <journal-file-size>10M</journal-file-size>
     <journal-min-files>2</journal-min-files>
+    <journal-pool-files>10</journal-pool-files>
     <security-enabled>false</security-enabled>
     <acceptors>
       <acceptor name="mqtt">tcp://127.0.0.1:{port}?protocols=MQTT;useEpoll=false;useKQueue=false</acceptor>

@@ -12,8 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from jgo.maven import MavenContext
-
 from deploy.local.plan import StackError
 
 KAFKA = "kafka-4.3.1"
@@ -113,6 +111,8 @@ def _download(jar: Jar, directory: Path, mirror: str | None) -> None:
 
 
 def _resolve(jar: Jar, scratch: Path, mirror: str | None) -> Path:
+    from jgo.maven import MavenContext  # noqa: PLC0415 - a quarter of a second that only a download is worth
+
     group, artifact, version, classifier = jar.coordinates
     context = MavenContext(repo_cache=scratch, remote_repos={"mirror": mirror} if mirror else None, timeout=TIMEOUT_S)
     wanted = context.project(group, artifact).at_version(version).artifact(classifier=classifier, packaging="jar")

@@ -6,6 +6,7 @@ A pid alone may belong to somebody else by then; pid and start time together nam
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import psutil
 
 FILE = "processes.json"
 KILL_WAIT_S = 10.0
+POLL_S = 0.02
 
 
 class Child(msgspec.Struct, frozen=True):
@@ -58,7 +60,7 @@ class Ledger:
         for child in reversed(self.children):
             process = _living(child)
             if process:
-                _end(process, child.stop_s)
+                _end(process, child)
                 ended.append(child.name)
             self.remove(child.name)
         return ended
@@ -93,12 +95,20 @@ def _living(child: Child) -> psutil.Process | None:
     return process if same else None
 
 
-def _end(process: psutil.Process, stop_s: float) -> None:
+def _end(process: psutil.Process, child: Child) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         process.terminate()
-        try:
-            process.wait(stop_s)
-        except psutil.TimeoutExpired:
+        if not _ends(child, child.stop_s):
             process.kill()
-            process.wait(KILL_WAIT_S)
-    kill_group(process.pid)
+            _ends(child, KILL_WAIT_S)
+    kill_group(child.pid)
+
+
+def _ends(child: Child, timeout_s: float) -> bool:
+    """Whether it ends in time; what nobody has reaped yet has ended."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if _living(child) is None:
+            return True
+        time.sleep(POLL_S)
+    return False

@@ -36,7 +36,7 @@ class Port(msgspec.Struct, frozen=True):
 class Process(msgspec.Struct, frozen=True):
     """One process: a server that is kept running, or a task that must succeed once.
 
-    ``after`` names processes that must be ready (servers) or done (tasks) before this one starts; they also stop later.
+    Without ``ready`` a server counts as ready once it lives. ``after`` names processes that must be ready (servers) or done (tasks) before this one starts; they also stop later.
     """
 
     name: str

@@ -20,6 +20,8 @@ STEADY_S = 20.0
 """A process that lived this long starts again without delay."""
 TASK_ATTEMPTS = 3
 PROBE_S = 0.1
+SETTLE_S = 0.2
+"""A process without a probe counts as ready when it has lived this long."""
 WATCH_S = 2.0
 
 
@@ -125,6 +127,8 @@ class Unit:
     async def _watch(self) -> None:
         if self.process.task:
             return
+        if self.process.ready is None:
+            await asyncio.sleep(SETTLE_S)
         while True:
             good = self.process.ready is None or await probe.answers(self.process.ready)
             if good:

@@ -1,0 +1,245 @@
+"""The supervisor, with shell commands for processes."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from deploy.local import daemon, ledger, logs, supervisor
+from deploy.local.plan import Http, Plan, Port, Process, StackError
+from deploy.local.ports import PortTaken
+from deploy.local.status import ProcessStatus, State
+from tests.stack.harness import eventually, free_port
+
+RUN_ON = "exec sleep 600"
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    directory = tmp_path / "stack"
+    yield directory
+    daemon.down(directory)
+
+
+def plan(*processes: Process) -> Plan:
+    return Plan(processes, os.getcwd(), owner=os.getpid())
+
+
+def shell(name: str, script: str, *after: str, task: bool = False, stop_s: float = 5) -> Process:
+    return Process(name, ("sh", "-c", script), after=after, task=task, stop_s=stop_s)
+
+
+def process(directory: Path, name: str) -> ProcessStatus:
+    now = daemon.current(directory)
+    assert now is not None
+    return next(process for process in now.processes if process.name == name)
+
+
+def pid(directory: Path, name: str) -> int:
+    found = process(directory, name).pid
+    assert found is not None
+    return found
+
+
+def living(pid: int) -> bool:
+    """Whether a process runs; one that nobody has reaped yet does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_it_starts_in_order_of_dependence_and_stops_in_reverse(directory: Path, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    script = "trap 'echo {0} down >> {1}; exit' TERM; echo {0} up >> {1}; while :; do sleep 0.02; done"
+    order = plan(
+        shell("c", script.format("c", trace), "b"),
+        shell("a", script.format("a", trace)),
+        shell("task", f"echo task >> {trace}", "a", task=True),
+        shell("b", script.format("b", trace), "task"),
+    )
+
+    daemon.up(directory, order)
+    eventually(lambda: len(trace.read_text().splitlines()) == 4)
+    daemon.down(directory)
+
+    assert trace.read_text().splitlines() == ["a up", "task", "b up", "c up", "c down", "b down", "a down"]
+
+
+def test_it_starts_a_killed_process_again(directory: Path) -> None:
+    daemon.up(directory, plan(shell("a", RUN_ON), shell("b", RUN_ON, "a")))
+    first, neighbour = pid(directory, "a"), pid(directory, "b")
+
+    os.kill(first, signal.SIGKILL)
+
+    eventually(lambda: (now := process(directory, "a")).state is State.READY and now.pid != first)
+    assert (process(directory, "a").restarts, process(directory, "a").exit_status) == (1, -9)
+    assert pid(directory, "b") == neighbour
+
+
+def test_up_fails_with_the_last_log_lines_and_leaves_nothing(directory: Path) -> None:
+    failing = plan(shell("good", RUN_ON), shell("bad", "echo no such broker >&2; exit 7", "good"))
+
+    with pytest.raises(StackError, match=r"(?s)bad ended with status 7, 3 times.*bad\.log.*no such broker"):
+        daemon.up(directory, failing)
+
+    assert not daemon.running(directory)
+    assert daemon.orphans(directory) == []
+
+
+def test_a_task_that_fails_is_tried_three_times(directory: Path, tmp_path: Path) -> None:
+    counter = tmp_path / "count"
+
+    with pytest.raises(StackError, match="task ended with status 1, 3 times"):
+        daemon.up(directory, plan(shell("task", f"echo x >> {counter}; exit 1", task=True)))
+
+    assert counter.read_text() == "x\n" * 3
+
+
+def test_a_command_that_does_not_exist_is_named(directory: Path) -> None:
+    with pytest.raises(StackError, match="cannot start /nowhere/java"):
+        daemon.up(directory, plan(Process("kafka", ("/nowhere/java",))))
+
+
+def test_up_tells_who_was_not_ready_in_time(directory: Path) -> None:
+    deaf = Process("deaf", ("sh", "-c", RUN_ON), ready=Http(free_port()))
+
+    with pytest.raises(StackError, match="not ready in time: deaf"):
+        daemon.up(directory, plan(deaf), timeout_s=1)
+
+    assert not daemon.running(directory)
+
+
+def test_a_probe_that_fails_later_shows_as_unready(directory: Path, tmp_path: Path) -> None:
+    port, page = free_port(), tmp_path / "readyz"
+    page.write_text("ok")
+    command = (sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(tmp_path))
+    daemon.up(directory, plan(Process("web", command, ready=Http(port))))
+
+    page.unlink()
+
+    eventually(lambda: process(directory, "web").state is State.UNREADY)
+    assert process(directory, "web").restarts == 0
+
+
+def test_what_a_killed_supervisor_leaves_is_ended_by_the_next(directory: Path) -> None:
+    wanted = plan(shell("a", RUN_ON), shell("b", f"sleep 601 & {RUN_ON}"))
+    daemon.up(directory, wanted)
+    left = {pid(directory, "a"), pid(directory, "b")}
+    now = daemon.current(directory)
+    assert now is not None
+
+    os.kill(now.pid, signal.SIGKILL)
+    eventually(lambda: not daemon.running(directory))
+
+    assert daemon.orphans(directory) == ["a", "b"]
+    assert daemon.current(directory) is None
+    daemon.up(directory, wanted)
+    assert not any(living(one) for one in left)
+    assert {pid(directory, "a"), pid(directory, "b")}.isdisjoint(left)
+
+
+def test_down_ends_what_a_killed_supervisor_leaves(directory: Path) -> None:
+    now = daemon.up(directory, plan(shell("a", RUN_ON), shell("b", RUN_ON)))
+    os.kill(now.pid, signal.SIGKILL)
+    eventually(lambda: not daemon.running(directory))
+
+    assert daemon.down(directory) == ["b", "a"]
+    assert daemon.orphans(directory) == []
+
+
+def test_a_pid_that_belongs_to_somebody_else_by_now_is_left_alone(directory: Path) -> None:
+    directory.mkdir()
+    with subprocess.Popen(["sleep", "600"]) as stranger:
+        noted = ledger.Child("a", stranger.pid, psutil.Process(stranger.pid).create_time() - 5, 1)
+        (directory / ledger.FILE).write_bytes(msgspec.json.encode([noted]))
+
+        assert daemon.down(directory) == []
+
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_it_kills_what_does_not_stop_in_time_and_what_its_children_left(directory: Path, tmp_path: Path) -> None:
+    noted = tmp_path / "grandchild"
+    stubborn = f"trap '' TERM; sleep 602 & echo $! > {noted}; while :; do sleep 0.02; done"
+    daemon.up(directory, plan(shell("stubborn", stubborn, stop_s=0.3)))
+    eventually(noted.exists)
+    grandchild = int(eventually(noted.read_text))
+
+    daemon.down(directory)
+
+    eventually(lambda: not living(grandchild))
+
+
+def test_a_second_up_waits_for_the_same_plan_and_refuses_another(directory: Path) -> None:
+    wanted = plan(shell("a", RUN_ON))
+    first = daemon.up(directory, wanted)
+
+    assert daemon.up(directory, wanted).pid == first.pid
+    with pytest.raises(StackError, match="other processes or settings"):
+        daemon.up(directory, plan(shell("b", RUN_ON)))
+
+
+def test_a_taken_port_is_named_with_its_setting_and_its_holder(directory: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        greedy = Process("a", ("sleep", "600"), ports=(Port(port, "stack.kafka_port"),))
+
+        with pytest.raises(PortTaken) as caught:
+            daemon.up(directory, plan(greedy))
+
+    mine = psutil.Process().name()
+    assert f"port {port} is taken by {mine} (pid {os.getpid()})" in str(caught.value)
+    assert "setting stack.kafka_port" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_it_stops_when_its_owner_is_gone(directory: Path) -> None:
+    with subprocess.Popen(["sleep", "600"]) as owner:
+        daemon.up(directory, Plan((shell("a", RUN_ON),), os.getcwd(), owner=owner.pid))
+        left = pid(directory, "a")
+        owner.kill()
+
+    eventually(lambda: not daemon.running(directory))
+    assert not living(left)
+
+
+def test_it_answers_from_a_directory_whose_path_is_too_long_for_a_socket(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["directory"] * 12)
+
+    try:
+        assert daemon.up(deep, plan(shell("a", RUN_ON))).ready
+    finally:
+        daemon.down(deep)
+
+
+def test_every_process_logs_to_a_file_of_its_own(directory: Path) -> None:
+    daemon.up(directory, plan(shell("a", f"echo out; echo err >&2; {RUN_ON}")))
+
+    eventually(lambda: logs.tail(logs.file(directory, "a"), 9) == ["out", "err"])
+    assert logs.names(directory) == ["a", supervisor.LOG]
+
+
+def test_delays_between_restarts_grow(directory: Path, tmp_path: Path) -> None:
+    times = tmp_path / "times"
+    failing = Process(
+        "bad", (sys.executable, "-Sc", f"import time; print(time.time(), file=open({str(times)!r}, 'a'))")
+    )
+
+    began = time.time()
+    with pytest.raises(StackError):
+        daemon.up(directory, plan(failing))
+
+    starts = [float(line) for line in times.read_text().splitlines()]
+    assert len(starts) == 3
+    assert starts[2] - starts[1] > 0.2
+    assert starts[2] - began < 5
