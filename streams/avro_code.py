@@ -163,18 +163,24 @@ def _long(number: int) -> bytes:
 
 
 def _long_at(data: bytes, at: int) -> tuple[int, int]:
-    number, used = _first_long(data[at : at + 10])
+    # Nine bytes are a time of today: what follows it stays out of the cache's key. Ten are the longest.
+    number, used = _first_long(data[at : at + 9])
+    if not used:
+        number, used = _first_long(data[at : at + 10])
+    if not used:
+        raise ValueError("an integer has more than 64 bits")
     return number, at + used
 
 
 @lru_cache(maxsize=16_384)
 def _first_long(data: bytes) -> tuple[int, int]:
+    """The number and its length in bytes; length 0: it does not end here."""
     number = 0
     for place, byte in enumerate(data):
         number |= (byte & 127) << 7 * place
         if byte < 128 and number < 2**64:
             return number >> 1 ^ -(number & 1), place + 1
-    raise ValueError("an integer has more than 64 bits")
+    return 0, 0
 
 
 def _length_at(data: bytes, at: int) -> tuple[int, int]:

@@ -4,7 +4,7 @@
 - true, false: 1.0, 0.0; text stays text, also when it looks like a number; null, NaN and infinities are left out
 - object, list: taken apart, names joined by a dot (``accelerometer_1.x``, ``probe.0``), at most ``DEPTH_LIMIT`` deep
 - time: more than the context's limit after receipt, before 1980 or from 2200 on is rejected, its neighbours go on
-- one name at one time: the last counts
+- one name at one time: the last counts; a unit that could not be a name is left empty
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -86,9 +86,10 @@ def normalise(values: Sequence[Value], scope: Scope) -> Normalised:
         if isinstance(measured, _Left):
             left.append((measured, value))
             continue
-        if (measured.name, measured.time) in found:
+        key = (measured.name, measured.time)
+        if key in found:
             left.append((_DUPLICATE, value))
-        found[measured.name, measured.time] = measured
+        found[key] = measured
     return Normalised(list(found.values()), *_sorted_out(left, scope.sender.device))
 
 
@@ -103,6 +104,8 @@ def _measure(value: Value, moment: _Moment, scope: Scope) -> Measurement | _Left
         name, unit, content = _by_rule(value, content, scope)
     if not is_name(name):
         return _BAD_NAME
+    if unit and not is_name(unit):
+        unit = ""
     if isinstance(content, _Left):
         return content
     if moment.fault is not None:
@@ -159,6 +162,8 @@ def _parts(value: Value) -> Iterator[Value]:
 
 def _sorted_out(left: list[tuple[_Left, Value]], device: str) -> tuple[list[Rejected], list[str]]:
     """One rejection per reason, not per value; the others one by one."""
+    if not left:
+        return [], []
     rejected: dict[str, list[Value]] = {}
     for why, value in left:
         if why.rejected:

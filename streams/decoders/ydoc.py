@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.json import Decoder as JsonDecoder
 
 from streams.core.message import Ignored, Message, Opened, Rejected, Value
+from streams.core.names import NAME_LIMIT
 from streams.core.payload import detail, read
 from streams.core.records import RawRecord
 from streams.core.sender import sender
@@ -89,6 +90,9 @@ class Ydoc:
             return [body]
         if body.data is None:
             return [Ignored("no-data")]
+        node = sender("ydoc", f"ydoc-{body.device.sn}", {})
+        if isinstance(node, Rejected):
+            return [node]
         targets = {c.code.lower(): _target(c, c.code.lower(), body.device) for c in body.channels if c.code}
         values: dict[tuple[str, str], list[Value]] = {}
         parts: list[Opened] = []
@@ -116,13 +120,17 @@ def _target(channel: Channel, code: str, logger: Logger) -> _Target:
     found = _SENSOR_CODE(code)
     if found is None:
         identity, prefix = f"ydoc-{logger.sn}", None
-        title = f"{logger.name.strip()} ({identity})"
+        title = f"{_title(logger)} ({identity})"
     else:
         prefix = found[1]
-        identity, title = f"{logger.sn}-{prefix}", f"{logger.name.strip()} ({prefix})"
+        identity, title = f"{logger.sn}-{prefix}", f"{_title(logger)} ({prefix})"
     cut = prefix is not None and channel.name.startswith(prefix)
     name = channel.name[len(prefix or "") :] if cut else _NO_WORD.sub("_", channel.name)
     return _Target(identity, title, name, channel.unit)
+
+
+def _title(logger: Logger) -> str:
+    return logger.name.strip()[:NAME_LIMIT]
 
 
 def _entries(entry: dict[str, Any]) -> Iterator[tuple[str, Any]]:

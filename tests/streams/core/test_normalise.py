@@ -81,6 +81,12 @@ def test_does_not_fill_the_memory_with_long_names() -> None:
     assert len(answer.rejected[0].detail) < 400
 
 
+def test_leaves_a_unit_empty_that_could_not_be_a_name() -> None:
+    answer = normalised(Value("a", 1, T, "u" * 201), Value("b", 1, T, "\n"), Value("c", 1, T, "°C"))
+
+    assert [m.unit for m in answer.measurements] == ["", "", "°C"]
+
+
 def test_flattens_with_dots_and_keeps_unit_and_time() -> None:
     answer = normalised(Value("a", {"x": 1, "b": [2, {"c": "t"}]}, T, "g"))
 
