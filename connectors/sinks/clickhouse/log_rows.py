@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from connectors.sinks.base import Record
-from connectors.sinks.clickhouse.store import Table
+from connectors.sinks.clickhouse.table import Table
 from streams.core.records import (
     DeadLetter,
     DeviceMapping,

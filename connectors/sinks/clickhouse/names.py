@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from connectors.sinks.clickhouse.batch import columns
 from connectors.sinks.clickhouse.rows import Name
-from connectors.sinks.clickhouse.store import Store, Table
+from connectors.sinks.clickhouse.store import Store
+from connectors.sinks.clickhouse.table import Table
 
 SERIES = Table(
     "series",

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from connectors.sinks.base import Rejection
-from connectors.sinks.clickhouse.store import Table
+from connectors.sinks.clickhouse.table import Table
 from streams.core.identity import GENERATION_BITS, row_version, series_id
 from streams.core.records import Aggregate, Block, Measurement, Reading, Repair
 

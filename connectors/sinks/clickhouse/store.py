@@ -7,13 +7,14 @@ interface. Times go in and out as ``int`` nanoseconds.
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, DataError
 
 from connectors.sinks.base import Transient
+from connectors.sinks.clickhouse.table import Table
 from streams import metrics
 from streams.settings import ClickHouseSettings
 
@@ -47,13 +48,6 @@ class BadData(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason, self.detail = reason, detail
-
-
-class Table(NamedTuple):
-    """A table and the columns that are inserted, name -> type, in the order of ``columns`` of ``Store.insert``."""
-
-    name: str
-    columns: dict[str, str]
 
 
 class Store:
