@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from streams.core.aggregate import Figures, figures
 from streams.core.coverage import covered
-from streams.core.identity import row_version, version_parts
+from streams.core.identity import generation_of, row_version
 from streams.core.points import Points, weight
 from streams.core.records import Aggregate, Block, Reading, Repair
 from streams.core.window import SECOND, Rule, start_of, starts
@@ -17,6 +17,8 @@ from streams.core.window import SECOND, Rule, start_of, starts
 Series = tuple[str, str]
 Window = tuple[str, str, int, int]
 """device, name, length in ns, start"""
+Cell = tuple[str, str, int]
+"""device, name, start of a cell"""
 
 MOST_POINTS = 100_000
 """of one series in one span; a faster sensor's windows are left to the store"""
@@ -29,7 +31,7 @@ class Unfoldable(ValueError):
 
 
 class Touch(Struct, frozen=True):
-    """The last change of a window: by which ``readings`` offset, of which row version and unit."""
+    """The last change of a cell or window: by which ``readings`` offset, of which row version and unit."""
 
     label: int
     version: int
@@ -47,17 +49,12 @@ class Windows:
         self.rule, self.covered_from = rule, covered_from
         self.closed, self.log_time = -LAST, 0
         self._spans: dict[int, dict[Series, Points]] = {}
-        self._touched: dict[Window, Touch] = {}
+        self._touched: dict[Cell, Touch] = {}
 
     @property
     def open(self) -> int:
         """How many (series, span) pairs are held."""
         return sum(len(sets) for sets in self._spans.values())
-
-    @property
-    def touched(self) -> int:
-        """How many windows changed since the last ``emit``."""
-        return len(self._touched)
 
     @property
     def weight(self) -> int:
@@ -77,22 +74,20 @@ class Windows:
         """
         version, runs = _version(reading), [_numbers(block) for block in reading.blocks]
         self.log_time = max(self.log_time, log_time)
-        limit, device = log_time + self.rule.ahead, reading.device
+        limit, device, span, cell = log_time + self.rule.ahead, reading.device, self.rule.span, self.rule.cell
         for m in reading.measurements:
-            points = self._points(device, m.name, start_of(m.time, self.rule.span))
-            if points is not None and m.time > limit:
+            time = m.time
+            points = self._points(device, m.name, time - time % span)
+            if points is not None and time > limit:
                 points.give_up()
-            if points is None or points.add(m.time, m.value, version, m.unit):
-                touch = Touch(label, version, m.unit)
-                for length in self.rule.lengths:
-                    self._touched[device, m.name, length, m.time - m.time % length] = touch
+            if points is None or points.add(time, m.value, version, m.unit):
+                self._touched[device, m.name, time - time % cell] = Touch(label, version, m.unit)
         for block, values in zip(reading.blocks, runs, strict=True):
             self._fold_block(device, block, values, Touch(label, version, block.unit), limit)
 
     def emit(self, opened: int) -> Iterator[Aggregate | Repair]:
         """What every window touched since the last call did, or that the store must say; ``opened``: see coverage."""
-        touched, self._touched = self._touched, {}
-        for window, touch in touched.items():
+        for window, touch in self._touched_windows().items():
             record = self._describe(window, touch, opened)
             if record is not None:
                 yield record
@@ -123,6 +118,17 @@ class Windows:
                     held[series].merge(points)
         self.covered_from = min(self.covered_from, earlier.covered_from)
 
+    def _touched_windows(self) -> dict[Window, Touch]:
+        """Every window of the cells touched since the last call, with the highest label of them."""
+        touched, self._touched = self._touched, {}
+        windows: dict[Window, Touch] = {}
+        for (device, name, cell), touch in touched.items():
+            for length in self.rule.lengths:
+                window = device, name, length, cell - cell % length
+                if windows.setdefault(window, touch).label < touch.label:
+                    windows[window] = touch
+        return windows
+
     def _points(self, device: str, name: str, start: int) -> Points | None:
         """The set of a series in the span at ``start``; None when that is closed."""
         sets = self._spans.get(start)
@@ -149,9 +155,8 @@ class Windows:
         if points is not None and (last > limit or len(points) + len(values) > MOST_POINTS):
             points.give_up()
         if points is None or points.add_run(first, block.period, values, touch.version, block.unit):
-            for length in self.rule.lengths:
-                for start in starts(first, last, length):
-                    self._touched[device, block.name, length, start] = touch
+            for cell in starts(first, last, self.rule.cell):
+                self._touched[device, block.name, cell] = touch
 
     def _describe(self, window: Window, touch: Touch, opened: int) -> Aggregate | Repair | None:
         device, name, length, start = window
@@ -160,7 +165,7 @@ class Windows:
             return _repair(window, touch)
         values, version = points.between(start, start + length)
         if values:
-            return _aggregate(window, Touch(touch.label, version, points.unit), figures(values))
+            return _aggregate(window, touch.label, version, points.unit, figures(values))
         return _repair(window, touch) if points.unnumbered else None
 
 
@@ -168,15 +173,15 @@ def _repair(window: Window, touch: Touch) -> Repair:
     device, name, length, start = window
     return Repair(
         device=device, name=name, unit=touch.unit, window=length // SECOND, start=start, label=touch.label,
-        generation=version_parts(touch.version)[0],
+        generation=generation_of(touch.version),
     )  # fmt: skip
 
 
-def _aggregate(window: Window, touch: Touch, found: Figures) -> Aggregate:
+def _aggregate(window: Window, label: int, version: int, unit: str, found: Figures) -> Aggregate:
     device, name, length, start = window
     return Aggregate(
-        device=device, name=name, unit=touch.unit, window=length // SECOND, start=start, label=touch.label,
-        generation=version_parts(touch.version)[0], covered=True, count=found.count, sum=found.sum, min=found.min,
+        device=device, name=name, unit=unit, window=length // SECOND, start=start, label=label,
+        generation=generation_of(version), covered=True, count=found.count, sum=found.sum, min=found.min,
         max=found.max, first=found.first, last=found.last, median=found.median,
     )  # fmt: skip
 

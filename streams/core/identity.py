@@ -33,6 +33,11 @@ def row_version(generation: int, partition: int, offset: int) -> int:
     return (generation << OFFSET_BITS | offset) << PARTITION_BITS | partition
 
 
+def generation_of(version: int) -> int:
+    """The generation that ``row_version`` packed."""
+    return version >> PARTITION_BITS + OFFSET_BITS
+
+
 def version_parts(version: int) -> tuple[int, Lineage]:
     """The generation and the lineage that ``row_version`` packed."""
     partition = version & (1 << PARTITION_BITS) - 1

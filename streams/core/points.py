@@ -22,12 +22,12 @@ class Points:
     met at one time, so that a window without numbers may have had an aggregate before.
     """
 
-    __slots__ = ("_top", "given_up", "times", "unit", "unnumbered", "values", "versions")
+    __slots__ = ("_textual", "_top", "given_up", "times", "unit", "unnumbered", "values", "versions")
 
     def __init__(self) -> None:
         self.times, self.values, self.versions = array("q"), array("d"), array("Q")
         self.unit, self._top = "", -1
-        self.given_up = self.unnumbered = False
+        self.given_up = self.unnumbered = self._textual = False
 
     def __len__(self) -> int:
         return len(self.times)
@@ -39,11 +39,13 @@ class Points:
         """
         if self.given_up:
             return True
-        if value is not None and not isfinite(value):
+        if value is None:
+            value, self._textual = nan, True
+        elif not isfinite(value):
             return False
         if version > self._top:
             self._top, self.unit = version, unit
-        return self._put(time, nan if value is None else value, version)
+        return self._put(time, value, version)
 
     def add_run(self, first: int, period: int, values: "array[float]", version: int, unit: str) -> bool:
         """Add points ``period`` ns apart, which must be positive; say whether the set may have changed."""
@@ -63,6 +65,7 @@ class Points:
         if self.given_up or other.given_up:
             return self.give_up()
         self.unnumbered |= other.unnumbered
+        self._textual |= other._textual
         for time, number, version in zip(other.times, other.values, other.versions, strict=True):
             self._put(time, number, version)
         if other._top >= self._top:
@@ -78,7 +81,7 @@ class Points:
         """The numbers at start <= time < end in order of time, and the highest version there (-1: no point)."""
         low, high = bisect_left(self.times, start), bisect_left(self.times, end)
         values = self.values[low:high]
-        if values and not isfinite(sum(values)):
+        if self._textual:
             values = array("d", filter(isfinite, values))
         return values, max(self.versions[low:high], default=-1)
 

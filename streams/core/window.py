@@ -5,7 +5,7 @@ series are held per span and folded once, however many base windows look at them
 """
 
 from collections.abc import Iterable, Iterator
-from math import lcm
+from math import gcd, lcm
 
 from msgspec import Struct
 
@@ -15,11 +15,13 @@ SECOND = 1_000_000_000
 class Rule(Struct, frozen=True):
     """How long windows are, how long they stay open, and how early a point may come. All in ns.
 
+    ``cell``: the longest stretch that lies in one window of each length.
     ``hold``: a span is closed once the log's time has passed its end by this much; later points of it are repairs.
     ``ahead``: no point lies further than this after the log time of its reading; see ``streams.core.coverage``.
     """
 
     lengths: tuple[int, ...]
+    cell: int
     span: int
     hold: int
     ahead: int
@@ -28,7 +30,7 @@ class Rule(Struct, frozen=True):
     def of_seconds(cls, lengths: Iterable[int], *, hold: float, ahead: float) -> "Rule":
         """The rule for base windows of ``lengths`` seconds."""
         whole = tuple(sorted({length * SECOND for length in lengths}))
-        return cls(whole, lcm(*whole), round(hold * SECOND), round(ahead * SECOND))
+        return cls(whole, gcd(*whole), lcm(*whole), round(hold * SECOND), round(ahead * SECOND))
 
     def horizon(self, log_time: int) -> int:
         """The log time from which to read so that every span still open at ``log_time`` is covered."""
