@@ -15,7 +15,7 @@ from typing import TypeVar
 from msgspec import structs
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, stop_when_event_set
 from tenacity.nap import sleep_using_event
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_exponential, wait_random
 
 from connectors.sinks.base import Once, Record, Rejection, Sink, Transient
 from connectors.sinks.dead_letters import DeadLetters
@@ -33,7 +33,7 @@ Fault = Callable[[str | None], None]
 """Is told what is wrong outside, and None when it is over."""
 
 logger = log.get(__name__)
-_backoff = wait_exponential_jitter(initial=0.5, max=30, jitter=0.5)
+_backoff = wait_exponential(multiplier=0.25, max=30) + wait_random(0, 0.25)
 
 
 class Abandoned(Exception):

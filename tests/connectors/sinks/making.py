@@ -1,0 +1,58 @@
+"""Readings and records in few words."""
+
+from msgspec import Struct
+
+from connectors.sinks.base import Record
+from connectors.sinks.outgoing import Message, messages
+from streams import avro
+from streams.core.records import DeviceMapping, Interval, Measurement, Reading
+
+SECOND = 1_000_000_000
+NOON = 1_793_620_800 * SECOND
+"""2026-11-02 12:00 UTC"""
+DEVICE = "json:probe"
+MAPPING = DeviceMapping(device=DEVICE, physical_uid=3, intervals=[Interval(7, 0)])
+
+
+def measured(value: float | str, name: str = "t", time: int = NOON) -> Measurement:
+    number, text = (None, value) if isinstance(value, str) else (value, None)
+    return Measurement(name, "C", time, number, text)
+
+
+def reading(
+    *measurements: Measurement,
+    cid: str = "cid",
+    offset: int = 0,
+    partition: int = 0,
+    index: int = 0,
+    device: str = DEVICE,
+) -> Reading:
+    return Reading(
+        id="content",
+        device=device,
+        source="json",
+        correlation_id=cid,
+        received_at=NOON,
+        time=NOON,
+        raw_partition=partition,
+        raw_offset=offset,
+        index=index,
+        generation=1,
+        decoder="json@1",
+        codec=None,
+        mapping_position=-1,
+        physical_uid=3,
+        source_ids={"id": "probe"},
+        measurements=list(measurements or (measured(21.5),)),
+    )
+
+
+def message(*measurements: Measurement, cid: str = "cid", index: int = 0) -> Message:
+    return messages(reading(*measurements, cid=cid, index=index), MAPPING)[0]
+
+
+def record(
+    value: Struct | bytes, offset: int = 0, *, partition: int = 0, time: int = NOON, topic: str = "readings"
+) -> Record:
+    data = value if isinstance(value, bytes) else avro.encode(value)
+    return Record(topic, partition, offset, DEVICE.encode(), data, time)

@@ -1,0 +1,156 @@
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import fastavro
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from connectors.sinks.archive import ArchiveSink
+from connectors.sinks.base import Record
+from streams import archive
+from streams.archive import Archived, Hole
+from streams.settings import Settings
+from tests.connectors.sinks.making import SECOND
+
+
+def sink(root: Path, **options: object) -> ArchiveSink:
+    return ArchiveSink(Settings(files={"archive": str(root), "archive_file_s": 100} | options))
+
+
+def raw(offset: int) -> Record:
+    return Record("raw", 2, offset, b"key", b"value %d" % offset, offset * SECOND)
+
+
+def offsets(found: list[Archived | Hole]) -> list[object]:
+    return [one.offset if isinstance(one, Archived) else (one.first, one.last) for one in found]
+
+
+def structured(found: object) -> dict[str, object]:
+    assert isinstance(found, dict)
+    return found
+
+
+def read(root: Path | str, start: int, end: int) -> list[Archived | Hole]:
+    return list(archive.read(str(root), 2, start, end))
+
+
+class Run(Struct):
+    """A process: how far it wrote, what the crash left behind its last block, how many bytes it took from it, and how
+    many written records were not committed."""
+
+    records: int
+    tail: bytes
+    taken: int
+    uncommitted: int
+
+
+runs = st.builds(
+    Run,
+    st.integers(1, 150),
+    st.sampled_from([b"", b"\x02", b"\0" * 40, b"torn"]),
+    st.integers(0, 9),
+    st.integers(0, 150),
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(runs, max_size=4))
+def test_holds_every_record_once_wherever_it_was_killed(
+    tmp_path_factory: pytest.TempPathFactory, killed: list[Run]
+) -> None:
+    root, committed = tmp_path_factory.mktemp("archive"), 0
+    for run in killed:
+        writer = sink(root)
+        writer.write([raw(offset) for offset in range(committed, committed + run.records)])
+        writer.close()
+        written = committed + run.records
+        if run.taken:
+            damage(root, run)
+        else:
+            committed = max(committed, written - run.uncommitted)
+    writer = sink(root)
+    writer.write([raw(offset) for offset in range(committed, 700)])
+    writer.close()
+    assert read(root, 0, 700) == [
+        Archived(2, offset, offset * SECOND, b"key", b"value %d" % offset) for offset in range(700)
+    ]
+
+
+def damage(root: Path, run: Run) -> None:
+    """Leave the growing file as a crash within its last block does, before anything of that block was committed."""
+    for path in root.glob("raw-2/*.open"):
+        with path.open("r+b") as file:
+            file.truncate(path.stat().st_size - run.taken)
+            file.seek(0, 2)
+            file.write(run.tail)
+
+
+def test_closes_files_by_time_and_names_them_by_their_offsets(tmp_path: Path) -> None:
+    writer = sink(tmp_path)
+    writer.write([raw(offset) for offset in range(50)])
+    writer.write([raw(offset) for offset in range(50, 120)])
+    writer.settle()
+    writer.close()
+    names = sorted(path.name for path in (tmp_path / "raw-2").glob("*.avro"))
+    assert names == ["raw-2-000000000000-000000000049.avro", "raw-2-000000000050-000000000119.avro"]
+    with (tmp_path / "raw-2" / names[0]).open("rb") as file:
+        offsets_held = [structured(found)["offset"] for found in fastavro.reader(file)]
+    assert offsets_held == list(range(50))
+
+
+def test_names_holes_exactly(tmp_path: Path) -> None:
+    writer = sink(tmp_path)
+    writer.write([raw(offset) for offset in (*range(3, 6), *range(8, 10))])
+    writer.close()
+    assert offsets(read(tmp_path, 0, 12)) == [(0, 2), 3, 4, 5, (6, 7), 8, 9, (10, 11)]
+    assert offsets(read(tmp_path, 4, 9)) == [4, 5, (6, 7), 8]
+    assert offsets(read(tmp_path / "nowhere", 0, 2)) == [(0, 1)]
+
+
+def test_turns_a_damaged_file_into_a_hole(tmp_path: Path) -> None:
+    writer = sink(tmp_path)
+    for start in (0, 200, 400):
+        writer.write([raw(offset) for offset in range(start, start + 5)])
+    writer.close()
+    damaged = tmp_path / "raw-2" / "raw-2-000000000200-000000000204.avro"
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    found = read(tmp_path, 200, 402)
+    assert offsets(found) == [(200, 204), (205, 399), 400, 401]
+    assert isinstance(found[0], Hole)
+    assert "does not match its sha256" in found[0].why
+
+
+def test_copies_closed_files_to_another_place_that_can_be_read_alone(tmp_path: Path) -> None:
+    writer = sink(tmp_path / "here", archive_copy=f"file://{tmp_path}/there")
+    writer.write([raw(offset) for offset in range(9)])
+    writer.settle()
+    writer.close()
+    assert offsets(read(f"file://{tmp_path}/there", 0, 9)) == list(range(9))
+
+
+def test_kill_9_while_writing_loses_nothing_that_was_written(tmp_path: Path) -> None:
+    program = """
+import sys
+from tests.connectors.sinks.test_archive import Path, raw, sink
+writer = sink(Path(sys.argv[1]))
+for start in range(0, 10**9, 10):
+    writer.write([raw(offset) for offset in range(start, start + 10)])
+    print(start + 10, flush=True)
+"""
+    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
+    assert process.stdout
+    written = [int(process.stdout.readline()) for _ in range(40)][-1]
+    process.send_signal(signal.SIGKILL)
+    written = [*map(int, process.stdout.read().split()), written][0]
+    process.wait()
+    process.stdout.close()
+    writer = sink(tmp_path)
+    writer.write([raw(offset) for offset in range(written, written + 30)])
+    writer.close()
+    assert offsets(read(tmp_path, 0, written + 30)) == list(range(written + 30))
