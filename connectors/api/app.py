@@ -1,0 +1,77 @@
+"""The application: one surface under `/api`, and the same under `/broker/api` in exactly IoTa's shapes."""
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from connectors.api import generations, logical, mappings, physical, users
+from connectors.api.context import Services
+from connectors.api.gate import unavailable
+from streams.registry.state import Refused
+from streams.registry.store import Unavailable
+
+ABOUT = """Devices, mappings, generations and users.
+
+Log in with `GET /api/token` (HTTP Basic), then send `Authorization: Bearer <token>`. Every path also works with a slash at
+its end, and under `/broker/api` with IoTa's exact shapes. Times are ISO 8601; one without zone is UTC. 503: try again.
+"""
+SECURITY = {"bearer": {"type": "http", "scheme": "bearer"}, "basic": {"type": "http", "scheme": "basic"}}
+
+
+def build(services: Services) -> FastAPI:
+    """The application without its gate."""
+    app = FastAPI(title="Isthmus", version="1", description=ABOUT, redirect_slashes=False, redoc_url=None)
+    app.state.services = services
+    api = APIRouter(prefix="/api")
+    for part in (physical, logical, mappings, generations, users):
+        api.include_router(part.router)
+    app.include_router(api)
+    app.routes.extend(_probes(services))
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(Unavailable, _unavailable)
+    _document_security(app)
+    return app
+
+
+def _probes(services: Services) -> list[Route]:
+    store = services.store
+
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse(f"{store.error or 'ok'}\n", 503 if store.error else 200)
+
+    async def readyz(_: Request) -> Response:
+        if store.ready:
+            return PlainTextResponse("ok\n")
+        fault = store.error or ("nobody is known to write" if store.folded else "the registry is not read yet")
+        return PlainTextResponse(f"{fault}\n", 503)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)  # noqa: S101 - registered for this class only
+    return JSONResponse({"detail": error.detail}, error.status)
+
+
+async def _unavailable(_: Request, error: Exception) -> Response:
+    return unavailable(str(error))
+
+
+def _document_security(app: FastAPI) -> None:
+    """The gate, not FastAPI, checks callers; the documentation says what it wants."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        document.setdefault("components", {})["securitySchemes"] = SECURITY
+        document["security"] = [{"bearer": []}]
+        document["paths"]["/api/token"]["get"]["security"] = [{"basic": []}]
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it

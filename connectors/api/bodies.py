@@ -1,0 +1,149 @@
+"""What callers send, as IoTa's ``pdmodels``; fields that are not known are not read."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from connectors.api.times import to_ns
+from streams.core import records
+from streams.registry.devices import Given
+
+BY_NAME = r"^[^:\x00-\x1f\x7f]+$"
+"""A colon ends the name in HTTP Basic."""
+
+
+def _aware(time: datetime) -> datetime:
+    """A time without zone is UTC."""
+    aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time
+    if not 1970 <= aware.year < 2262:
+        raise ValueError("the year must be 1970 to 2261")
+    return aware
+
+
+def _storable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    return value
+
+
+Time = Annotated[datetime, AfterValidator(_aware)]
+Object = Annotated[dict[str, JsonValue], AfterValidator(_storable)]
+Text = Annotated[str, Field(max_length=1000)]
+Name = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class Location(BaseModel):
+    """WGS 84 degrees; both null, as IoTa sends it, is no location."""
+
+    lat: float | None = Field(None, ge=-90, le=90, allow_inf_nan=False)
+    long: float | None = Field(None, ge=-180, le=180, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "Location":
+        if (self.lat is None) != (self.long is None):
+            raise ValueError("give both lat and long, or neither")
+        return self
+
+
+class Device(BaseModel):
+    """What a physical and a logical device share."""
+
+    name: Name
+    location: Location | None = None
+    last_seen: Time | None = None
+    properties: Object = {}
+
+    def given(self) -> Given:
+        """What the caller said, for the registry."""
+        place = self.location
+        known = place is not None and place.lat is not None and place.long is not None
+        return Given(
+            fields=frozenset(self.model_fields_set),
+            name=self.name,
+            location=records.Location(place.lat, place.long) if known else None,  # type: ignore[union-attr, arg-type]  # known
+            last_seen=None if self.last_seen is None else to_ns(self.last_seen),
+            properties=self.properties,
+            source_ids={name: _text(value) for name, value in getattr(self, "source_ids", {}).items()},
+        )
+
+
+class NewLogicalDevice(Device):
+    """A place to be."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"name": "North paddock soil probe", "location": {"lat": -31.9, "long": 148.6}}]
+        }
+    )
+
+
+class NewPhysicalDevice(Device):
+    """A box to be; its source ids say which, so that its first message finds it."""
+
+    source_name: Name
+    source_ids: Object = {}
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"source_name": "ttn", "name": "Probe 7", "source_ids": {"dev_eui": "70b3d57ed0051a2b"}}]
+        }
+    )
+
+
+class LogicalDeviceEdit(Device):
+    """Merged into the device: what is not given stays, a property that is null goes."""
+
+    uid: int
+    name: Name = ""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"uid": 3, "name": "North paddock, 30 cm"}]})
+
+
+class PhysicalDeviceEdit(LogicalDeviceEdit):
+    """Merged into the device: what is not given stays, a property or source id that is null goes."""
+
+    source_ids: Object = {}
+
+
+class Reference(BaseModel):
+    """A device by its uid; the rest of it is not read."""
+
+    uid: int
+
+
+class NewMapping(BaseModel):
+    """From ``start_time`` (default now) on, the physical device feeds the logical one. ``force`` ends what is in the way."""
+
+    pd: int | Reference
+    ld: int | Reference
+    start_time: Time | None = None
+    force: bool = False
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"pd": 12, "ld": 3, "start_time": "2026-11-01T00:00:00+00:00"}]}
+    )
+
+
+class NewUser(BaseModel):
+    """A person or program."""
+
+    username: Name = Field(pattern=BY_NAME)
+    password: str = Field(min_length=8, max_length=1000)
+    role: Literal["admin", "read-only"] = "read-only"
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"username": "ann", "password": "correct horse", "role": "admin"}]}
+    )
+
+
+class Reason(BaseModel):
+    """Why something is done."""
+
+    why: Text
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"why": "calibration of the level sensors"}]})
+
+
+def _text(value: JsonValue) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,24 @@
+"""Routes of generations: the decoding epochs, and opening one by hand."""
+
+import msgspec
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from connectors.api import bodies, shapes
+from connectors.api.context import By, Has, Registry, answer
+
+router = APIRouter(prefix="/generations", tags=["generations"])
+
+
+@router.get("", response_model=list[shapes.ShownGeneration])
+async def listed(registry: Registry) -> Response:
+    """Every generation, newest first."""
+    held = registry.state.generations
+    return answer([shapes.generation(held[number]) for number in sorted(held, reverse=True)])
+
+
+@router.post("", status_code=201, response_model=shapes.ShownGeneration)
+async def open_one(has: Has, by: By, body: bodies.Reason) -> Response:
+    """Open a generation now. One is opened without asking when code, codecs or rules change."""
+    (opened,) = await has.keeper.open_generation(msgspec.structs.replace(by, why=body.why))
+    return answer(shapes.generation(has.store.state.generations[int(opened.key)]), 201)

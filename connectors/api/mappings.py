@@ -1,0 +1,153 @@
+"""Routes of mappings: which box feeds which place, since when."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query
+from starlette.responses import Response
+
+from connectors.api import bodies, shapes
+from connectors.api.bodies import Reference, Time
+from connectors.api.context import By, Iota, Registry, answer
+from connectors.api.times import to_ns
+from streams.core.records import DeviceMapping, Interval
+from streams.registry import mappings
+from streams.registry.state import Author, Change, Refused, State
+
+router = APIRouter(prefix="/mappings", tags=["mappings"])
+EndTime = Annotated[Time | None, Query(description="default: now")]
+Fed = tuple[DeviceMapping, Interval]
+
+
+@router.post("", status_code=201, response_model=None)
+async def start(registry: Registry, by: By, body: bodies.NewMapping) -> Response:
+    """Start a mapping. The logical device's open mapping ends at exactly the new start.
+
+    400: the physical device is mapped (see ``force``), or the time is taken by history. 404: unknown device.
+    """
+    at = by.at if body.start_time is None else to_ns(body.start_time)
+    command = partial(mappings.start, physical_uid=_uid(body.pd), logical_uid=_uid(body.ld), at=at, author=by)
+    await registry.change(partial(command, force=body.force))
+    return answer(None, 201)
+
+
+@router.get("/current", response_model=list[shapes.ShownMapping])
+async def current(registry: Registry, iota: Iota, *, return_uids: bool = True) -> Response:
+    """Open mappings by logical uid; ``return_uids`` false gives whole devices."""
+    state = registry.state
+    found = ((mapping, mappings.open_interval(mapping)) for mapping in state.mappings.values())
+    fed = sorted(((i.logical_uid, m, i) for m, i in found if i is not None), key=lambda item: item[0])
+    show = shapes.uids if return_uids else partial(_whole, state)
+    return answer([show(mapping, interval, iota=iota) for _, mapping, interval in fed])
+
+
+@router.patch("/toggle-active", status_code=204, response_class=Response)
+async def toggle(
+    registry: Registry, by: By, *, is_active: bool, puid: int | None = None, luid: int | None = None
+) -> Response:
+    """Pause or resume the open mapping of one device; its ended mappings stay as they are."""
+    switch = mappings.resume if is_active else mappings.pause
+    if puid is not None and luid is None:
+        return await _change_open(registry, partial(mappings.of_physical, uid=puid), switch, by.at, by)
+    if luid is not None and puid is None:
+        return await _change_open(registry, partial(mappings.of_logical, uid=luid), switch, by.at, by)
+    raise HTTPException(400, "Give exactly one of puid and luid.")
+
+
+@router.get("/physical/current/{uid}", response_model=shapes.ShownMapping)
+async def physical_current(registry: Registry, iota: Iota, uid: int) -> Response:
+    """The mapping of a physical device now: the open one, or one with an end still to come."""
+    return _one(registry.state, _current(_of_physical(registry.state, uid)), iota=iota)
+
+
+@router.get("/logical/current/{uid}", response_model=shapes.ShownMapping)
+async def logical_current(registry: Registry, iota: Iota, uid: int) -> Response:
+    """The mapping of a logical device now: the open one, or one with an end still to come."""
+    return _one(registry.state, _current(_of_logical(registry.state, uid)), iota=iota)
+
+
+@router.get("/physical/latest/{uid}", response_model=shapes.ShownMapping)
+async def physical_latest(registry: Registry, iota: Iota, uid: int) -> Response:
+    """The newest mapping of a physical device, ended or not."""
+    return _one(registry.state, _of_physical(registry.state, uid)[:1], iota=iota)
+
+
+@router.get("/logical/latest/{uid}", response_model=shapes.ShownMapping)
+async def logical_latest(registry: Registry, iota: Iota, uid: int) -> Response:
+    """The newest mapping of a logical device, ended or not."""
+    return _one(registry.state, _of_logical(registry.state, uid)[:1], iota=iota)
+
+
+@router.get("/physical/all/{uid}", response_model=list[shapes.ShownMapping])
+async def physical_all(registry: Registry, iota: Iota, uid: int) -> Response:
+    """Every mapping that a physical device ever had, newest first."""
+    return answer([_whole(registry.state, *fed, iota=iota) for fed in _of_physical(registry.state, uid)])
+
+
+@router.get("/logical/all/{uid}", response_model=list[shapes.ShownMapping])
+async def logical_all(registry: Registry, iota: Iota, uid: int) -> Response:
+    """Every mapping that a logical device ever had, newest first."""
+    return answer([_whole(registry.state, *fed, iota=iota) for fed in _of_logical(registry.state, uid)])
+
+
+@router.patch("/physical/end/{uid}", status_code=204, response_class=Response)
+async def physical_end(registry: Registry, by: By, uid: int, end_time: EndTime = None) -> Response:
+    """End the open mapping of a physical device."""
+    return await _change_open(registry, partial(mappings.of_physical, uid=uid), mappings.end, _at(end_time, by), by)
+
+
+@router.patch("/logical/end/{uid}", status_code=204, response_class=Response)
+async def logical_end(registry: Registry, by: By, uid: int, end_time: EndTime = None) -> Response:
+    """End the open mapping of a logical device."""
+    return await _change_open(registry, partial(mappings.of_logical, uid=uid), mappings.end, _at(end_time, by), by)
+
+
+async def _change_open(
+    registry: Registry,
+    find: Callable[[State], DeviceMapping],
+    change: Callable[[DeviceMapping, int, Author], list[Change]],
+    at: int,
+    by: Author,
+) -> Response:
+    await registry.change(lambda state: change(find(state), at, by))
+    return Response(status_code=204)
+
+
+def _of_physical(state: State, uid: int) -> list[Fed]:
+    device = state.physical.get(uid)
+    mapping = None if device is None else state.mapping_of(device)
+    return [] if mapping is None else [(mapping, interval) for interval in reversed(mapping.intervals)]
+
+
+def _of_logical(state: State, uid: int) -> list[Fed]:
+    return sorted(state.feeding(uid), key=lambda fed: fed[1].start, reverse=True)
+
+
+def _current(newest_first: list[Fed]) -> list[Fed]:
+    now = time.time_ns()
+    holding = [fed for fed in newest_first if fed[1].end is not None and fed[1].start <= now < fed[1].end]
+    return holding or [fed for fed in newest_first if fed[1].end is None]
+
+
+def _one(state: State, found: list[Fed], *, iota: bool) -> Response:
+    if not found:
+        raise Refused(404, "There is no such mapping.")
+    return answer(_whole(state, *found[0], iota=iota))
+
+
+def _whole(state: State, mapping: DeviceMapping, interval: Interval, *, iota: bool) -> dict[str, Any]:
+    """With devices in place of uids; one that was removed since stays a uid."""
+    box, place = state.physical.get(mapping.physical_uid), state.logical.get(interval.logical_uid)
+    pd = mapping.physical_uid if box is None else shapes.physical(box, iota=iota)
+    ld = interval.logical_uid if place is None else shapes.logical(place)
+    return shapes.mapping(pd, ld, interval, iota=iota)
+
+
+def _uid(device: int | Reference) -> int:
+    return device if isinstance(device, int) else device.uid
+
+
+def _at(given: Time | None, by: Author) -> int:
+    return by.at if given is None else to_ns(given)

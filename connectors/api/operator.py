@@ -1,0 +1,46 @@
+"""The operator's token: how `isthmus users` on this machine speaks to the API before any user exists.
+
+The API makes a new token with every start and keeps it in a file that only its own account can read. Whoever can read
+that file could as well write the registry's topics, so it grants nothing new; it is never accepted after the process
+has ended, and no secret has to be set up.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+from streams import log
+from streams.settings import ApiSettings
+
+NAME = "operator"
+"""Stands as author of what the operator changes."""
+
+logger = log.get("api.operator")
+
+
+def path(settings: ApiSettings) -> Path:
+    """The file of the API process at this port."""
+    return settings.directory / f"operator-{settings.port}"
+
+
+def write_token(settings: ApiSettings) -> str:
+    """Make this process's token and keep it in the file; without a directory to write to, only in memory."""
+    token, file = secrets.token_hex(32), path(settings)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(token)
+        fresh.replace(file)
+    except OSError as fault:
+        logger.error("no operator token: `isthmus users` needs one", file=str(file), fault=str(fault))
+    return token
+
+
+def read_token(settings: ApiSettings) -> str | None:
+    """The token of the API process that these settings name; None when it never ran here."""
+    try:
+        return path(settings).read_text()
+    except OSError:
+        return None

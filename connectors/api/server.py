@@ -1,0 +1,98 @@
+"""The API process: reads the registry, stands for election, answers HTTP."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from connectors.api import app, operator
+from connectors.api.context import Services
+from connectors.api.gate import Gate
+from connectors.api.passwords import Passwords
+from streams import log
+from streams.registry.keeper import Keeper
+from streams.registry.store import Store
+from streams.settings import ApiSettings, Settings
+
+GRACE_S = 5
+
+logger = log.get("api")
+
+
+def run(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; Kafka may come and go.
+
+    Raises:
+        SystemExit: the port is taken, or the registry holds a record that this version cannot read.
+    """
+    uvloop.run(_main(settings))
+
+
+async def _main(settings: Settings) -> None:
+    member = f"{socket.gethostname()}-{settings.api.port}"
+    store = Store(settings.kafka, member)
+    keeper = Keeper(store, settings.kafka, sources=_sources(settings), seen_every_s=settings.api.seen_every_s)
+    services = Services(store, keeper, Passwords(), settings.api)
+    gate = Gate(app.build(services), store, operator.write_token(settings.api))
+    store.start()
+    chores = asyncio.create_task(keeper.run())
+    try:
+        await _serve(gate, settings.api, store)
+    finally:
+        await store.stop()
+        await keeper.idle()
+        chores.cancel()
+    if store.error is not None:
+        raise SystemExit(f"api: {store.error}")
+
+
+async def _serve(application: ASGIApp, settings: ApiSettings, store: Store) -> None:
+    server = _Server(
+        uvicorn.Config(
+            application,
+            host=settings.host,
+            port=settings.port,
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    watch = asyncio.create_task(_stop_when_broken(server, store))
+    logger.info("listening", host=settings.host, port=settings.port)
+    await server.serve()
+    watch.cancel()
+
+
+async def _stop_when_broken(server: "_Server", store: Store) -> None:
+    await store.until(lambda: store.error is not None)
+    server.stop()
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to its process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing is captured."""
+        yield
+
+    def stop(self) -> None:
+        """Answer what is under way, then end."""
+        self.should_exit = True
+
+
+def _sources(settings: Settings) -> list[str]:
+    """Every source that a door of this installation is configured for."""
+    subscribed = {s.source for broker in settings.mqtt.brokers for s in broker.subscriptions}
+    return sorted(subscribed | set(settings.webhook.sources))

@@ -1,0 +1,153 @@
+"""What callers get, as IoTa's ``pdmodels``; under `/api` an answer may say more than IoTa's."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel, JsonValue
+
+from connectors.api.bodies import Location
+from connectors.api.times import from_ns
+from streams.core import records
+from streams.core.records import DeviceMapping, Generation, Interval, LogicalDevice, PhysicalDevice, User
+from streams.registry.mappings import is_paused
+from streams.registry.users import READ_ONLY
+
+
+class Answer(BaseModel):
+    """Documentation of an answer; answers are written straight from the registry's records."""
+
+
+class ShownPhysicalDevice(Answer):
+    """A physical device. ``device`` is its key in the streams and the store, not shown under `/broker/api`."""
+
+    uid: int
+    source_name: str
+    name: str
+    location: Location | None
+    last_seen: datetime | None
+    source_ids: dict[str, JsonValue]
+    properties: dict[str, JsonValue]
+    device: str | None = None
+
+
+class ShownLogicalDevice(Answer):
+    """A logical device."""
+
+    uid: int
+    name: str
+    location: Location | None
+    last_seen: datetime | None
+    properties: dict[str, JsonValue]
+
+
+class ShownMapping(Answer):
+    """A mapping. ``is_active`` false: paused. ``pauses`` is not shown under `/broker/api`."""
+
+    pd: int | ShownPhysicalDevice
+    ld: int | ShownLogicalDevice
+    start_time: datetime
+    end_time: datetime | None
+    is_active: bool
+
+
+class ShownGeneration(Answer):
+    """A decoding epoch, from the offsets ``fences`` of topic raw on."""
+
+    number: int
+    fences: dict[str, int]
+    code: str
+    codecs: str
+    rules: str
+    opened_at: datetime
+    opened_by: str
+    why: str
+
+
+class ShownUser(Answer):
+    """A user."""
+
+    uid: int
+    username: str
+    role: str
+    read_only: bool
+    valid: bool
+
+
+def physical(device: PhysicalDevice, *, iota: bool, properties: bool = True) -> dict[str, Any]:
+    """As ``ShownPhysicalDevice``."""
+    shown = {
+        "uid": device.uid,
+        "source_name": device.source,
+        "name": device.name,
+        "location": _place(device.location),
+        "last_seen": _time(device.last_seen),
+        "source_ids": {name: _value(value) for name, value in device.source_ids.items()},
+        "properties": msgspec.Raw(device.properties.encode()) if properties else {},
+    }
+    return shown if iota else shown | {"device": device.device}
+
+
+def logical(device: LogicalDevice, *, properties: bool = True) -> dict[str, Any]:
+    """As ``ShownLogicalDevice``."""
+    return {
+        "uid": device.uid,
+        "name": device.name,
+        "location": _place(device.location),
+        "last_seen": _time(device.last_seen),
+        "properties": msgspec.Raw(device.properties.encode()) if properties else {},
+    }
+
+
+def mapping(pd: Any, ld: Any, interval: Interval, *, iota: bool) -> dict[str, Any]:
+    """As ``ShownMapping``; ``pd`` and ``ld`` are uids or shown devices."""
+    shown = {
+        "pd": pd,
+        "ld": ld,
+        "start_time": from_ns(interval.start),
+        "end_time": _time(interval.end),
+        "is_active": not is_paused(interval),
+    }
+    pauses = [{"start": from_ns(pause.start), "end": _time(pause.end)} for pause in interval.pauses]
+    return shown if iota else shown | {"pauses": pauses}
+
+
+def uids(of: DeviceMapping, interval: Interval, *, iota: bool) -> dict[str, Any]:
+    """A mapping with uids only."""
+    return mapping(of.physical_uid, interval.logical_uid, interval, iota=iota)
+
+
+def generation(opened: Generation) -> dict[str, Any]:
+    """As ``ShownGeneration``."""
+    shown: dict[str, Any] = msgspec.to_builtins(opened)
+    return shown | {"opened_at": from_ns(opened.opened_at)}
+
+
+def user(known: User) -> dict[str, Any]:
+    """As ``ShownUser``."""
+    return {
+        "uid": known.uid,
+        "username": known.username,
+        "role": known.role,
+        "read_only": known.role == READ_ONLY,
+        "valid": known.valid,
+    }
+
+
+def _place(location: records.Location | None) -> dict[str, float] | None:
+    return None if location is None else {"lat": location.latitude, "long": location.longitude}
+
+
+def _time(time: int | None) -> str | None:
+    return None if time is None else from_ns(time)
+
+
+def _value(text: str) -> Any:
+    """A source id that came as a list or an object is shown as one."""
+    if text[:1] not in {"[", "{"}:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
