@@ -11,7 +11,7 @@ from streams.core.message import Message, Rejected, Sender, Value
 from streams.core.names import NAME_LIMIT
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, gc=False):
     """One payload to read; ``time`` is the message's, ns since the epoch, UTC."""
 
     payload: bytes

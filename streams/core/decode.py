@@ -47,7 +47,7 @@ class Context(Struct, frozen=True, kw_only=True):
     future_limit: int = HOUR
 
 
-class _Work(Struct, frozen=True):
+class _Work(Struct, frozen=True, gc=False):
     """One raw record on its way to its outcome."""
 
     raw: RawRecord

@@ -23,7 +23,7 @@ class Value(Struct, frozen=True, gc=False):
     unit: str = ""
 
 
-class Sender(Struct, frozen=True, kw_only=True):
+class Sender(Struct, frozen=True, kw_only=True, gc=False):
     """The device that a message is from; ``name`` is a hint for people, latitude and longitude are WGS 84 degrees.
 
     ``application``, ``profile`` and ``model`` choose a codec and normalisation rules; empty where the source has none.
@@ -39,7 +39,7 @@ class Sender(Struct, frozen=True, kw_only=True):
     model: str = ""
 
 
-class Message(Struct, frozen=True, kw_only=True):
+class Message(Struct, frozen=True, kw_only=True, gc=False):
     """What one device said in one raw record: ``values``, and ``payload`` bytes when a codec may have to read them.
 
     ``payload`` None: there is nothing for a codec. ``values`` None: nothing was decoded by the sender.
@@ -53,7 +53,7 @@ class Message(Struct, frozen=True, kw_only=True):
     quality: int = 0
 
 
-class Rejected(Struct, frozen=True):
+class Rejected(Struct, frozen=True, gc=False):
     """A record, or a part of it, that cannot go on: it becomes a dead letter. ``reason`` is a short code."""
 
     stage: str
@@ -62,7 +62,7 @@ class Rejected(Struct, frozen=True):
     device: str | None = None
 
 
-class Ignored(Struct, frozen=True):
+class Ignored(Struct, frozen=True, gc=False):
     """A record, or a part of it, that is left out on purpose and counted; its ``sender`` was still seen."""
 
     reason: str

@@ -29,7 +29,7 @@ DEPTH_LIMIT = 16
 EXACT_INTEGER = 2**53
 
 
-class Scope(Struct, frozen=True, kw_only=True):
+class Scope(Struct, frozen=True, kw_only=True, gc=False):
     """What the values of one message have in common; ``latest`` is the last time that is not in the future."""
 
     source: str
@@ -40,7 +40,7 @@ class Scope(Struct, frozen=True, kw_only=True):
     latest: int
 
 
-class Normalised(Struct, frozen=True):
+class Normalised(Struct, frozen=True, gc=False):
     """Measurements in the sender's order, what was rejected, and a reason for each value left out on purpose."""
 
     measurements: list[Measurement]

@@ -6,7 +6,7 @@ from streams.core.message import Rejected
 from streams.core.records import DeadLetter, DeviceEvent, Lineage, RawRecord, Reading
 
 
-class Outcome(Struct, frozen=True):
+class Outcome(Struct, frozen=True, gc=False):
     """Every raw record ends in at least one of ``readings``, ``dead_letters`` and ``ignored`` (stage, reason)."""
 
     readings: list[Reading] = field(default_factory=list)
