@@ -5,7 +5,6 @@
 (d) kill -9 of the decode worker: seconds until the first row of a message that was sent after the kill.
 """
 
-import asyncio
 import itertools
 import os
 import re
@@ -57,7 +56,7 @@ def _throughput(settings: Settings, client: Client, backlog: int) -> list[Result
     os.kill(connector, signal.SIGSTOP)
     start = time.time_ns() - backlog * MS
     try:
-        publishing = asyncio.run(publish(settings.stack.mqtt_port, payloads(backlog, start, MS)))
+        publishing = publish(settings.stack.mqtt_port, payloads(backlog, start, MS))
     finally:
         os.kill(connector, signal.SIGCONT)
     before, began = _cpu(settings), time.perf_counter()
@@ -87,7 +86,7 @@ def _latency(settings: Settings, seconds: float) -> list[Result]:
     over = threading.Event()
     watcher = threading.Thread(target=_watch, args=(settings, seen, over))
     watcher.start()
-    asyncio.run(publish(settings.stack.mqtt_port, _probed(int(500 * seconds), sent), rate=500, clients=2))
+    publish(settings.stack.mqtt_port, _probed(int(500 * seconds), sent), rate=500, clients=2)
     _wait_for_probes(sent, seen)
     over.set()
     watcher.join()
@@ -108,9 +107,7 @@ def _recovery(settings: Settings) -> Result:
     seen: dict[int, float] = {}
     over = threading.Event()
     watcher = threading.Thread(target=_watch, args=(settings, seen, over))
-    flow = threading.Thread(
-        target=lambda: asyncio.run(publish(settings.stack.mqtt_port, _probed(3000, sent), rate=200, clients=1))
-    )
+    flow = threading.Thread(target=lambda: publish(settings.stack.mqtt_port, _probed(3000, sent), rate=200, clients=1))
     watcher.start()
     flow.start()
     time.sleep(3)

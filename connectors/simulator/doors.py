@@ -12,6 +12,8 @@ from connectors.simulator.fleet import Message
 from streams.settings import MqttBroker
 
 RETRY_S = 0.5
+MANY = 1_000
+"""aiomqtt warns of more calls under way than this"""
 
 
 class Door(Protocol):
@@ -74,6 +76,7 @@ class MqttDoor:
         async with aiomqtt.Client(
             self._broker.host, self._broker.port, username=self._broker.username, password=password, tls_params=tls
         ) as client:
+            client.pending_calls_threshold = MANY
             self._client.set_result(client)
             async for _ in client.messages:  # nothing is subscribed: it ends with the connection
                 pass
