@@ -31,6 +31,7 @@ from streams.view import CompactedView
 TOPICS = ("readings", "aggregates", "generations", "dead-letters")
 MOST_WAITING = 20_000
 """records folded and not yet sent; beyond it the agent sends at once, so that they take little memory"""
+FLUSH_WITHIN_S = 10
 BACK_OFF_S = (0.2, 0.5, 1, 2, 5)
 
 logger = log.get("window")
@@ -63,7 +64,7 @@ class WindowAgent:
         self._held: dict[int, Held] = {}
         self._waiting: list[Batch] = []
         self._letters: list[Outgoing] = []
-        self._producer = BatchProducer(settings.kafka)
+        self._producer = BatchProducer(settings.kafka, timeout_s=FLUSH_WITHIN_S)
         self._readers, self._halt = ThreadPoolExecutor(1, "horizon"), threading.Event()
         self._sending, self._due = asyncio.Lock(), 0.0
 
@@ -183,6 +184,10 @@ class Clock(Service):
         while not self.should_stop:
             await self.sleep(self._interval_s)
             await self._agent.send()
+
+    async def on_stop(self) -> None:
+        """Send the rest; the consumer, which stops later, commits it."""
+        await self._agent.send()
 
 
 def rule_of(settings: Settings) -> Rule:
