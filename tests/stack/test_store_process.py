@@ -55,7 +55,7 @@ def test_kill_9_leaves_points_repairs_rollups_and_latest_exact(quick: Installati
 
 
 def count(store: Store) -> int:
-    found: int = store.rows("SELECT count() FROM points")[0][0]
+    found: int = store.rows("SELECT count() FROM points FINAL")[0][0]
     return found
 
 
