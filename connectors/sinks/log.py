@@ -19,7 +19,7 @@ class LogSink:
     """Logs readings; a repeated reading is logged once."""
 
     name = "log"
-    topics = ("readings",)
+    topics: tuple[str, ...] = ("readings",)
     batch_records = 1_000
     batch_s = 0.2
     once_by_lineage = True

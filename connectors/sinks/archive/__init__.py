@@ -21,7 +21,7 @@ class ArchiveSink:
     """Writes container files, one series per partition. A batch is one synced block per partition."""
 
     name = "archive"
-    topics = ("raw",)
+    topics: tuple[str, ...] = ("raw",)
     batch_records = 5_000
     batch_s = 1.0
 

@@ -19,7 +19,7 @@ class FilesSink:
     """Mapped and unpaused readings as files; a repeated reading is written once."""
 
     name = "files"
-    topics = ("readings",)
+    topics: tuple[str, ...] = ("readings",)
     batch_records = 1_000
     batch_s = 0.5
     once_by_lineage = True

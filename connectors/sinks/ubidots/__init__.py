@@ -32,7 +32,7 @@ class UbidotsSink:
     """
 
     name = "ubidots"
-    topics = ("readings",)
+    topics: tuple[str, ...] = ("readings",)
     batch_records = 1_000
     batch_s = 1.0
     once_by_lineage = True

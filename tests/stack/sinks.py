@@ -1,0 +1,75 @@
+"""What tests of sinks on the real stack share: readings, mappings, what a group has committed, dead letters."""
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from confluent_kafka import Consumer, TopicPartition
+from msgspec import Struct
+
+from streams import avro, kafka
+from streams.core.records import DeadLetter, DeviceMapping, Interval, Measurement, Reading
+from tests.connectors.sinks.making import NOON, SECOND, reading
+from tests.stack.harness import Installation
+
+DEVICES = 6
+T = TypeVar("T", bound=Struct)
+
+
+def device(number: int) -> str:
+    return f"json:d{number % DEVICES}"
+
+
+def numbered(number: int) -> Reading:
+    """The n-th reading: device n mod 6, value n, at n seconds after noon, from raw partition n mod 4."""
+    measurement = Measurement("t", "C", NOON + number * SECOND, float(number), None)
+    return reading(measurement, cid=f"cid-{number}", offset=number // 4, partition=number % 4, device=device(number))
+
+
+def send(installation: Installation, numbers: Iterable[int], *more: tuple[str, bytes]) -> None:
+    """Readings by number, and values as they are: (topic, bytes)."""
+    producer = kafka.BatchProducer(installation.settings.kafka)
+    for number in numbers:
+        producer.send("readings", device(number), avro.encode(numbered(number)))
+    for topic, value in more:
+        producer.send(topic, "more", value)
+    producer.flush()
+
+
+def map_devices(installation: Installation) -> None:
+    """Device n goes to logical device 10 + n, for ever."""
+    producer = kafka.BatchProducer(installation.settings.kafka)
+    for number in range(DEVICES):
+        mapping = DeviceMapping(device=device(number), physical_uid=number, intervals=[Interval(10 + number, 0)])
+        producer.send("device-mapping", mapping.device, avro.encode(mapping))
+    producer.flush()
+
+
+def committed(installation: Installation, sink: str, topic: str) -> int:
+    """The sum of the offsets that a sink has committed of a topic."""
+    settings = installation.settings.kafka
+    consumer = kafka.consumer(settings, f"sink-{sink}")
+    partitions = [TopicPartition(settings.prefix + topic, number) for number in range(settings.partitions)]
+    found = consumer.committed(partitions, timeout=10)
+    consumer.close()
+    return sum(max(0, partition.offset) for partition in found)
+
+
+def dead_letters(installation: Installation) -> list[DeadLetter]:
+    """All that there are."""
+    return records(installation, "dead-letters", DeadLetter)
+
+
+def records(installation: Installation, topic: str, kind: type[T]) -> list[T]:
+    """All records of a data topic."""
+    settings = installation.settings.kafka
+    consumer: Consumer = kafka.consumer(settings, None, **{"enable.partition.eof": True})
+    consumer.assign([TopicPartition(settings.prefix + topic, number, 0) for number in range(settings.partitions)])
+    found: list[T] = []
+    ended = 0
+    while ended < settings.partitions:
+        for message in consumer.consume(100, 0.2):
+            value: Any = message.value()
+            ended += message.error() is not None
+            found += [] if message.error() else [avro.decode(value, kind)]
+    consumer.close()
+    return found

@@ -1,0 +1,102 @@
+"""The laws over the sinks that need servers."""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from connectors.sinks import clickhouse, files, ubidots
+from connectors.sinks.base import Record
+from connectors.sinks.clickhouse.migrate import migrate
+from connectors.sinks.clickhouse.store import Store
+from streams.settings import Settings
+from tests.connectors.sinks.making import record
+from tests.contracts.sink import Bench, DurableLaws, RejectingLaws
+from tests.stack.harness import Installation, Stack
+from tests.stack.proxy import Proxy
+from tests.stack.sinks import DEVICES, map_devices, numbered
+from tests.stack.ubidots import Ubidots
+
+
+def good(number: int) -> Record:
+    return record(numbered(number), number)
+
+
+def good_of_one_device(number: int) -> Record:
+    """Fewer requests: the rate limit is real."""
+    return record(numbered(number * DEVICES), number)
+
+
+def bad(number: int) -> Record:
+    return record(b"junk", number)
+
+
+class TestFiles(DurableLaws, RejectingLaws):
+    @pytest.fixture
+    def bench(self, installation: Installation, tmp_path: Path) -> Bench:
+        map_devices(installation)
+        root = tmp_path / "files"
+
+        def stored() -> Counter[int]:
+            messages = Counter(int(path.stem.removeprefix("cid-")) for path in root.glob("raw_data/*/*.json"))
+            lines = [line for path in root.glob("segments/*/*.open") for line in path.read_text().splitlines()]
+            assert len(lines) == messages.total()
+            return messages
+
+        @contextmanager
+        def away() -> Iterator[None]:
+            root.write_text("a file where the directory should be")
+            yield
+            root.unlink()
+
+        return Bench(lambda: files.make(installation.settings), good, stored, away, bad)
+
+
+class TestUbidots(DurableLaws, RejectingLaws):
+    @pytest.fixture
+    def bench(self, installation: Installation) -> Iterator[Bench]:
+        map_devices(installation)
+        outside = Ubidots().start()
+        settings = installation.with_settings(ubidots=outside.settings).settings
+
+        @contextmanager
+        def away() -> Iterator[None]:
+            outside.stop()
+            yield
+            outside.start()
+
+        def stored() -> Counter[int]:
+            assert outside.account.counts["status_429"] == 0
+            return Counter(int(value) // DEVICES for value in outside.dots().values())
+
+        yield Bench(lambda: ubidots.make(settings), good_of_one_device, stored, away, bad)
+        outside.stop()
+
+
+class TestClickHouse(DurableLaws, RejectingLaws):
+    @pytest.fixture
+    def bench(self, stack: Stack) -> Iterator[Bench]:
+        proxy = Proxy(stack.clickhouse.removeprefix("http://"))
+        proxy.open()
+        database = "t" + uuid.uuid4().hex[:10]
+        direct = Settings(clickhouse={"url": stack.clickhouse, "database": database})
+        settings = Settings(clickhouse={"url": f"http://{proxy.address}", "database": database})
+        migrate(direct.clickhouse)
+        store = Store(direct.clickhouse, "test")
+
+        @contextmanager
+        def away() -> Iterator[None]:
+            proxy.shut()
+            yield
+            proxy.open()
+
+        def stored() -> Counter[int]:
+            return Counter(int(value) for (value,) in store.rows("SELECT value FROM points FINAL"))
+
+        yield Bench(lambda: clickhouse.make(settings), good, stored, away, bad)
+        store.command(f"DROP DATABASE `{database}`")
+        store.close()
+        proxy.close()
