@@ -14,11 +14,11 @@ from connectors.api.context import By, Iota, Registry, answer
 from connectors.api.times import to_ns
 from streams.core.records import DeviceMapping, Interval
 from streams.registry import mappings
+from streams.registry.mappings import Fed
 from streams.registry.state import Author, Change, Refused, State
 
 router = APIRouter(prefix="/mappings", tags=["mappings"])
 EndTime = Annotated[Time | None, Query(description="default: now")]
-Fed = tuple[DeviceMapping, Interval]
 
 
 @router.post("", status_code=201, response_model=None)
@@ -35,12 +35,12 @@ async def start(registry: Registry, by: By, body: bodies.NewMapping) -> Response
 
 @router.get("/current", response_model=list[shapes.ShownMapping])
 async def current(registry: Registry, iota: Iota, *, return_uids: bool = True) -> Response:
-    """Open mappings by logical uid; ``return_uids`` false gives whole devices."""
-    state = registry.state
-    found = ((mapping, mappings.open_interval(mapping)) for mapping in state.mappings.values())
-    fed = sorted(((i.logical_uid, m, i) for m, i in found if i is not None), key=lambda item: item[0])
+    """Mappings of now, by logical uid; ``return_uids`` false gives whole devices."""
+    state, now = registry.state, time.time_ns()
+    found = (mappings.current(mappings.history(mapping), now) for mapping in state.mappings.values())
+    by_place = sorted((fed for fed in found if fed), key=lambda fed: fed[1].logical_uid)
     show = shapes.uids if return_uids else partial(_whole, state)
-    return answer([show(mapping, interval, iota=iota) for _, mapping, interval in fed])
+    return answer([show(mapping, interval, iota=iota) for mapping, interval in by_place])
 
 
 @router.patch("/toggle-active", status_code=204, response_class=Response)
@@ -59,37 +59,39 @@ async def toggle(
 @router.get("/physical/current/{uid}", response_model=shapes.ShownMapping)
 async def physical_current(registry: Registry, iota: Iota, uid: int) -> Response:
     """The mapping of a physical device now: the open one, or one with an end still to come."""
-    return _one(registry.state, _current(_of_physical(registry.state, uid)), iota=iota)
+    return _one(registry.state, _now(mappings.historymappings.history_of_physical(registry.state, uid)), iota=iota)
 
 
 @router.get("/logical/current/{uid}", response_model=shapes.ShownMapping)
 async def logical_current(registry: Registry, iota: Iota, uid: int) -> Response:
     """The mapping of a logical device now: the open one, or one with an end still to come."""
-    return _one(registry.state, _current(_of_logical(registry.state, uid)), iota=iota)
+    return _one(registry.state, _now(mappings.historymappings.history_of_logical(registry.state, uid)), iota=iota)
 
 
 @router.get("/physical/latest/{uid}", response_model=shapes.ShownMapping)
 async def physical_latest(registry: Registry, iota: Iota, uid: int) -> Response:
     """The newest mapping of a physical device, ended or not."""
-    return _one(registry.state, _of_physical(registry.state, uid)[:1], iota=iota)
+    return _one(registry.state, mappings.history_of_physical(registry.state, uid)[:1], iota=iota)
 
 
 @router.get("/logical/latest/{uid}", response_model=shapes.ShownMapping)
 async def logical_latest(registry: Registry, iota: Iota, uid: int) -> Response:
     """The newest mapping of a logical device, ended or not."""
-    return _one(registry.state, _of_logical(registry.state, uid)[:1], iota=iota)
+    return _one(registry.state, mappings.history_of_logical(registry.state, uid)[:1], iota=iota)
 
 
 @router.get("/physical/all/{uid}", response_model=list[shapes.ShownMapping])
 async def physical_all(registry: Registry, iota: Iota, uid: int) -> Response:
     """Every mapping that a physical device ever had, newest first."""
-    return answer([_whole(registry.state, *fed, iota=iota) for fed in _of_physical(registry.state, uid)])
+    return answer(
+        [_whole(registry.state, *fed, iota=iota) for fed in mappings.history_of_physical(registry.state, uid)]
+    )
 
 
 @router.get("/logical/all/{uid}", response_model=list[shapes.ShownMapping])
 async def logical_all(registry: Registry, iota: Iota, uid: int) -> Response:
     """Every mapping that a logical device ever had, newest first."""
-    return answer([_whole(registry.state, *fed, iota=iota) for fed in _of_logical(registry.state, uid)])
+    return answer([_whole(registry.state, *fed, iota=iota) for fed in mappings.history_of_logical(registry.state, uid)])
 
 
 @router.patch("/physical/end/{uid}", status_code=204, response_class=Response)
@@ -115,20 +117,9 @@ async def _change_open(
     return Response(status_code=204)
 
 
-def _of_physical(state: State, uid: int) -> list[Fed]:
-    device = state.physical.get(uid)
-    mapping = None if device is None else state.mapping_of(device)
-    return [] if mapping is None else [(mapping, interval) for interval in reversed(mapping.intervals)]
-
-
-def _of_logical(state: State, uid: int) -> list[Fed]:
-    return sorted(state.feeding(uid), key=lambda fed: fed[1].start, reverse=True)
-
-
-def _current(newest_first: list[Fed]) -> list[Fed]:
-    now = time.time_ns()
-    holding = [fed for fed in newest_first if fed[1].end is not None and fed[1].start <= now < fed[1].end]
-    return holding or [fed for fed in newest_first if fed[1].end is None]
+def _now(newest_first: list[Fed]) -> list[Fed]:
+    found = mappings.current(newest_first, time.time_ns())
+    return [] if found is None else [found]
 
 
 def _one(state: State, found: list[Fed], *, iota: bool) -> Response:

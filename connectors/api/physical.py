@@ -1,5 +1,6 @@
 """Routes of physical devices and their sources."""
 
+import time
 from functools import partial
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from connectors.api import bodies, shapes
 from connectors.api.context import By, Iota, Registry, answer, created
 from streams.registry import devices
-from streams.registry.mappings import open_interval
+from streams.registry.mappings import current, history_of_physical
 
 router = APIRouter(prefix="/physical", tags=["physical devices"])
 With = Annotated[bool, Query(description="false: properties are {}")]
@@ -33,10 +34,10 @@ async def listed(
 
 @router.get("/devices/unmapped", response_model=list[shapes.ShownPhysicalDevice])
 async def unmapped(registry: Registry, iota: Iota) -> Response:
-    """Physical devices without an open mapping, by uid."""
-    state = registry.state
-    every = (state.physical[uid] for uid in sorted(state.physical))
-    return answer([shapes.physical(d, iota=iota) for d in every if open_interval(state.mapping_of(d)) is None])
+    """Physical devices that are not mapped now, by uid."""
+    state, now = registry.state, time.time_ns()
+    free = (uid for uid in sorted(state.physical) if current(history_of_physical(state, uid), now) is None)
+    return answer([shapes.physical(state.physical[uid], iota=iota) for uid in free])
 
 
 @router.get("/devices/{uid}", response_model=shapes.ShownPhysicalDevice)

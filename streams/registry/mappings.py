@@ -5,10 +5,15 @@ device never overlap; a logical device is fed by at most one physical device at 
 as it is. Source of the behaviour: IoTa's ``DAO.insert_mapping`` and the rows 45-49 of its acceptance list.
 """
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from streams.core.records import DeviceMapping, Interval, Pause
 from streams.registry.state import MAPPING, Author, Change, Refused, State, changed
+
+Fed = tuple[DeviceMapping, Interval]
+"""An interval, and the mapping that it belongs to."""
 
 
 def start(
@@ -91,10 +96,27 @@ def open_interval(mapping: DeviceMapping) -> Interval | None:
     return mapping.intervals[-1] if mapping.intervals and mapping.intervals[-1].end is None else None
 
 
-def current_interval(mapping: DeviceMapping, now: int) -> Interval | None:
+def history_of_physical(state: State, uid: int) -> list[Fed]:
+    """Every interval of a physical device, newest first; empty when there is no such device."""
+    device = state.physical.get(uid)
+    return [] if device is None else history(state.mapping_of(device))
+
+
+def history_of_logical(state: State, uid: int) -> list[Fed]:
+    """Every interval that ever fed a logical device, newest first."""
+    return sorted(state.feeding(uid), key=lambda fed: fed[1].start, reverse=True)
+
+
+def history(mapping: DeviceMapping) -> list[Fed]:
+    """Every interval of a mapping, newest first."""
+    return [(mapping, interval) for interval in reversed(mapping.intervals)]
+
+
+def current(newest_first: Iterable[Fed], now: int) -> Fed | None:
     """The interval that holds ``now``, paused or not, else the open one, even when it starts later."""
-    holding = (i for i in mapping.intervals if i.end is not None and i.start <= now < i.end)
-    return next(holding, open_interval(mapping))
+    every = list(newest_first)
+    holding = (fed for fed in every if fed[1].end is not None and fed[1].start <= now < fed[1].end)
+    return next(holding, None) or next((fed for fed in every if fed[1].end is None), None)
 
 
 def is_paused(interval: Interval) -> bool:

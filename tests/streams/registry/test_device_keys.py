@@ -1,0 +1,61 @@
+"""The keys made for people and those that decoders make are the same."""
+
+import json
+
+import pytest
+
+from streams.core.message import Ignored, Message
+from streams.core.records import RawRecord
+from streams.pipeline import decoders
+from streams.registry.device_keys import key_of
+from streams.settings import DecodeSettings
+
+TTN_IDS = {"device_id": "tank-07", "application_ids": {"application_id": "tanks"}}
+PAYLOADS = {
+    "ttn": {
+        "end_device_ids": TTN_IDS | {"dev_eui": "70B3D57ED0051A2B"},
+        "uplink_message": {"f_port": 1, "decoded_payload": {"level": 1.0}, "received_at": "2024-05-10T23:00:00Z"},
+    },
+    "ttn without dev_eui": {
+        "end_device_ids": TTN_IDS,
+        "uplink_message": {"f_port": 1, "decoded_payload": {"level": 1.0}, "received_at": "2024-05-10T23:00:00Z"},
+    },
+    "ydoc": {
+        "device": {"sn": 108170001, "name": "Pond", "v": "4.4B6"},
+        "channels": [
+            {"code": "S1M1", "name": "s1moisture1", "unit": ""},
+            {"code": "SB", "name": "Signal", "unit": "bars"},
+        ],
+        "data": [{"$ts": 220317121510, "S1M1": 5.84, "SB": 2}],
+    },
+    "wombat": {
+        "timestamp": "2024-05-10T23:00:00Z",
+        "source_ids": {"serial_no": "B8D61A0100AA", "firmware": "1.0.8"},
+        "timeseries": [{"name": "battery (v)", "value": 4.16}],
+    },
+    "json": {"device": "Tank 4", "time": "2024-05-10T23:00:00Z", "values": {"level": 1}},
+}
+
+
+@pytest.mark.parametrize("case", PAYLOADS)
+def test_key_of_what_a_decoder_saw_is_the_decoders_key(case: str) -> None:
+    source = case.partition(" ")[0]
+    raw = RawRecord(
+        id="1",
+        source=source,
+        transport="http",
+        address="/",
+        received_at=10**18,
+        payload=json.dumps(PAYLOADS[case]).encode(),
+    )
+    opened = decoders(DecodeSettings())[source].open(raw)
+    senders = [part.sender for part in opened if isinstance(part, Message | Ignored) and part.sender]
+    assert senders
+    for sender in senders:
+        assert key_of(source, sender.source_ids) == sender.device
+
+
+def test_key_of_incomplete_source_ids_is_unknown() -> None:
+    assert key_of("ttn", {"app_id": "tanks"}) is None
+    assert key_of("ydoc", {}) is None
+    assert key_of("other", {"id": "1"}) is None

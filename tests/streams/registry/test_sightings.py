@@ -1,0 +1,89 @@
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from streams.core.records import DeviceEvent, DeviceMapping, Interval, Location, LogicalDevice, Pause, PhysicalDevice
+from streams.registry.sightings import Sighting, noticed, sight
+from streams.registry.state import LOGICAL, MAPPING, PHYSICAL, Author, Change, State
+
+NOW = 1_000_000
+BY = Author("isthmus", NOW)
+SEEN = DeviceEvent(
+    kind="seen", device="ttn:aa", source="ttn", at=500, correlation_id="c1", source_ids={"dev_eui": "aa"}
+)
+
+
+def gathered(*events: DeviceEvent) -> dict[str, Sighting]:
+    found: dict[str, Sighting] = {}
+    for event in events:
+        found[event.device] = noticed(found.get(event.device), event)
+    return found
+
+
+def tell(state: State, *events: DeviceEvent) -> list[Change]:
+    changes = sight(state, gathered(*events), BY)
+    for change in changes:
+        state.apply(change)
+    return changes
+
+
+def test_a_device_registers_itself_at_its_first_message() -> None:
+    state = State()
+    tell(state, replace(SEEN, name="Tank", latitude=-31.0, longitude=148.0))
+    box = state.physical_device(1)
+    assert (box.device, box.source, box.name, box.last_seen) == ("ttn:aa", "ttn", "Tank", 500)
+    assert (box.location, box.source_ids, box.edited) == (Location(-31.0, 148.0), {"dev_eui": "aa"}, [])
+    assert json.loads(box.properties) == {"creation_correlation_id": "c1"}
+    assert state.mappings["ttn:aa"] == DeviceMapping(
+        device="ttn:aa", physical_uid=1, intervals=[], changed_at=NOW, changed_by="isthmus"
+    )
+    assert list(state.sources) == ["ttn"]
+
+
+def test_many_new_devices_get_uids_of_their_own() -> None:
+    state = State()
+    tell(state, *(replace(SEEN, device=f"ttn:{n}") for n in range(5)))
+    assert sorted(state.physical) == [1, 2, 3, 4, 5]
+
+
+@given(st.lists(st.integers(0, 2 * NOW), min_size=1, max_size=6))
+def test_last_seen_only_moves_forward_and_never_beyond_now(times: list[int]) -> None:
+    state, last = State(), 0
+    for at in times:
+        tell(state, replace(SEEN, at=at))
+        box = state.physical_device(1)
+        assert box.last_seen is not None
+        assert last <= box.last_seen <= NOW
+        last = box.last_seen
+    assert last == min(max(times), NOW)
+
+
+def test_the_same_events_again_change_nothing() -> None:
+    state = State()
+    tell(state, SEEN)
+    assert tell(state, SEEN) == []
+
+
+def test_what_a_person_edited_is_kept_and_source_ids_are_merged() -> None:
+    state = State()
+    box = PhysicalDevice(
+        uid=1, device="ttn:aa", source="ttn", name="Ann's", source_ids={"x": "1"}, edited=["name"], last_seen=900
+    )
+    state.apply(Change(PHYSICAL, "1", box))
+    tell(state, replace(SEEN, name="theirs", latitude=1.0, longitude=2.0))
+    box = state.physical_device(1)
+    assert (box.name, box.location, box.last_seen) == ("Ann's", Location(1, 2), 900)
+    assert box.source_ids == {"x": "1", "dev_eui": "aa"}
+
+
+def test_a_logical_device_is_seen_where_its_box_was_mapped_at_that_time() -> None:
+    state = State()
+    tell(state, replace(SEEN, at=1))
+    state.apply(Change(LOGICAL, "7", LogicalDevice(uid=7, name="place")))
+    intervals = [Interval(7, 100, 600, [Pause(300, 400)])]
+    state.apply(Change(MAPPING, "ttn:aa", DeviceMapping(device="ttn:aa", physical_uid=1, intervals=intervals)))
+    for at, expected in ((50, None), (350, None), (500, 500), (450, 500), (700, 500)):
+        tell(state, replace(SEEN, at=at))
+        assert state.logical_device(7).last_seen == expected
