@@ -39,7 +39,7 @@ def external(settings: Settings) -> dict[str, str]:
     addresses = {
         "kafka": (stack.kafka_port, settings.kafka.bootstrap_servers.split(",")),
         "mqtt": (stack.mqtt_port, [f"{broker.host}:{broker.port}" for broker in settings.mqtt.brokers]),
-        "clickhouse": (stack.clickhouse_port, [urlsplit(settings.clickhouse.url).netloc]),
+        "clickhouse": (stack.clickhouse_port, [urlsplit(settings.clickhouse.url).netloc.rpartition("@")[2]]),
     }
     return {name: ",".join(named) for name, (port, named) in addresses.items() if not _here(port, named)}
 

@@ -1,0 +1,100 @@
+"""The compose file: valid by the compose specification, and about commands, settings and processes that exist."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from ruamel.yaml import YAML
+
+from connectors.cli import processes
+from connectors.cli.main import app
+from deploy.local import kafka
+from streams.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = ROOT / "deploy" / "compose.yaml"
+IMAGES = {
+    "kafka": "apache/kafka:4.3.1",
+    "mqtt-broker": "eclipse-mosquitto:2",
+    "clickhouse": "clickhouse/clickhouse-server:26.9",
+}
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(json.dumps(YAML(typ="safe").load(COMPOSE)))
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def ours(compose: dict[str, Any]) -> dict[str, Any]:
+    return {name: service for name, service in compose["services"].items() if service["image"] == "isthmus"}
+
+
+def test_it_follows_the_compose_specification() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE)]
+
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_images_are_named_short(compose: dict[str, Any]) -> None:
+    named = {name: service["image"] for name, service in compose["services"].items() if service["image"] != "isthmus"}
+
+    assert named == IMAGES
+
+
+def test_every_command_exists(ours: dict[str, Any]) -> None:
+    for service in ours.values():
+        command: Any = typer.main.get_command(app)
+        for word in service["command"]:
+            if not hasattr(command, "commands"):
+                break
+            assert word in command.commands, service["command"]
+            command = command.commands[word]
+        assert not hasattr(command, "commands"), service["command"]
+
+
+def test_the_same_processes_run_as_in_the_local_stack(ours: dict[str, Any]) -> None:
+    local = {tuple(process.command[3:]) for process in processes.ours(Settings(ubidots={"token": "x"}), ())}
+
+    assert {tuple(service["command"]) for service in ours.values()} == local | {("users", "ensure-admin")}
+
+
+def test_every_setting_is_accepted(ours: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in ours["api"]["environment"].items():
+        monkeypatch.setenv(name, re.sub(r"\$\{\w+:-(.*)\}", r"\1", value))
+
+    settings = Settings()
+
+    assert settings.kafka.bootstrap_servers == "kafka:9092"
+    assert processes.needed_servers(settings).names == ()
+
+
+def test_probes_ask_the_ports_that_the_settings_choose(ours: dict[str, Any]) -> None:
+    settings = Settings()
+    ports = {
+        "api": settings.api.port,
+        "mqtt": settings.mqtt.health_port,
+        "webhook": settings.webhook.health_port,
+        "decode": settings.decode.health_port,
+        "window": settings.window.health_port,
+    }
+
+    for name, service in ours.items():
+        if service["command"][0] == "run":
+            expected = ports.get(name, 25730)
+            assert f"http://127.0.0.1:{expected}/readyz" in service["healthcheck"]["test"][-1]
+
+
+def test_kafka_takes_records_as_large_as_locally(compose: dict[str, Any]) -> None:
+    largest = str(Settings().kafka.max_record_bytes + kafka.HEADROOM)
+
+    assert compose["services"]["kafka"]["environment"]["KAFKA_MESSAGE_MAX_BYTES"] == largest
