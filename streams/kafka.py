@@ -20,6 +20,7 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
         "bootstrap.servers": settings.bootstrap_servers,
         "security.protocol": settings.security_protocol,
         "log.connection.close": False,
+        "log_level": 2,  # a lost broker is told by whoever waits for it, not twenty times a second by the library
         "reconnect.backoff.max.ms": 2000,
     }
     if settings.sasl_mechanism:

@@ -18,6 +18,8 @@ from streams.settings import Settings
 Position = tuple[str, int]
 """Topic without prefix, and partition."""
 
+TELL_S = 10.0
+
 logger = log.get(__name__)
 
 
@@ -39,12 +41,13 @@ class Consumption:
 
     def __init__(self, settings: Settings, sink: str, topics: tuple[str, ...]) -> None:
         self._settings, self._sink, self._topics = settings.kafka, sink, topics
-        self._consumer = kafka.consumer(settings.kafka, f"sink-{sink}", **_properties(settings, sink))
+        extra = _properties(settings, sink) | {"error_cb": self._tell}
+        self._consumer = kafka.consumer(settings.kafka, f"sink-{sink}", **extra)
         self._committed: dict[Position, int] = {}
         self._owned: frozenset[Position] = frozenset()
         self._paused: set[Position] = set()
         self._failed: Exception | None = None
-        self._next_lag = 0.0
+        self._next_lag = self._next_telling = 0.0
         self.joined = False
         """whether the group has answered, be it with no partition at all"""
 
@@ -124,6 +127,12 @@ class Consumption:
         except Exception as error:  # noqa: BLE001 - raised by `take`
             self._failed = error
 
+    def _tell(self, error: KafkaError) -> None:
+        """The client tries again many times a second, and says so each time."""
+        if time.monotonic() > self._next_telling:
+            self._next_telling = time.monotonic() + TELL_S
+            logger.warning("kafka-away", detail=error.str())
+
     def _start(self, partitions: list[TopicPartition]) -> list[Start]:
         committed = self._consumer.committed(partitions, timeout=30) if partitions else []
         starts = [self._where(partition) for partition in committed]
@@ -171,7 +180,6 @@ def _properties(settings: Settings, sink: str) -> dict[str, Any]:
         "heartbeat.interval.ms": 1_500,
         "topic.metadata.refresh.interval.ms": 30_000,
         "queued.max.messages.kbytes": settings.sink.queue_mb * 1_024,
-        "error_cb": lambda error: logger.warning("kafka", detail=str(error)),
     }
     if settings.sink.instance is not None:
         properties["group.instance.id"] = f"sink-{sink}-{settings.sink.instance}"
