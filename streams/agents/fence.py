@@ -20,6 +20,8 @@ VERSIONS_KEPT = 64
 OPENED_WITHIN_S = 60
 """A generation follows the change of code, codecs or rules that it is opened for."""
 
+LOOK_S, SAY_AGAIN_S = 0.5, 15
+
 logger = log.get("fence")
 
 
@@ -64,6 +66,7 @@ class Fence:
         self.codecs = Versions(settings, "codecs", Codec, codecs_hash)
         self.rules = Versions(settings, "rules", Rule, rules_hash)
         self._announced: dict[int, int] = {}
+        self._said = "", 0.0
 
     def views(self) -> Sequence[CompactedView[Any]]:
         """All that must be caught up."""
@@ -81,22 +84,28 @@ class Fence:
         Raises:
             Outdated: none fits.
         """
-        deadline = time.monotonic() + OPENED_WITHIN_S
-        partition = batch.tp.partition
+        began, partition = time.monotonic(), batch.tp.partition
         while not batch.abandoned:
             generations = tuple(self.generations.data.values())
             try:
                 cut = runs(generations, partition, batch.first, batch.last, self.hashes())
             except NoGeneration as stuck:
                 why = explain(generations, partition, stuck.offset, code_hash())
-                if generations and time.monotonic() > deadline:
+                if generations and time.monotonic() - began > OPENED_WITHIN_S:
                     raise Outdated(why) from stuck
-                logger.warning("waiting for a generation", partition=partition, offset=stuck.offset, why=why)
-                await batch.pause(1)
+                self._say(why, partition, stuck.offset)
+                await batch.pause(LOOK_S)
             else:
                 self._announce(partition, cut)
                 return cut
         return []
+
+    def _say(self, why: str, partition: int, offset: int) -> None:
+        """Once, and again now and then."""
+        now = time.monotonic()
+        if why != self._said[0] or now - self._said[1] > SAY_AGAIN_S:
+            self._said = why, now
+            logger.warning("waiting for a generation", partition=partition, offset=offset, why=why)
 
     def _opened(self, _key: bytes, _generation: Generation | None, _offset: int) -> None:
         numbers = [generation.number for generation in self.generations.data.values()]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from streams import topics
-from streams.settings import Settings
+from streams import kafka, topics
+from streams.settings import KafkaSettings, Settings
 from tests.stack.harness import Installation, Stack
 
 STACK_VARIABLE = "ISTHMUS_TEST_STACK"
@@ -50,3 +50,11 @@ def installation(stack: Stack, tmp_path: Path, request: pytest.FixtureRequest) -
     topics.create(Settings(**overrides).kafka)
     yield made
     made.close()
+    _remove_topics(made.settings.kafka)
+
+
+def _remove_topics(settings: KafkaSettings) -> None:
+    """A broker with the topics of hundreds of tests is slow, and refuses work in the end."""
+    admin = kafka.admin(settings)
+    for future in admin.delete_topics([new.topic for new in topics.wanted(settings)]).values():
+        future.exception(30)

@@ -90,6 +90,24 @@ def committed(settings: KafkaSettings, group: str = "decode") -> dict[int, int]:
         consumer.close()
 
 
+def commit(settings: KafkaSettings, offsets: dict[int, int], group: str = "decode") -> None:
+    """Set the committed offsets of a group without members."""
+    consumer = kafka.consumer(settings, group)
+    try:
+        parts = [TopicPartition(kafka.topic(settings, "raw"), p, offset) for p, offset in offsets.items()]
+        consumer.commit(offsets=parts, asynchronous=False)
+    finally:
+        consumer.close()
+
+
+def delete_before(settings: KafkaSettings, offsets: dict[int, int]) -> None:
+    """Delete the records of `raw` before the offsets, as retention does."""
+    admin = kafka.admin(settings)
+    parts = [TopicPartition(kafka.topic(settings, "raw"), p, offset) for p, offset in offsets.items()]
+    for future in admin.delete_records(parts).values():
+        future.result(10)
+
+
 def ends(settings: KafkaSettings, topic: str = "raw") -> dict[int, int]:
     """The offset after the last record of each partition."""
     consumer = kafka.consumer(settings, None)

@@ -16,7 +16,9 @@ def readings(installation: Installation) -> list[Reading]:
     return raw_log.values(installation.settings.kafka, "readings", Reading)
 
 
-def test_it_makes_readings_and_dead_letters_and_sees_devices(installation: Installation, tmp_path: Path) -> None:
+def test_it_decodes_puts_poison_aside_and_places_with_a_mapping_change_within_a_second(
+    installation: Installation, tmp_path: Path
+) -> None:
     kafka = installation.settings.kafka
     raw_log.open_generation(kafka)
     poison: list[RawRecord | bytes] = [
@@ -29,7 +31,7 @@ def test_it_makes_readings_and_dead_letters_and_sees_devices(installation: Insta
     ]
     raw_log.write_raw(kafka, [json_record(0), *poison, json_record(1)], partition=1)
     process = start(installation, tmp_path)
-    eventually(lambda: raw_log.committed(kafka) == {1: 8})
+    eventually(lambda: raw_log.committed(kafka) == {1: 8}, every=0.2)
 
     assert [(r.raw_partition, r.raw_offset, r.generation, r.device) for r in readings(installation)] == [
         (1, 0, 1, "json:d0"), (1, 7, 1, "json:d1"),
@@ -43,20 +45,16 @@ def test_it_makes_readings_and_dead_letters_and_sees_devices(installation: Insta
     ]  # fmt: skip
     events = raw_log.values(kafka, "device-events", DeviceEvent)
     assert {(e.kind, e.device) for e in events} == {("seen", "json:d0"), ("seen", "json:d1")}
-    assert process.stop() == 0
 
-
-def test_it_places_with_a_mapping_change_within_a_second(installation: Installation, tmp_path: Path) -> None:
-    kafka = installation.settings.kafka
-    raw_log.open_generation(kafka)
-    process = start(installation, tmp_path)
     mapping = DeviceMapping(device="json:d0", physical_uid=7, intervals=[Interval(logical_uid=42, start=0)])
     raw_log.write(kafka, "device-mapping", "json:d0", mapping)
     eventually(lambda: "isthmus_mapping_position 0.0" in process.metrics(), timeout=1)
-    raw_log.write_raw(kafka, [json_record(0)])
-    reading = eventually(lambda: readings(installation))[0]
-    assert (reading.physical_uid, reading.mapping_position) == (7, 0)
-    assert [m.logical_uid for m in reading.measurements] == [42]
+    raw_log.write_raw(kafka, [json_record(0)], partition=2)
+    eventually(lambda: raw_log.committed(kafka) == {1: 8, 2: 1}, every=0.2)
+    placed = next(r for r in readings(installation) if r.raw_partition == 2)
+    assert (placed.physical_uid, placed.mapping_position) == (7, 0)
+    assert [m.logical_uid for m in placed.measurements] == [42]
+    assert process.stop() == 0
 
 
 def test_it_waits_for_the_first_generation_and_stops_at_the_fence_of_newer_code(
@@ -68,7 +66,7 @@ def test_it_waits_for_the_first_generation_and_stops_at_the_fence_of_newer_code(
     eventually(lambda: "no generation has been opened yet" in process.log.read_text())
     assert readings(installation) == []
     raw_log.open_generation(kafka, 5)
-    eventually(lambda: raw_log.committed(kafka) == {0: 3})
+    eventually(lambda: raw_log.committed(kafka) == {0: 3}, every=0.2)
 
     raw_log.open_generation(kafka, 6, fence=3, code="newer")
     eventually(lambda: "isthmus_generation_newest 6.0" in process.metrics(), timeout=5)
@@ -76,6 +74,18 @@ def test_it_waits_for_the_first_generation_and_stops_at_the_fence_of_newer_code(
     assert process.popen.wait(20) == 1
     assert "offset 3 is past the fence of generation 6, which is decoded by code newer" in process.log.read_text()
     assert [(r.raw_offset, r.generation) for r in readings(installation)] == [(0, 5), (1, 5), (2, 5)]
+
+
+def test_it_refuses_a_hole_in_the_log(installation: Installation, tmp_path: Path) -> None:
+    kafka = installation.settings.kafka
+    raw_log.open_generation(kafka)
+    raw_log.write_raw(kafka, [json_record(n) for n in range(10)], partition=0)
+    raw_log.commit(kafka, {0: 4})
+    raw_log.delete_before(kafka, {0: 7})
+    process = start(installation, tmp_path, wait=False)
+    assert process.popen.wait(20) == 1
+    assert "partition 0: offsets 4 to 6 were deleted before they were handled" in process.log.read_text()
+    assert readings(installation) == []
 
 
 def test_it_waits_for_kafka_and_still_stops_when_told(installation: Installation, tmp_path: Path) -> None:
