@@ -143,7 +143,8 @@ def _data(loaded: Settings) -> Iterator[Path]:
     """The stack's directory, and those of the other settings that lie inside the current directory."""
     yield _directory(loaded)
     here = Path.cwd()
-    others = (loaded.spool.directory, Path(loaded.diversion.url), loaded.files.directory, loaded.files.archive)
+    sinks = (loaded.files.directory, loaded.files.archive)
+    others = (loaded.api.directory, loaded.spool.directory, Path(loaded.diversion.url), *sinks)
     yield from (path.absolute() for path in others if here in path.absolute().parents)
 
 

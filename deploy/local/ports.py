@@ -20,7 +20,8 @@ def check(ports: Iterable[Port]) -> None:
     """
     taken = [port for port in ports if not _free(port.number)]
     if taken:
-        raise PortTaken("\n".join(_message(port) for port in taken))
+        holders = _holders({port.number for port in taken})
+        raise PortTaken("\n".join(_message(port, holders.get(port.number)) for port in taken))
 
 
 def _free(port: int) -> bool:
@@ -36,18 +37,25 @@ def _free(port: int) -> bool:
     return True
 
 
-def _message(port: Port) -> str:
-    holder = _holder(port.number)
+def _message(port: Port, holder: str | None) -> str:
     by = f" by {holder}" if holder else ""
     return f"port {port.number} is taken{by}: stop that, or choose another port in setting {port.setting}"
 
 
-def _holder(port: int) -> str | None:
+def _holders(wanted: set[int]) -> dict[int, str]:
+    """Who listens, as far as the system tells: other people's processes keep it to themselves."""
+    found: dict[int, str] = {}
     for process in psutil.process_iter(["name"]):
-        try:
-            connections = process.net_connections("tcp")
-        except (psutil.Error, OSError):
-            continue
-        if any(c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port for c in connections):
-            return f"{process.info['name']} (pid {process.pid})"
-    return None
+        for port in _listening(process) & wanted:
+            found[port] = f"{process.info['name']} (pid {process.pid})"
+        if found.keys() == wanted:
+            break
+    return found
+
+
+def _listening(process: psutil.Process) -> set[int]:
+    try:
+        connections = process.net_connections("tcp")
+    except (psutil.Error, OSError):
+        return set()
+    return {c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN and c.laddr}
