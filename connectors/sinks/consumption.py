@@ -29,7 +29,6 @@ class Start(Struct, frozen=True):
     position: Position
     offset: int
     metadata: str
-    committed: bool
 
 
 class Hole(Exception):
@@ -43,7 +42,7 @@ class Consumption:
         self._settings, self._sink, self._topics = settings.kafka, sink, topics
         extra = _properties(settings, sink) | {"error_cb": self._tell}
         self._consumer = kafka.consumer(settings.kafka, f"sink-{sink}", **extra)
-        self._committed: dict[Position, int] = {}
+        self._reached: dict[Position, int] = {}
         self._owned: frozenset[Position] = frozenset()
         self._paused: set[Position] = set()
         self._failed: Exception | None = None
@@ -94,7 +93,7 @@ class Consumption:
 
     def commit(self, offsets: Mapping[Position, int], metadata: Callable[[Position], str]) -> None:
         """Commit what is news among ``offsets``; a commit that fails is news again next time."""
-        news = {p: offset for p, offset in offsets.items() if offset > self._committed.get(p, -1)}
+        news = {p: offset for p, offset in offsets.items() if offset > self._reached.get(p, -1)}
         if not news:
             return
         partitions = [self._partition(p, offset, metadata(p)) for p, offset in news.items()]
@@ -103,18 +102,21 @@ class Consumption:
         except KafkaException as error:
             logger.warning("commit-failed", detail=str(error.args[0]))
             return
-        self._committed |= news
+        self._reached |= news
         for (topic, partition), offset in news.items():
             metrics.COMMITTED_OFFSET.labels(topic, partition).set(offset)
 
-    def measure_lag(self, done: Mapping[Position, int]) -> None:
-        """Set the lag metric, at most once a second."""
+    def measure_lag(self) -> None:
+        """Set the lag metric, at most once a second. A paused partition hears nothing of new records unless asked."""
         if time.monotonic() < self._next_lag:
             return
         self._next_lag = time.monotonic() + 1
-        for position, offset in done.items():
-            _, end = self._consumer.get_watermark_offsets(self._partition(position), cached=True)
-            metrics.SINK_LAG.labels(self._sink, *position).set(max(0, end - offset))
+        try:
+            for position, offset in self._reached.items():
+                end = self._end(position)
+                metrics.SINK_LAG.labels(self._sink, *position).set(max(0, end - offset))
+        except KafkaException as error:
+            logger.debug("lag-unknown", detail=str(error.args[0]))
 
     def close(self) -> None:
         """Leave."""
@@ -147,13 +149,18 @@ class Consumption:
             raise KafkaException(committed.error)
         position = committed.topic.removeprefix(self._settings.prefix), committed.partition
         if committed.offset >= 0:
-            return Start(position, committed.offset, committed.metadata or "", committed=True)
+            return Start(position, committed.offset, committed.metadata or "")
         first, _ = self._consumer.get_watermark_offsets(self._partition(position), timeout=30)
-        return Start(position, first, "", committed=False)
+        return Start(position, first, "")
+
+    def _end(self, position: Position) -> int:
+        paused = position in self._paused
+        _, end = self._consumer.get_watermark_offsets(self._partition(position), timeout=0.2, cached=not paused)
+        return end
 
     def _own(self, starts: list[Start]) -> None:
         self._owned = frozenset(start.position for start in starts)
-        self._committed = {start.position: start.offset for start in starts if start.committed}
+        self._reached = {start.position: start.offset for start in starts}
         self._paused = set()
 
     def _partition(self, position: Position, offset: int = OFFSET_INVALID, metadata: str = "") -> TopicPartition:

@@ -87,6 +87,7 @@ class Runner:
         return None if self._consumption.joined else "not yet a member of its group"
 
     def _turn(self) -> None:
+        self._consumption.measure_lag()
         if self._work:
             self._attend()
             return
@@ -96,7 +97,6 @@ class Runner:
         elif time.monotonic() > self._next_settle:
             self._next_settle = time.monotonic() + SETTLE_S
             self._begin(self._settle, {})
-        self._consumption.measure_lag(self._done)
 
     def _take(self, limit: int) -> None:
         records = self._consumption.take(max(1, limit), POLL_S)

@@ -13,11 +13,11 @@ from connectors.sinks.base import Record
 from connectors.sinks.clickhouse.migrate import migrate
 from connectors.sinks.clickhouse.store import Store
 from streams.settings import Settings
-from tests.connectors.sinks.making import record
-from tests.contracts.sink import Bench, DurableLaws, RejectingLaws
+from tests.connectors.sinks.making import measured, reading, record
+from tests.contracts.sink import Bench, DurableLaws, RejectingLaws, once
 from tests.stack.harness import Installation, Stack
 from tests.stack.proxy import Proxy
-from tests.stack.sinks import DEVICES, map_devices, numbered
+from tests.stack.sinks import DEVICES, device, map_devices, numbered
 from tests.stack.ubidots import Ubidots
 
 
@@ -74,6 +74,14 @@ class TestUbidots(DurableLaws, RejectingLaws):
 
         yield Bench(lambda: ubidots.make(settings), good_of_one_device, stored, away, bad)
         outside.stop()
+
+    def test_rejects_what_ubidots_refuses_and_keeps_its_neighbours(self, bench: Bench) -> None:
+        nameless = record(reading(measured(1.0, ""), offset=1, device=device(0)), 1)
+        sink = bench.open()
+        (rejection,) = sink.write([bench.good(0), nameless, bench.good(2)])
+        sink.close()
+        assert (rejection.index, rejection.reason) == (1, "ubidots-400")
+        assert bench.stored() == once([0, 2])
 
 
 class TestClickHouse(DurableLaws, RejectingLaws):

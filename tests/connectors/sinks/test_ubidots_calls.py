@@ -1,0 +1,95 @@
+"""The calls against the stub, which answers as Ubidots does."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from connectors.sinks.base import Transient
+from connectors.sinks.ubidots.calls import Calls, Refused
+from connectors.sinks.ubidots.payload import Dot, body
+from streams.settings import UbidotsSettings
+from tests.connectors.sinks.making import NOON
+from tests.stack.ubidots import TOKEN, Ubidots
+
+ONE = body([Dot(0, 7, "t", 1.5, NOON, "cid")])
+
+
+@pytest.fixture
+def outside() -> Iterator[Ubidots]:
+    made = Ubidots().start()
+    yield made
+    made.stop()
+
+
+def calls(outside: Ubidots, token: str = TOKEN, requests_per_s: float = 1_000) -> Calls:
+    return Calls(UbidotsSettings(url=outside.settings["url"], requests_per_s=requests_per_s), token)
+
+
+def test_creates_changes_and_reads_a_device(outside: Ubidots) -> None:
+    ubidots = calls(outside)
+    ubidots.post("a b", ONE)
+    ubidots.patch("a b", b'{"name": "North"}')
+    assert ubidots.get("a b") == {"label": "a b", "name": "North", "properties": {}}
+    assert outside.dots() == {("a b", "t", 1793620800000): 1.5}
+    ubidots.close()
+
+
+def test_waits_as_long_as_it_is_told_when_it_was_too_fast(outside: Ubidots) -> None:
+    ubidots = calls(outside)
+    for _ in range(4):
+        ubidots.post("a", ONE)
+    with pytest.raises(Transient) as caught:
+        ubidots.post("a", ONE)
+    assert caught.value.retry_after == 1.0
+    ubidots.close()
+
+
+def test_stays_below_the_limit_by_itself(outside: Ubidots) -> None:
+    ubidots = calls(outside, requests_per_s=3.3)
+    for _ in range(6):
+        ubidots.post("a", ONE)
+    assert outside.account.counts["posts"] == 6
+    ubidots.close()
+
+
+def test_blames_the_token_and_not_the_record(outside: Ubidots) -> None:
+    ubidots = calls(outside, token="old")
+    with pytest.raises(Transient, match="401"):
+        ubidots.post("a", ONE)
+    ubidots.close()
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [(b"[]", 400), (b'{"t": {"value": "x", "timestamp": 1}}', 400), (b'{"t":%s}' % (b" " * 10_000), 413)],
+)
+def test_says_what_is_refused_for_good(outside: Ubidots, data: bytes, status: int) -> None:
+    ubidots = calls(outside)
+    with pytest.raises(Refused) as caught:
+        ubidots.post("a", data)
+    assert caught.value.status == status
+    ubidots.close()
+
+
+def test_is_refused_an_unknown_device(outside: Ubidots) -> None:
+    ubidots = calls(outside)
+    with pytest.raises(Refused, match="404"):
+        ubidots.get("nobody")
+    ubidots.close()
+
+
+def test_comes_again_when_nobody_answers(outside: Ubidots) -> None:
+    outside.stop()
+    ubidots = calls(outside)
+    with pytest.raises(Transient, match="ConnectError"):
+        ubidots.post("a", ONE)
+    ubidots.close()
+
+
+def test_stops_waiting_when_interrupted(outside: Ubidots) -> None:
+    ubidots = calls(outside, requests_per_s=0.001)
+    ubidots.post("a", ONE)
+    ubidots.interrupted.set()
+    with pytest.raises(Transient, match="interrupted"):
+        ubidots.post("a", ONE)
+    ubidots.close()
