@@ -6,7 +6,7 @@ from typing import Protocol
 
 from streams.core.records import RawRecord
 
-Done = Callable[[], None]
+Done = Callable[[], object]
 """Called once, on the event loop, when a record is durable; never called for one that is not."""
 
 Key = Callable[[RawRecord], str | None]

@@ -26,7 +26,7 @@ RESERVE_BYTES = 67_108_864
 ROW_BYTES = 64
 """What a row costs besides its value, as far as the quota is concerned."""
 
-Told = Callable[[], None]
+Told = Callable[[], object]
 """Called on the loop."""
 
 

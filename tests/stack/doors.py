@@ -56,7 +56,7 @@ def publish(installation: Installation, messages: Iterable[tuple[str, bytes]], *
 
 
 @contextmanager
-def publishing(installation: Installation, topic: str, every_s: float = 0.002) -> Iterator[list[bytes]]:
+def publishing(installation: Installation, topic: str, every_s: float = 0.004) -> Iterator[list[bytes]]:
     """Publish numbered payloads in the background; the list holds those that the broker has acknowledged."""
     acknowledged: list[bytes] = []
     stop = threading.Event()
@@ -79,7 +79,7 @@ def publishing(installation: Installation, topic: str, every_s: float = 0.002) -
 
 
 @contextmanager
-def posting(url: str, every_s: float = 0.002) -> Iterator[list[bytes]]:
+def posting(url: str, every_s: float = 0.004) -> Iterator[list[bytes]]:
     """Post numbered bodies in the background; the list holds those that were answered with 204."""
     acknowledged: list[bytes] = []
     stop = threading.Event()

@@ -1,9 +1,11 @@
 """The spool: what it takes over, in which order it gives it back, what it says when it is full."""
 
 import asyncio
+import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -141,6 +143,23 @@ def test_takes_what_the_inner_writer_has_no_room_for(path: Path) -> None:
         async with spool(path, inner) as writer:
             await writer.write(record(b"1"))
             assert writer.spooled == 1
+
+    asyncio.run(scenario())
+
+
+def test_says_stored_only_when_a_copy_of_its_files_holds_the_record(path: Path, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        file, stored = SpoolFile(path, 10_000_000), asyncio.Event()
+        for number in range(200):
+            copy_files: Callable[[], object] = partial(shutil.copytree, path.parent, tmp_path / f"copy-{number}")
+            file.put(b"%d" % number, copy_files if number % 50 == 0 else print, print)
+        file.put(b"last", stored.set, stored.set)
+        await stored.wait()
+        await file.close()
+        for number in range(0, 200, 50):
+            copy = SpoolFile(tmp_path / f"copy-{number}" / path.name, 10_000_000)
+            assert b"%d" % number in {row.value for row in await copy.read(1000, 1_000_000)}
+            await copy.close()
 
     asyncio.run(scenario())
 
