@@ -69,8 +69,7 @@ class Consumption:
         Raises:
             KafkaException: Kafka is away.
         """
-        known = self._consumer.list_topics(timeout=timeout_s).topics
-        return [topic for topic in self._topics if self._settings.prefix + topic not in known]
+        return [topic for topic in self._topics if not self._exists(self._settings.prefix + topic, timeout_s)]
 
     def take(self, limit: int, timeout_s: float) -> list[Record]:
         """The next records; keeps the membership alive, also while paused.
@@ -152,6 +151,10 @@ class Consumption:
             return Start(position, committed.offset, committed.metadata or "")
         first, _ = self._consumer.get_watermark_offsets(self._partition(position), timeout=30)
         return Start(position, first, "")
+
+    def _exists(self, name: str, timeout_s: float) -> bool:
+        found = self._consumer.list_topics(name, timeout=timeout_s).topics.get(name)
+        return found is not None and found.error is None
 
     def _end(self, position: Position) -> int:
         paused = position in self._paused
