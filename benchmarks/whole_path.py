@@ -21,7 +21,7 @@ from clickhouse_connect.driver.client import Client
 from benchmarks.load import MEASUREMENTS, payloads, publish
 from benchmarks.result import Result
 from connectors.cli import processes, stack
-from connectors.cli.demo import stub
+from connectors.cli.demo import STUB_PORT, STUB_TOKEN, stub
 from connectors.verify import store_side
 from deploy.local import daemon
 from deploy.local.status import StackStatus
@@ -220,8 +220,8 @@ def settings_for(directory: Path) -> Settings:
         "SPOOL__DIRECTORY": directory / "spool",
         "DIVERSION__URL": directory / "diverted",
         "API__DIRECTORY": directory / "api",
-        "UBIDOTS__TOKEN": "bench-token",
-        "UBIDOTS__URL": "http://127.0.0.1:25790",
+        "UBIDOTS__TOKEN": STUB_TOKEN,
+        "UBIDOTS__URL": f"http://127.0.0.1:{STUB_PORT}",
     }
     for name, value in own.items():
         os.environ[f"ISTHMUS_{name}"] = str(value)

@@ -1,7 +1,6 @@
 """How far each consumer group is behind the ends of the data topics."""
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 import schemas
 from streams import kafka
@@ -14,19 +13,33 @@ Lag = dict[tuple[str, str], int]
 """(group, topic) without prefix -> records not yet committed"""
 
 
-def lag(settings: KafkaSettings, groups: set[str] | None = None) -> Lag:
-    """The lag of every (group, data topic) that ``topics.toml`` declares, of ``groups`` only when given.
+class LagMeter:
+    """Measures again and again with the same two clients."""
 
-    Raises:
-        KafkaException: the cluster does not answer.
-    """
-    admin, reader = kafka.admin(settings), kafka.consumer(settings, None)
-    try:
-        ends = {name: _ends(reader, settings.prefix + name) for name in DATA_TOPICS}
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._admin, self._reader = kafka.admin(settings), kafka.consumer(settings, None)
+
+    def measure(self, groups: set[str] | None = None) -> Lag:
+        """The lag of every (group, data topic) that ``topics.toml`` declares, of ``groups`` only when given.
+
+        Raises:
+            KafkaException: the cluster does not answer.
+        """
+        ends = {name: _ends(self._reader, self._settings.prefix + name) for name in DATA_TOPICS}
         wanted = {g: topics for g, topics in readers().items() if groups is None or g in groups}
-        return {(g, t): _behind(settings, admin, g, ends[t], t) for g, topics in wanted.items() for t in topics}
-    finally:
-        reader.close()
+        return {(g, t): self._behind(g, ends[t], t) for g, topics in wanted.items() for t in topics}
+
+    def close(self) -> None:
+        """Let go of the clients."""
+        self._reader.close()
+
+    def _behind(self, group: str, ends: dict[int, tuple[int, int]], topic: str) -> int:
+        wanted = [TopicPartition(self._settings.prefix + topic, partition) for partition in ends]
+        request = ConsumerGroupTopicPartitions(kafka.group(self._settings, group), wanted)
+        (future,) = self._admin.list_consumer_group_offsets([request]).values()
+        committed = {p.partition: p.offset for p in future.result(10).topic_partitions}
+        return sum(end - max(begin, committed.get(p, begin)) for p, (begin, end) in ends.items())
 
 
 def readers() -> dict[str, list[str]]:
@@ -41,13 +54,3 @@ def readers() -> dict[str, list[str]]:
 def _ends(reader: Consumer, topic: str) -> dict[int, tuple[int, int]]:
     partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
     return {p: reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in partitions}
-
-
-def _behind(
-    settings: KafkaSettings, admin: AdminClient, name: str, ends: dict[int, tuple[int, int]], topic: str
-) -> int:
-    wanted = [TopicPartition(settings.prefix + topic, partition) for partition in ends]
-    request = ConsumerGroupTopicPartitions(kafka.group(settings, name), wanted)
-    (future,) = admin.list_consumer_group_offsets([request]).values()
-    committed = {p.partition: p.offset for p in future.result(10).topic_partitions}
-    return sum(end - max(begin, committed.get(p, begin)) for p, (begin, end) in ends.items())

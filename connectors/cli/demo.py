@@ -14,7 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from connectors.api import operator
 from connectors.cli import processes, simulate, stack, verify
 from connectors.demo import figures, plot, quiet
-from connectors.demo.mapping import Api, map_fleet
+from connectors.demo.mapping import Api, map_fleet, place_name
 from connectors.simulator import fleet
 from connectors.simulator.ledger import Ledger
 from connectors.verify import store_side
@@ -25,12 +25,15 @@ from streams import lag, settings
 from streams.settings import Settings
 
 HOME = Path("var/demo")
-STUB_PORT = 25790
+STUB_PORT, STUB_TOKEN = 25790, "demo-token"
 SECOND = 1_000_000_000
 MAPPED_BEFORE = 8 * 3600 * SECOND
 """Late messages are up to six hours old; their places were known then."""
 PATIENCE_S = 180
-QUESTIONS = ("latest_values", "hourly_means")
+QUESTIONS: dict[str, dict[str, str]] = {
+    "latest_values": {},
+    "logical_hourly_means": {"logical_device": place_name(2, "wombat")},
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -78,7 +81,7 @@ def _settings() -> Settings:
         "SPOOL__DIRECTORY": HOME / "spool",
         "DIVERSION__URL": HOME / "diverted",
         "API__DIRECTORY": HOME / "api",
-        "UBIDOTS__TOKEN": "demo-token",
+        "UBIDOTS__TOKEN": STUB_TOKEN,
         "UBIDOTS__URL": f"http://127.0.0.1:{STUB_PORT}",
     }
     for name, value in own.items():
@@ -102,7 +105,10 @@ def stub() -> Process:
     """The Ubidots stub as a process of the stack."""
     return Process(
         name="ubidots-stub",
-        command=(sys.executable, "-m", "connectors.simulator.ubidots_stub", "--port", str(STUB_PORT)),
+        command=(
+            *(sys.executable, "-m", "connectors.simulator.ubidots_stub"),
+            *("--port", str(STUB_PORT), "--token", STUB_TOKEN),
+        ),
         ready=Http(STUB_PORT, "/stats"),
         ports=(Port(STUB_PORT, "the demo's Ubidots stub"),),
     )

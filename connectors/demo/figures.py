@@ -1,6 +1,7 @@
 """The figures that the demo prints: counts of each stage, and two answers in SQL."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -48,18 +49,25 @@ def summary(settings: Settings, book: Ledger, report: Report) -> Table:
     return table
 
 
-def answers(settings: Settings, names: tuple[str, ...]) -> list[Table]:
-    """The answers of queries from ``sql/queries``, each under its question."""
+def answers(settings: Settings, asked: Mapping[str, dict[str, str]]) -> list[Table]:
+    """The answers of queries from ``sql/queries`` with their parameters, each under its question."""
     client = store_side.connect(settings.clickhouse)
     tables = []
-    for name in names:
-        result = client.query(sql.query(name))
-        table = Table(*result.column_names, title=sql.queries()[name])
+    for name, parameters in asked.items():
+        result = client.query(sql.query(name), parameters=parameters)
+        table = Table(*result.column_names, title=_question(name, parameters))
         for row in result.result_rows[:8]:
             table.add_row(*(str(cell) for cell in row))
         tables.append(table)
     client.close()
     return tables
+
+
+def _question(name: str, parameters: dict[str, str]) -> str:
+    text = sql.queries()[name]
+    for parameter, value in parameters.items():
+        text = text.replace(f"{{{parameter}:String}}", repr(value))
+    return text
 
 
 def _letters(report: Report) -> Counter[tuple[str, str]]:

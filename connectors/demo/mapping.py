@@ -52,6 +52,11 @@ class _Away(Exception):
     """Try again."""
 
 
+def place_name(number: int, source: str) -> str:
+    """The logical device of the fleet's box with that number."""
+    return f"Paddock {number} ({source})"
+
+
 def map_fleet(api: Api, fleet: Sequence[Device], start: int) -> int:
     """Create each box and its logical device and map them from ``start`` (ns) on; the last box stays unmapped.
 
@@ -63,6 +68,6 @@ def map_fleet(api: Api, fleet: Sequence[Device], start: int) -> int:
         physical = {"source_name": box.source, "name": f"{box.source} {box.number}", "source_ids": box.source_ids}
         created = api.post("/physical/devices/", physical)
         if box is not fleet[-1]:
-            place = api.post("/logical/devices/", {"name": f"Paddock {box.number} ({box.source})"})
+            place = api.post("/logical/devices/", {"name": place_name(box.number, box.source)})
             api.post("/mappings/", {"pd": created["uid"], "ld": place["uid"], "start_time": since})
     return len(fleet) - 1

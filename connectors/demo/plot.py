@@ -14,5 +14,5 @@ def draw(title: str, times: Sequence[datetime], values: Sequence[float], width: 
     plotext.plot([(t - times[0]).total_seconds() for t in times], list(values), marker="braille")
     plotext.title(title)
     plotext.xlabel("seconds")
-    text: str = plotext.build()
+    text: str = plotext.uncolorize(plotext.build())
     return text

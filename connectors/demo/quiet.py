@@ -8,7 +8,7 @@ from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from confluent_kafka import KafkaException
 
 from connectors.verify.report import Report, check
-from streams.lag import Lag, lag
+from streams.lag import Lag, LagMeter
 from streams.settings import Settings
 
 POLL_S = 0.5
@@ -26,12 +26,13 @@ def wait_for_zero_lag(
     Raises:
         Restless: with the lags that remained.
     """
-    deadline = time.monotonic() + patience_s
-    while left := _left(settings, groups):
+    deadline, meter = time.monotonic() + patience_s, LagMeter(settings.kafka)
+    while left := _left(meter, groups):
         progress(sum(left.values()))
         if time.monotonic() > deadline:
             raise Restless(f"still behind after {patience_s:.0f} s: {left}")
         time.sleep(POLL_S)
+    meter.close()
     progress(0)
 
 
@@ -53,9 +54,9 @@ def settled(settings: Settings, ledgers: list[Path], patience_s: float) -> Repor
         time.sleep(POLL_S)
 
 
-def _left(settings: Settings, groups: set[str]) -> Lag:
+def _left(meter: LagMeter, groups: set[str]) -> Lag:
     try:
-        found = lag(settings.kafka, groups)
+        found = meter.measure(groups)
     except KafkaException:
         return {("kafka", "does not answer"): 1}
     return {key: records for key, records in found.items() if records}

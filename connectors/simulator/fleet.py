@@ -53,7 +53,7 @@ class Device(Struct, frozen=True):
     @property
     def source_ids(self) -> dict[str, str]:
         """What the registry needs to create it before its first message."""
-        names = {"ttn": "dev_eui", "ydoc": "id", "wombat": "serial_no", "json": "device"}
+        names = {"ttn": "dev_eui", "ydoc": "id", "wombat": "serial_no", "json": "id"}
         return {names[self.source]: self.identity}
 
 
