@@ -1,6 +1,7 @@
 """A TCP proxy that can refuse, cut and fall silent: how a test takes away a server that others share."""
 
 import asyncio
+import ssl
 import struct
 import threading
 from collections.abc import Coroutine
@@ -12,10 +13,13 @@ HOST = b"127.0.0.1"
 
 
 class Proxy:
-    """127.0.0.1:``port`` to ``target`` (host:port); closed until ``open``. With ``kafka`` brokers are announced as itself."""
+    """127.0.0.1:``port`` to ``target`` (host:port); closed until ``open``.
 
-    def __init__(self, target: str, *, kafka: bool = False) -> None:
-        self._target, self._kafka = int(target.rpartition(":")[2]), kafka
+    With ``kafka``, brokers are announced as the proxy itself; with ``tls``, it speaks TLS to its clients.
+    """
+
+    def __init__(self, target: str, *, kafka: bool = False, tls: ssl.SSLContext | None = None) -> None:
+        self._target, self._kafka, self._tls = int(target.rpartition(":")[2]), kafka, tls
         self.port = free_port()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -58,7 +62,9 @@ class Proxy:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _open(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, reuse_address=True)
+        self._server = await asyncio.start_server(
+            self._accept, "127.0.0.1", self.port, reuse_address=True, ssl=self._tls
+        )
 
     async def _shut(self) -> None:
         if self._server:

@@ -101,7 +101,7 @@ def test_sends_again_what_is_unconfirmed_when_its_producer_is_renewed(installati
 
 
 def test_diverts_what_the_broker_itself_refuses_and_its_neighbours_stay(installation: Installation) -> None:
-    narrow = installation.with_settings(kafka={"prefix": f"{installation.unique}-narrow."})
+    narrow = installation.with_settings(kafka={"prefix": f"{installation.unique}.narrow."})
     topics.create(narrow.settings.kafka.model_copy(update={"max_record_bytes": 100_000}))
     large = record(Random(1).randbytes(256_000))
     small = [record(b"%d" % number) for number in range(20)]

@@ -1,5 +1,6 @@
 """The MQTT door between a real broker and a real Kafka: nothing acknowledged is lost, nothing stored is changed."""
 
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from streams.core.records import DeadLetter, RawRecord
+from tests.certificates import certificate
 from tests.stack import doors
 from tests.stack.harness import Installation, Process, eventually
 from tests.stack.proxy import Proxy
@@ -140,6 +142,28 @@ def test_loses_nothing_that_the_broker_acknowledged_whatever_is_cut_off_or_kille
     finally:
         mqtt.close()
         log.close()
+
+
+def test_speaks_tls_with_a_certificate_of_its_own(installation: Installation, tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(cert, key)
+    tls.load_verify_locations(cert)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    proxy = Proxy(installation.stack.mqtt, tls=tls)
+    proxy.open()
+    files = {"ca_file": str(cert), "cert_file": str(cert), "key_file": str(key)}
+    try:
+        at = door(installation, port=proxy.port, tls=True, **files)
+        process = start(at, tmp_path)
+        payloads = [b"%d" % number + bytes(300) for number in range(1000)]
+        doors.publish(installation, [(f"{installation.unique}/json/tls", payload) for payload in payloads])
+        assert {record.payload for record in received(installation, 1000)} == set(payloads)
+        process.kill()
+        process = start(door(installation, port=proxy.port, tls=True), tmp_path, wait=False)
+        eventually(lambda: "certificate verify failed" in process.log.read_text())
+    finally:
+        proxy.close()
 
 
 def test_diverts_what_kafka_refuses_and_goes_on(installation: Installation, tmp_path: Path) -> None:

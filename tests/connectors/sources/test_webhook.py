@@ -5,8 +5,10 @@ import base64
 import hashlib
 import hmac
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +18,7 @@ from connectors.sources.memory import MemoryWriter
 from connectors.sources.webhook import Webhook
 from connectors.sources.webhook_server import server
 from streams.settings import WebhookSettings
+from tests.certificates import certificate
 
 Scenario = Callable[[httpx.AsyncClient, MemoryWriter], Awaitable[None]]
 JSON = "/webhooks/json"
@@ -230,6 +233,17 @@ def test_closes_a_connection_whose_headers_do_not_end() -> None:
     async def scenario() -> None:
         async with served() as port:
             assert await talk(port, b"POST / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000) == b""
+
+    asyncio.run(scenario())
+
+
+def test_speaks_tls(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path)
+
+    async def scenario() -> None:
+        trust = ssl.create_default_context(cafile=cert)
+        async with served(tls_cert_file=cert, tls_key_file=key) as port, httpx.AsyncClient(verify=trust) as client:
+            assert (await client.post(f"https://127.0.0.1:{port}{JSON}", content=b"{}")).status_code == 204
 
     asyncio.run(scenario())
 
