@@ -26,3 +26,9 @@ def test_every_query_starts_with_its_question() -> None:
 def test_no_statement_names_a_database() -> None:
     for path in FOLDER.rglob("*.sql"):
         assert "isthmus." not in path.read_text("utf-8")
+
+
+def test_comments_hold_no_placeholders() -> None:
+    for name in sql.queries():
+        comments = [line for line in sql.query(name).splitlines() if line.startswith("--")]
+        assert not any("$" in line for line in comments), name

@@ -1,35 +1,56 @@
 -- What did these series do in these windows? (run by the ClickHouse sink for repairs and rollups)
--- $keys: (series_id, number of the window since the epoch), … · $window: length in seconds · $label: `readings` offset held.
--- Not FINAL: the winning row is chosen here so that tombstones count towards the generation, which then never falls.
--- tuple(): argMax skips NULL, and a text that replaced a number must win. One window's rows come in key order.
+-- keys: (series_id, number of the window since the epoch, `readings` offset up to which its points are held), …;
+-- window: length in seconds; from, until: ns.
+-- The generation is that of all rows, tombstones too (FINAL hides them), so that it never falls; a window where FINAL
+-- finds no number any more becomes a tombstone itself.
 INSERT INTO aggregates
     (series_id, window_s, start, count, sum, min, max, first, last, median, version, is_deleted)
+WITH
+    wanted AS
+    (
+        SELECT key.1 AS series_id, key.2 AS slot, key.3 AS label
+        FROM (SELECT arrayJoin(CAST([$keys], 'Array(Tuple(UInt64, Int64, UInt64))')) AS key)
+    ),
+    held AS
+    (
+        SELECT series_id, intDiv(toUnixTimestamp64Nano(ts), $window * 1000000000) AS slot, max(version) AS newest
+        FROM points
+        WHERE ts >= fromUnixTimestamp64Nano(toInt64($from)) AND ts < fromUnixTimestamp64Nano(toInt64($until))
+          AND series_id IN (SELECT series_id FROM wanted)
+        GROUP BY series_id, slot
+    ),
+    found AS
+    (
+        SELECT
+            series_id,
+            intDiv(toUnixTimestamp64Nano(ts), $window * 1000000000) AS slot,
+            count(value) AS numbers,
+            sumKahan(value) AS total,
+            min(value) AS lowest,
+            max(value) AS highest,
+            argMin(value, ts) AS oldest_value,
+            argMax(value, ts) AS newest_value,
+            (quantileExactLow(0.5)(value) + quantileExactHigh(0.5)(value)) / 2 AS middle
+        FROM points FINAL
+        WHERE ts >= fromUnixTimestamp64Nano(toInt64($from)) AND ts < fromUnixTimestamp64Nano(toInt64($until))
+          AND series_id IN (SELECT series_id FROM wanted)
+          AND (series_id, slot) IN (SELECT series_id, slot FROM wanted)
+        GROUP BY series_id, slot
+    )
 SELECT
     series_id,
     $window,
     toDateTime64(slot * $window, 0, 'UTC'),
-    count(number) AS numbers,
-    sumKahan(number),
-    min(number),
-    max(number),
-    argMin(number, ts),
-    argMax(number, ts),
-    (quantileExactLow(0.5)(number) + quantileExactHigh(0.5)(number)) / 2,
-    bitOr(bitShiftLeft(bitShiftRight(max(newest), 46), 46), $label),
+    numbers,
+    total,
+    lowest,
+    highest,
+    oldest_value,
+    newest_value,
+    middle,
+    bitOr(bitShiftLeft(bitShiftRight(newest, 46), 46), label),
     numbers = 0
-FROM
-(
-    SELECT
-        series_id,
-        ts,
-        intDiv(toUnixTimestamp64Nano(ts), $window * 1000000000) AS slot,
-        max(version) AS newest,
-        argMax(tuple(if(is_deleted, NULL, value)), version).1 AS number
-    FROM points
-    WHERE ts >= fromUnixTimestamp64Nano(toInt64($from)) AND ts < fromUnixTimestamp64Nano(toInt64($until))
-      AND series_id IN ($series)
-      AND (series_id, slot) IN ($keys)
-    GROUP BY series_id, ts
-)
-GROUP BY series_id, slot
-SETTINGS optimize_aggregation_in_order = 1, max_partitions_per_insert_block = 0
+FROM wanted
+INNER JOIN held USING (series_id, slot)
+LEFT JOIN found USING (series_id, slot)
+SETTINGS max_partitions_per_insert_block = 0, do_not_merge_across_partitions_select_final = 1

@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from connectors.sinks.clickhouse.migrate import migrate
 from connectors.sinks.clickhouse.store import Store
-from streams import avro, kafka, lag
+from streams import avro, kafka
 from streams.core.identity import series_id
 from streams.core.records import Measurement, Reading, Repair
+from streams.lag import LagMeter
 from tests.stack.harness import Installation, eventually
 from tests.stack.store import NOON, SECOND, reading
 from tests.stack.test_store_windows import folded
@@ -48,7 +49,9 @@ def test_kill_9_leaves_points_repairs_rollups_and_latest_exact(quick: Installati
         process.kill()
     produce(quick, "readings", spread(readings[KILLS * PART :]))
     quick.start("run", "sink", "clickhouse", section="sink", log=tmp_path / "sink.log", wait=False)
-    eventually(lambda: not any(lag.lag(quick.settings.kafka, {"sink-clickhouse"}).values()), 60, every=0.5)
+    meter = LagMeter(quick.settings.kafka)
+    eventually(lambda: not any(meter.measure({"sink-clickhouse"}).values()), 60, every=0.2)
+    meter.close()
 
     check(store, readings)
     store.close()

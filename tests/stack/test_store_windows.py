@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from connectors.sinks.base import Transient
+from connectors.sinks.clickhouse import rollups
 from streams.core.identity import row_version, series_id
 from tests.stack.harness import Stack
 from tests.stack.store import DEVICE, NOON, SECOND, SERIES, Bench, aggregate, measured, reading, records, repair
@@ -153,6 +155,43 @@ def test_readings_are_held_until_their_windows_are_rolled_up(bench: Bench) -> No
     bench.settle()
 
     assert (held, bench.sink.hold("readings", 0)) == (5, None)
+
+
+def test_what_a_store_that_fails_did_not_recompute_is_held_and_done_later(bench: Bench) -> None:
+    bench.sink.write([*records(reading(measured(1.0)), first=5), *records(repair(label=5), first=3)])
+    bench.store.command("RENAME TABLE latest TO away")
+    with pytest.raises(Transient):
+        bench.settle()
+    held = bench.sink.hold("readings", 0), bench.sink.hold("aggregates", 0)
+    bench.store.command("RENAME TABLE away TO latest")
+    bench.settle()
+
+    assert held == (5, 3)
+    assert [len(bench.aggregates(window)) for window in (60, HOUR, DAY)] == [1, 1, 1]
+    assert bench.rows("SELECT ts FROM latest FINAL") == [(NOON,)]
+
+
+def test_more_series_than_one_statement_holds_are_recomputed(bench: Bench) -> None:
+    names = [f"series-{i}" for i in range(4_100)]
+    bench.sink.write(records(reading(*(measured(float(i), name=name) for i, name in enumerate(names))), first=1 << 40))
+    bench.settle()
+
+    assert bench.rows(
+        "SELECT window_s, count(), sum(sum) FROM aggregates FINAL GROUP BY window_s ORDER BY window_s"
+    ) == [
+        (HOUR, 4_100, sum(range(4_100))),
+        (DAY, 4_100, sum(range(4_100))),
+    ]
+    assert bench.rows("SELECT count() FROM latest FINAL") == [(4_100,)]
+
+
+def test_too_many_touched_windows_are_rolled_up_within_the_write(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollups, "LIMIT", 3)
+    bench.settle()
+    bench.sink.write(records(reading(*(measured(1.0, NOON + hour * HOUR * SECOND) for hour in range(4)))))
+
+    assert len(bench.aggregates(HOUR)) == 4
+    assert bench.sink.hold("readings", 0) is None
 
 
 def test_latest_is_the_newest_point_whatever_comes_in_which_order(bench: Bench) -> None:

@@ -11,31 +11,24 @@ from connectors.sinks.clickhouse.store import Store
 
 SECOND = 1_000_000_000
 PORTION = 2000
+"""keys of at most 50 bytes"""
 
 Window = tuple[int, int]
 """(series id, number of the window since the epoch)"""
 
 
-def windows(store: Store, length: int, found: Collection[Window], label: int) -> None:
-    """Recompute aggregates of ``length`` seconds; the rows are exact for readings up to offset ``label``.
+def windows(store: Store, length: int, labels: Mapping[Window, int]) -> None:
+    """Recompute aggregates of ``length`` seconds: window -> the `readings` offset up to which the store holds its points.
 
     Raises:
         Transient: some may be written, all must be tried again.
     """
     statement = Template(sql.query("recompute_windows"))
     # Portions of one time are narrow in the index: windows first by time, then by series.
-    for portion in _portions(found):
-        first, last = portion[0][1], portion[-1][1]
-        store.command(
-            statement.substitute(
-                window=length,
-                label=label,
-                keys=_pairs(portion),
-                series=_series(portion),
-                until=(last + 1) * length * SECOND,
-                **{"from": first * length * SECOND},
-            )
-        )
+    for portion in _portions(labels):
+        times = {"from": portion[0][1] * length * SECOND, "until": (portion[-1][1] + 1) * length * SECOND}
+        keys = ", ".join(f"({series}, {slot}, {labels[series, slot]})" for series, slot in portion)
+        store.command(statement.substitute(window=length, keys=keys, **times))
 
 
 def latest(store: Store, newest: Mapping[int, int]) -> None:
@@ -47,18 +40,11 @@ def latest(store: Store, newest: Mapping[int, int]) -> None:
     statement = Template(sql.query("refresh_latest"))
     for portion in _portions(newest.items()):
         times = {"from": portion[0][1], "until": portion[-1][1]}
-        store.command(statement.substitute(keys=_pairs(portion), series=_series(portion), **times))
+        keys = ", ".join(f"({series}, {ts})" for series, ts in portion)
+        store.command(statement.substitute(keys=keys, **times))
 
 
 def _portions(keys: Collection[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
     ordered = sorted(keys, key=lambda key: (key[1], key[0]))
     for start in range(0, len(ordered), PORTION):
         yield ordered[start : start + PORTION]
-
-
-def _pairs(keys: Collection[tuple[int, int]]) -> str:
-    return ", ".join(f"({one}, {other})" for one, other in keys)
-
-
-def _series(keys: Collection[tuple[int, int]]) -> str:
-    return ", ".join(str(series) for series in sorted({series for series, _ in keys}))

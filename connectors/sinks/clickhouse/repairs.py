@@ -52,13 +52,19 @@ class Repairs:
         Raises:
             Transient: what is not done still waits.
         """
-        for partition, waiting in self._waiting.items():
-            position = positions.get(partition, 0)
-            ripe = [key for key, one in waiting.items() if one.label < position]
-            for length in {length for length, _ in ripe}:
-                recompute.windows(store, length, [window for of, window in ripe if of == length], position - 1)
-            for key in ripe:
-                del waiting[key]
+        ripe = [
+            (partition, key)
+            for partition, waiting in self._waiting.items()
+            for key, one in waiting.items()
+            if one.label < positions.get(partition, 0)
+        ]
+        labels: dict[int, dict[Window, int]] = defaultdict(dict)
+        for partition, (length, window) in ripe:
+            labels[length][window] = positions[partition] - 1
+        for length, windows in labels.items():
+            recompute.windows(store, length, windows)
+        for partition, key in ripe:
+            del self._waiting[partition][key]
 
     def forget(self, partitions: Collection[int]) -> None:
         """These partitions belong to another sink now."""

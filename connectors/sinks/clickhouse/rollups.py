@@ -58,13 +58,15 @@ class Rollups:
         Raises:
             Transient: what is not done stays touched.
         """
-        for partition, touched in list(self._touched.items()):
-            label = positions.get(partition, 0) - 1
-            if label < touched.since:
-                continue  # the write that touched them has not succeeded yet
-            recompute.latest(store, touched.newest)
-            recompute.windows(store, HOUR, touched.hours, label)
-            recompute.windows(store, DAY, {(series, hour // 24) for series, hour in touched.hours}, label)
+        # A partition whose write has not succeeded yet waits for its position.
+        ready = {p: touched for p, touched in self._touched.items() if positions.get(p, 0) > touched.since}
+        newest = {series: ts for touched in ready.values() for series, ts in touched.newest.items()}
+        hours = {hour: positions[p] - 1 for p, touched in ready.items() for hour in touched.hours}
+        days = {(series, hour // 24): label for (series, hour), label in hours.items()}
+        recompute.latest(store, newest)
+        recompute.windows(store, HOUR, hours)
+        recompute.windows(store, DAY, days)
+        for partition in ready:
             del self._touched[partition]
 
     def forget(self, partitions: Collection[int]) -> None:

@@ -21,7 +21,7 @@ from streams import avro
 from streams.core.records import Aggregate, Reading, Repair
 from streams.settings import Settings
 
-SETTLE_S = 2.0
+SETTLE_S = 3.0
 SETTLE_SHARE = 0.2
 """the store spends at most this share of the time on recomputing"""
 POINTS_PER_RECORD = 5
@@ -82,7 +82,7 @@ class ClickHouseSink:
         return topic == "aggregates" and self._repairs.full(partition)
 
     def settle(self) -> None:
-        """Recompute when it is time: every two seconds, less often when that takes long."""
+        """Recompute when it is time: every three seconds, less often when that takes long."""
         if self._clock() >= self._next_settle:
             self._recompute()
 

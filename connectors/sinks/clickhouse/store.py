@@ -127,7 +127,7 @@ def connect(settings: ClickHouseSettings, database: str | None) -> Client:
         compress="lz4",
         query_limit=0,
         connect_timeout=5,
-        send_receive_timeout=120,
+        send_receive_timeout=60,
         autogenerate_session_id=False,
     )
 
