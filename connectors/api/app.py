@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -30,6 +31,7 @@ def build(services: Services) -> FastAPI:
         api.include_router(part.router)
     app.include_router(api)
     app.routes.extend(_probes(services))
+    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(Unavailable, _unavailable)
     _document_security(app)
@@ -52,6 +54,13 @@ def _probes(services: Services) -> list[Route]:
         return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    """As FastAPI says it, without repeating the input, which need not be valid JSON (NaN, lone surrogates)."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
+    faults = [{part: fault[part] for part in ("type", "loc", "msg")} for fault in error.errors()]
+    return JSONResponse({"detail": faults}, 422)
 
 
 async def _refused(_: Request, error: Exception) -> Response:

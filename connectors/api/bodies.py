@@ -10,8 +10,8 @@ from connectors.api.times import to_ns
 from streams.core import records
 from streams.registry.devices import Given
 
-BY_NAME = r"^[^:\x00-\x1f\x7f]+$"
-"""A colon ends the name in HTTP Basic."""
+USERNAME = r"^[^:/?#%\s\x00-\x1f\x7f]+$"
+"""A colon ends the name in HTTP Basic; the others would not stand in a path."""
 
 
 def _aware(time: datetime) -> datetime:
@@ -128,7 +128,7 @@ class NewMapping(BaseModel):
 class NewUser(BaseModel):
     """A person or program."""
 
-    username: Name = Field(pattern=BY_NAME)
+    username: Name = Field(pattern=USERNAME)
     password: str = Field(min_length=8, max_length=1000)
     role: Literal["admin", "read-only"] = "read-only"
 

@@ -59,13 +59,13 @@ async def toggle(
 @router.get("/physical/current/{uid}", response_model=shapes.ShownMapping)
 async def physical_current(registry: Registry, iota: Iota, uid: int) -> Response:
     """The mapping of a physical device now: the open one, or one with an end still to come."""
-    return _one(registry.state, _now(mappings.historymappings.history_of_physical(registry.state, uid)), iota=iota)
+    return _one(registry.state, _now(mappings.history_of_physical(registry.state, uid)), iota=iota)
 
 
 @router.get("/logical/current/{uid}", response_model=shapes.ShownMapping)
 async def logical_current(registry: Registry, iota: Iota, uid: int) -> Response:
     """The mapping of a logical device now: the open one, or one with an end still to come."""
-    return _one(registry.state, _now(mappings.historymappings.history_of_logical(registry.state, uid)), iota=iota)
+    return _one(registry.state, _now(mappings.history_of_logical(registry.state, uid)), iota=iota)
 
 
 @router.get("/physical/latest/{uid}", response_model=shapes.ShownMapping)

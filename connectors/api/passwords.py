@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from functools import cached_property
 from hashlib import sha256
 
 from argon2 import PasswordHasher
@@ -18,7 +19,10 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._nobodys = self._hasher.hash(secrets.token_hex())
+
+    @cached_property
+    def _nobodys(self) -> str:
+        return self._hasher.hash(secrets.token_hex())
 
     async def hash(self, password: str) -> str:
         """The argon2 hash, with its salt and parameters."""
@@ -28,11 +32,12 @@ class Passwords:
     async def verify(self, hashed: str | None, password: str) -> bool:
         """Whether the password is the one; takes as long when there is no hash, so that names cannot be guessed."""
         async with self._slots:
-            return await asyncio.to_thread(self._verify, hashed or self._nobodys, password) and hashed is not None
+            return await asyncio.to_thread(self._verify, hashed, password)
 
-    def _verify(self, hashed: str, password: str) -> bool:
+    def _verify(self, hashed: str | None, password: str) -> bool:
+        nobodys = self._nobodys
         try:
-            return self._hasher.verify(hashed, password)
+            return self._hasher.verify(nobodys if hashed is None else hashed, password) and hashed is not None
         except (VerificationError, InvalidHashError):
             return False
 

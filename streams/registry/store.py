@@ -119,6 +119,7 @@ class Store:
             await self.until(partial(self._reached, ends), FOLD_S)
         except (Unwritten, TimeoutError) as error:
             logger.warning("change not confirmed", fault=str(error), records=len(changes))
+            writer.close()
             self._depose()
             raise Unavailable("The change is not known to be written.") from error
         metrics.REGISTRY_CHANGES.inc(len(changes))
