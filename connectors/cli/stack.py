@@ -49,7 +49,7 @@ def down() -> None:
     if not daemon.running(directory) and not daemon.orphans(directory):
         typer.echo("the stack is not running")
         return
-    with one_message(), stack_view.display() as show:
+    with one_message(), stack_view.display(stack_view.DOWN) as show:
         ended = daemon.down(directory, watch=show)
     if ended:
         typer.echo(f"ended what a killed supervisor had left: {', '.join(ended)}")

@@ -1,7 +1,7 @@
 """How the stack is shown to a person: progress while it starts, a table of its processes, where to look next."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ COLOURS = {
     State.FAILED: "red",
     State.UNREADY: "yellow",
 }
+UP = frozenset(COLOURS)
+DOWN = frozenset((State.STOPPED,))
 REFRESH_PER_S = 4
 
 Show = Callable[[StackStatus], None]
@@ -42,10 +44,10 @@ def download(total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def display() -> Iterator[Show]:
-    """A live table in a terminal; elsewhere a line for each change."""
+def display(told: Collection[State] = UP) -> Iterator[Show]:
+    """A live table in a terminal; elsewhere a line for each process that comes into a state of ``told``."""
     if not CONSOLE.is_terminal:
-        yield _Lines().show
+        yield _Lines(told).show
         return
     with Live(console=CONSOLE, refresh_per_second=REFRESH_PER_S, transient=True) as live:
         yield lambda now: live.update(_table(now))
@@ -95,15 +97,16 @@ def size(directory: Path) -> str:
 
 
 class _Lines:
-    """One line for each process that becomes ready, ends or fails."""
+    """One line for each change."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Collection[State]) -> None:
+        self._told = told
         self._seen: dict[str, State] = {}
         self._began = time.monotonic()
 
     def show(self, now: StackStatus) -> None:
         for process in now.processes:
-            if self._seen.get(process.name) is not process.state and process.state in {*COLOURS, State.STOPPED}:
+            if self._seen.get(process.name) is not process.state and process.state in self._told:
                 typer.echo(f"{time.monotonic() - self._began:6.1f} s  {process.name} {process.state}")
             self._seen[process.name] = process.state
 
