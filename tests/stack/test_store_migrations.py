@@ -12,7 +12,7 @@ from connectors.cli.main import app
 from connectors.sinks.clickhouse.migrate import MigrationError, migrate, status
 from connectors.sinks.clickhouse.store import Store
 from streams.settings import ClickHouseSettings
-from tests.stack.harness import Installation, Stack
+from tests.stack.harness import Stack
 
 NAMES = [migration.name for migration in sql.migrations()]
 
@@ -69,10 +69,9 @@ def test_a_server_that_is_away_is_waited_for_and_named() -> None:
     assert said[0].startswith("waiting for ClickHouse at http://127.0.0.1:9: ")
 
 
-def test_the_command_reports_what_it_did(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in installation.environment().items():
-        if name.startswith("ISTHMUS_"):
-            monkeypatch.setenv(name, value)
+def test_the_command_reports_what_it_did(settings: ClickHouseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISTHMUS_CLICKHOUSE__URL", settings.url)
+    monkeypatch.setenv("ISTHMUS_CLICKHOUSE__DATABASE", settings.database)
     runner = CliRunner()
 
     assert f"applied {len(NAMES)} migration(s)" in runner.invoke(app, ["migrate"]).output
