@@ -39,7 +39,7 @@ def up(only: Only = None, timeout: Annotated[float, typer.Option(help="seconds t
         bring_up(loaded, wanted, () if only is not None else processes.ours(loaded, wanted.names), timeout)
     if only is None:
         _ensure_admin()
-    typer.echo(stack_view.addresses(loaded, only is None))
+    typer.echo(stack_view.addresses(loaded, _names(only)))
 
 
 @group.command()

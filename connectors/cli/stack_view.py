@@ -75,19 +75,16 @@ def elsewhere(settings: Settings, external: Mapping[str, str]) -> Iterator[str]:
         yield f"{name}: the settings point to {address}, not to 127.0.0.1:{ports[name]} (stack.{name}_port): not started"
 
 
-def addresses(settings: Settings, everything: bool) -> str:
-    """Where to go from here."""
+def addresses(settings: Settings, only: Collection[str] | None = None) -> str:
+    """Where to go from here; ``only``: the servers that were asked for."""
     lines = [
-        f"Kafka       {settings.kafka.bootstrap_servers}",
-        *(f"MQTT        {broker.host}:{broker.port}" for broker in settings.mqtt.brokers),
-        f"ClickHouse  {settings.clickhouse.url} (database {settings.clickhouse.database})",
+        ("kafka", f"Kafka       {settings.kafka.bootstrap_servers}"),
+        *(("mqtt", f"MQTT        {broker.host}:{broker.port}") for broker in settings.mqtt.brokers),
+        ("clickhouse", f"ClickHouse  {settings.clickhouse.url} (database {settings.clickhouse.database})"),
+        ("webhook", f"webhooks    http://{settings.webhook.host}:{settings.webhook.port}"),
+        ("api", f"API         http://{settings.api.host}:{settings.api.port}/docs"),
     ]
-    if everything:
-        lines += [
-            f"webhooks    http://{settings.webhook.host}:{settings.webhook.port}",
-            f"API         http://{settings.api.host}:{settings.api.port}/docs",
-        ]
-    return "\n".join(["the stack is up", *(f"  {line}" for line in lines)])
+    return "\n".join(["the stack is up", *(f"  {line}" for name, line in lines if only is None or name in only)])
 
 
 def size(directory: Path) -> str:
