@@ -7,7 +7,7 @@ import structlog
 
 from streams.settings import LogSettings
 
-QUIET = ("faust", "mode", "streams.agents", "aiokafka", "httpx", "httpcore", "uvicorn.access", "asyncio")
+QUIET = ("faust", "mode", "streams.agents", "httpx", "httpcore", "uvicorn.access", "asyncio")
 
 
 def configure(settings: LogSettings, process: str) -> None:
@@ -18,6 +18,7 @@ def configure(settings: LogSettings, process: str) -> None:
     )
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # ten errors a second while Kafka is away; ours say it once
     renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     if settings.format == "json":
         renderer = structlog.processors.JSONRenderer()

@@ -11,7 +11,7 @@ SELECT series_id, toUnixTimestamp64Nano(ts), value, text, logical_uid, version F
 """
 LETTERS = "SELECT DISTINCT stage, reason, raw_partition, raw_offset, index FROM dead_letters FINAL"
 AGGREGATES = """
-SELECT series_id, window_s, toUnixTimestamp(start), count, sum, min, max, first, last, median
+SELECT series_id, window_s, toUnixTimestamp64Second(start), count, sum, min, max, first, last, median
 FROM aggregates FINAL WHERE window_s IN {windows:Array(UInt32)}
 """
 LATEST = "SELECT series_id, toUnixTimestamp64Nano(ts) FROM latest FINAL"

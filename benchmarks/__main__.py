@@ -1,0 +1,84 @@
+"""`make bench`: every figure on a real stack of its own, as a table and in build/bench.json.
+
+`python -m benchmarks [decode] [store] [path]` measures only those. Quix Streams is compared when the environment
+build/quix exists: `python3 -m venv build/quix && build/quix/bin/pip install quixstreams . --no-deps …`, see
+CONTRIBUTING.
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import decode_agent, store, whole_path
+from benchmarks.result import Result, show, write
+from connectors.cli import processes, stack
+from deploy.local import daemon
+from streams.settings import Settings
+
+HOME, OUT = Path("var/bench"), Path("build/bench.json")
+QUIX = Path("build/quix/bin/python")
+DECODED, BACKLOG, SECONDS = 200_000, 40_000, 20
+
+
+def main() -> None:
+    """Command line; exit status 0 even when a target is missed: the table says so."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", help="decode, store, path; default: all")
+    parts = parser.parse_args().parts or list(PARTS)
+    if unknown := set(parts) - set(PARTS):
+        sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    settings = whole_path.settings_for(HOME)
+    results = []
+    for part in parts:
+        print(f"measuring {part} …", flush=True)
+        daemon.down(settings.stack.directory)
+        shutil.rmtree(HOME, ignore_errors=True)
+        results += PARTS[part](settings)
+        write(results, OUT)
+    show(results)
+
+
+def _decode(settings: Settings) -> list[Result]:
+    quix = str(QUIX) if QUIX.is_file() else None
+    if quix is None:
+        print("Quix Streams is not compared: there is no build/quix")
+    return _with_servers(
+        settings,
+        lambda: decode_agent.results(decode_agent.compare(settings.kafka.bootstrap_servers, DECODED, quix)),
+    )
+
+
+def _store(settings: Settings) -> list[Result]:
+    return _with_servers(
+        settings, lambda: [_size(settings, per_record, target) for per_record, target in ((4, 1.3), (1, 1.6))]
+    )
+
+
+def _size(settings: Settings, per_record: int, target: float) -> Result:
+    size = store.measure(settings.clickhouse, per_record=per_record)
+    columns = ", ".join(f"{name} {bytes_:.3f}" for name, bytes_ in size.columns.items())
+    return Result(
+        name=f"bytes_per_point_{per_record}_per_record", value=size.bytes_per_point, unit="B", target=target, at_least=False,
+        detail=f"{size.points:,} points merged, aligned times; {columns}",
+    )  # fmt: skip
+
+
+def _path(settings: Settings) -> list[Result]:
+    return whole_path.run(settings, BACKLOG, SECONDS)
+
+
+def _with_servers(settings: Settings, measured: Callable[[], list[Result]]) -> list[Result]:
+    """Kafka, the MQTT broker and ClickHouse only."""
+    stack.bring_up(settings, processes.needed_servers(settings), ())
+    try:
+        return measured()
+    finally:
+        daemon.down(settings.stack.directory)
+
+
+PARTS: dict[str, Callable[[Settings], list[Result]]] = {"decode": _decode, "store": _store, "path": _path}
+
+if __name__ == "__main__":
+    main()
