@@ -1,12 +1,14 @@
 """The window agent on real Kafka: every (series, window) of the log is exact, or under a repair that makes it so."""
 
+import re
 import signal
 import time
 from pathlib import Path
 
-from streams import avro, lag, scan
+from streams import avro, scan
 from streams.core.records import Aggregate, DeadLetter, Reading, Repair
 from streams.kafka import BatchProducer
+from streams.lag import LagMeter
 from streams.settings import KafkaSettings
 from tests.stack import windows
 from tests.stack.harness import Installation, Process, eventually
@@ -26,12 +28,17 @@ def worker(installation: Installation, tmp_path: Path, instance: int = 0) -> Pro
     return replica.start("run", "window", section="window", log=tmp_path / f"window-{instance}.log")
 
 
-def finished(installation: Installation) -> bool:
-    return lag.lag(installation.settings.kafka, {"window"})["window", "readings"] == 0
+def finish(installation: Installation) -> None:
+    """Wait until every reading has been handled."""
+    meter = LagMeter(installation.settings.kafka)
+    eventually(lambda: not any(meter.measure({"window"}).values()), every=0.2)
+    meter.close()
 
 
-def assignments(process: Process) -> int:
-    return process.log.read_text().count("partitions assigned")
+def owned(process: Process) -> int:
+    """How many partitions it was given last."""
+    given = re.findall(r"partitions assigned .*partitions=\[(.*?)\]", process.log.read_text())
+    return len(re.findall(r"\d+", given[-1])) if given else 0
 
 
 def check(installation: Installation, least_share: float) -> None:
@@ -47,7 +54,7 @@ def test_it_is_exact_with_duplicates_disorder_and_hours_late_points(installation
     worker(ours, tmp_path)
     with Load(ours.settings.kafka, seed=1) as load:
         eventually(lambda: load.sent > 900)
-    eventually(lambda: finished(ours))
+    finish(ours)
     check(ours, least_share=0.6)
 
 
@@ -65,18 +72,17 @@ def test_it_is_exact_after_kill_9_and_while_workers_come_go_and_freeze(
         assert second.stop() == 0
     first.kill()
     worker(ours, tmp_path)
-    eventually(lambda: finished(ours), timeout=30)
+    finish(ours)
     check(ours, least_share=0.3)
 
 
 def freeze(first: Process, second: Process) -> None:
     """SIGSTOP until the second worker has all partitions, then SIGCONT: what the first still writes is out of date."""
-    seen = assignments(second)
+    eventually(lambda: owned(first) == owned(second) == 2, timeout=20)
     first.signal(signal.SIGSTOP)
-    eventually(lambda: assignments(second) > seen, timeout=20)
-    seen = assignments(first)
+    eventually(lambda: owned(second) == 4, timeout=20)
     first.signal(signal.SIGCONT)
-    eventually(lambda: assignments(first) > seen, timeout=20)
+    eventually(lambda: owned(second) == 2, timeout=20)
 
 
 def late_writes(installation: Installation) -> int:
@@ -88,7 +94,7 @@ def test_it_reports_poison_and_repairs_around_a_generation(installation: Install
     settings = ours.settings.kafka
     send(settings, b"no avro", *(windows.reading("json:1", raw, [("t", now, 2.0)], now) for raw in (2**38, 3)))
     worker(ours, tmp_path)
-    eventually(lambda: finished(ours))
+    finish(ours)
     letters = [avro.decode(m.value() or b"", DeadLetter) for m in scan.scan(settings, "dead-letters")]
     assert [(letter.stage, letter.reason) for letter in letters] == [("window", "not-avro"), ("window", "unfoldable")]
     found = list(windows.emitted(settings))
