@@ -52,7 +52,8 @@ class Client(aiomqtt.Client):
             properties=_connect_properties(broker),
             tls_context=tls,
         )
-        self._session, self._has_room, self._paused = connected, has_room, False
+        self._session, self._has_room = connected, has_room
+        self._reading, self._ending = True, False
         self._buffer = _Buffer(self._client._sock_recv)
         self._client._sock_recv = self._buffer.receive  # type: ignore[method-assign]  # three calls per packet otherwise
         # Both before connecting: messages may follow the CONNACK at once.
@@ -80,16 +81,15 @@ class Client(aiomqtt.Client):
         await self._disconnected
 
     def acknowledge(self, mids: list[int]) -> None:
-        """Send PUBACKs in this order, as one write."""
+        """Send PUBACKs in this order, as one write, at once if the socket takes it."""
         packets = b"".join(PUBACK_HEAD + mid.to_bytes(2, "big") for mid in mids)
         self._client._packet_queue(PUBACK, packets, 0, 1)
+        self._write()
 
     def pause(self) -> None:
         """Read no more; TCP makes the broker wait."""
-        sock = self._client.socket()
-        if sock is not None:
-            self._loop.remove_reader(sock)
-        self._paused = True
+        self._ending = True
+        self._hold()
 
     def abandon(self) -> None:
         """Let go of the connection, however far it came; nothing of it is heard of any more."""
@@ -100,34 +100,64 @@ class Client(aiomqtt.Client):
 
     def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:
         super()._on_socket_open(client, userdata, sock)
-        self._loop.call_soon_threadsafe(self._loop.add_reader, sock, self._read)
+        self._loop.call_soon_threadsafe(self._watch_reads, sock)
+
+    def _on_socket_register_write(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ARG002 - paho's
+        self._loop.call_soon_threadsafe(self._watch_writes, sock)
+
+    def _watch_reads(self, sock: Any) -> None:
+        now = self._client.socket()
+        if now is not None and now is sock:
+            self._loop.add_reader(now, self._read)
+
+    def _watch_writes(self, sock: Any) -> None:
+        """As in aiomqtt, but a socket that was closed meanwhile is left alone: its number may be another's by then."""
+        now = self._client.socket()
+        if now is not None and now is sock and self._client.want_write():
+            self._loop.add_writer(now, self._write)
+
+    def _write(self) -> None:
+        try:
+            self._client.loop_write()
+        except Exception as error:  # noqa: BLE001 - as in aiomqtt: whatever it is, the connection is over
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if not self._disconnected.done():
+            self._disconnected.set_exception(error)
 
     def _read(self) -> None:
         """Handle what has come, packet by packet, giving way to others after some."""
         self._buffer.blocked = False
         try:
             for _ in range(PACKETS_PER_TURN):
-                if self._paused or self._client.loop_read() != paho.MQTT_ERR_SUCCESS or self._buffer.blocked:
+                if not self._reading or self._client.loop_read() != paho.MQTT_ERR_SUCCESS or self._buffer.blocked:
                     return
                 if not self._has_room():
-                    self._wait_for_room()
-                    return
+                    self._hold()
+                    self._loop.call_later(ROOM_S, self._go_on)
         except Exception as error:  # noqa: BLE001 - as in aiomqtt: whatever it is, the connection is over
-            if not self._disconnected.done():
-                self._disconnected.set_exception(error)
+            self._fail(error)
             return
         self._loop.call_soon(self._read)
 
-    def _wait_for_room(self) -> None:
+    def _hold(self) -> None:
+        self._reading = False
         sock = self._client.socket()
-        if sock is None or self._paused:
-            return
-        if self._has_room():
-            self._loop.add_reader(sock, self._read)
-            self._loop.call_soon(self._read)
-        else:
+        if sock is not None:
             self._loop.remove_reader(sock)
-            self._loop.call_later(ROOM_S, self._wait_for_room)
+
+    def _go_on(self) -> None:
+        """Read again, once there is room."""
+        sock = self._client.socket()
+        if sock is None or self._ending:
+            return
+        if not self._has_room():
+            self._loop.call_later(ROOM_S, self._go_on)
+            return
+        self._reading = True
+        self._watch_reads(sock)
+        self._loop.call_soon(self._read)
 
     def _on_connect(
         self,

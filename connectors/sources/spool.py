@@ -152,7 +152,7 @@ class SpoolWriter:
     def _come_back(self) -> None:
         if self._away:
             self._away = False
-            LOG.info("spool-drained", waiting=self._file.records)
+            LOG.info("spool-steps-back", waiting=self._file.records)
 
     async def _confirmed(self, rows: list[Row]) -> None:
         waiting, all_done = len(rows), self._loop.create_future()

@@ -92,20 +92,25 @@ def test_stops_in_order_so_that_nothing_comes_twice(installation: Installation, 
     assert [record.payload for record in found if record.headers["retain"] == "1"] == [b"retained"]
 
 
-def test_starts_without_broker_and_kafka_and_recovers(installation: Installation, tmp_path: Path) -> None:
+def test_starts_without_broker_and_kafka_and_recovers_holding_no_more_than_it_may(
+    installation: Installation, tmp_path: Path
+) -> None:
     mqtt, log = Proxy(installation.stack.mqtt), Proxy(installation.stack.kafka, kafka=True)
     at = door(installation, port=mqtt.port).with_settings(kafka={"bootstrap_servers": log.address})
+    at = at.with_settings(mqtt=at.overrides["mqtt"] | {"max_in_process": 50})
+    payloads = [b"%d" % number for number in range(300)]
     try:
         process = start(at, tmp_path, wait=False)
         eventually(lambda: "mqtt-away" in process.log.read_text())
         mqtt.open()
         eventually(lambda: "mqtt-connected" in process.log.read_text())
-        doors.publish(installation, [(f"{installation.unique}/json/early", b"early")])
+        doors.publish(installation, [(f"{installation.unique}/json/early", payload) for payload in payloads])
         eventually(lambda: "kafka-away" in process.log.read_text())
         assert not process.ready()
+        assert 'isthmus_in_process{connector="mqtt"} 50.0' in process.metrics()
         log.open()
         eventually(process.ready)
-        assert [record.payload for record in received(installation, 1)] == [b"early"]
+        assert {record.payload for record in received(installation, 300)} == set(payloads)
     finally:
         mqtt.close()
         log.close()

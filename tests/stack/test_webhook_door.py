@@ -82,7 +82,7 @@ def test_keeps_answering_while_kafka_is_away_and_loses_nothing_when_killed_then(
             before = len(acknowledged)
             eventually(lambda: len(acknowledged) > before + 100)
             kafka.open()
-            eventually(lambda: "spool-drained" in process.log.read_text())
+            eventually(lambda: "spool-steps-back" in process.log.read_text())
             eventually(lambda: 'isthmus_spool_records{connector="webhook"} 0.0' in process.metrics())
         sent = set(acknowledged)
         eventually(lambda: sent <= {record.payload for record in doors.raw(installation)})
