@@ -18,7 +18,9 @@ def configure(settings: LogSettings, process: str) -> None:
     )
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # ten errors a second while Kafka is away; ours say it once
+    logging.getLogger("aiokafka").setLevel(
+        logging.CRITICAL
+    )  # ten errors a second while Kafka is away; ours say it once
     renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     if settings.format == "json":
         renderer = structlog.processors.JSONRenderer()
