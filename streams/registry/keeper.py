@@ -69,7 +69,7 @@ class Keeper:
 
     async def _serve(self) -> None:
         await self._store.change(partial(devices.declare_sources, names=self._sources, author=_author()))
-        events = await asyncio.to_thread(SightingLog, self._settings)
+        events = await asyncio.to_thread(SightingLog, self._settings, self._store.member)
         try:
             await self._watch(events)
         finally:

@@ -16,6 +16,7 @@ from streams.settings import KafkaSettings
 BACK_OFF_S = (0.2, 0.5, 1, 2, 5)
 READ_AT_ONCE, READ_WITHIN_S = 1000, 0.2
 ANSWER_S = 10
+STOP_S = 2
 
 Deliver = Callable[[list[Change], Mapping[str, int]], None]
 """Takes changes in the order of the log, and how far each topic has now been read (topic -> next offset)."""
@@ -42,9 +43,9 @@ class Reader:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread; one that still looks for Kafka is left to die with the process."""
         self._halt.set()
-        self._thread.join(10)
+        self._thread.join(STOP_S)
 
     def ends(self) -> dict[str, int]:
         """The next offset of each topic now; blocks.

@@ -4,6 +4,7 @@ from confluent_kafka import Message, TopicPartition
 
 from streams import avro, kafka, log
 from streams.core.records import DeviceEvent
+from streams.registry.election import SESSION
 from streams.registry.sightings import Sighting, noticed
 from streams.settings import KafkaSettings
 
@@ -18,8 +19,8 @@ class SightingLog:
     Nothing is committed before everything that was read has been written, so a crash repeats and loses nothing.
     """
 
-    def __init__(self, settings: KafkaSettings) -> None:
-        self._consumer = kafka.consumer(settings, "api")
+    def __init__(self, settings: KafkaSettings, member: str) -> None:
+        self._consumer = kafka.consumer(settings, "api", **{"group.instance.id": member}, **SESSION)
         self._consumer.subscribe([kafka.topic(settings, "device-events")])
         self._next: dict[tuple[str, int], int] = {}
         self.pending: dict[str, Sighting] = {}

@@ -48,6 +48,8 @@ class Store:
 
     def __init__(self, settings: KafkaSettings, member: str) -> None:
         self.state, self.role, self.folded = State(), Role.CANDIDATE, False
+        self.member = member
+        """This process's name among those that stand for election."""
         self.error: str | None = None
         """Why the registry can no longer be read; the process should end."""
         self._next: Mapping[str, int] = {}
@@ -127,6 +129,7 @@ class Store:
     async def _stand(self) -> None:
         """Read to the end once, before anything is answered or any office taken."""
         while not self.folded:
+            await self.until(lambda: bool(self._next))
             try:
                 ends = await asyncio.to_thread(self._reader.ends)
                 await self.until(partial(self._reached, ends))

@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +36,22 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def installation(stack: Stack, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Installation]:
-    """Topics, groups, a database name and directories that no other test has; overrides by `@pytest.mark.parametrize`
-    or by `installation.with_settings(...)`."""
+def installation(stack: Stack, tmp_path: Path) -> Iterator[Installation]:
+    """An installation that no other test has; more settings by `installation.with_settings(...)`."""
+    with installed(stack, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def installed(stack: Stack, directory: Path) -> Iterator[Installation]:
+    """Topics, groups, a database name and directories of its own."""
     unique = "t" + uuid.uuid4().hex[:10]
     overrides: dict[str, Any] = {
         "kafka": {"bootstrap_servers": stack.kafka, "prefix": f"{unique}."},
         "clickhouse": {"url": stack.clickhouse, "database": unique},
-        "spool": {"directory": str(tmp_path / "spool")},
-        "diversion": {"url": str(tmp_path / "diverted")},
-        "files": {"directory": str(tmp_path / "files"), "archive": str(tmp_path / "archive")},
+        "spool": {"directory": str(directory / "spool")},
+        "diversion": {"url": str(directory / "diverted")},
+        "files": {"directory": str(directory / "files"), "archive": str(directory / "archive")},
     }
     made = Installation(stack, unique, overrides)
     topics.create(Settings(**overrides).kafka)
