@@ -1,13 +1,16 @@
 """What tests of sinks on the real stack share: readings, mappings, what a group has committed, dead letters."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient
 from msgspec import Struct
 
 from streams import avro, kafka
 from streams.core.records import DeadLetter, DeviceMapping, Interval, Measurement, Reading
+from streams.settings import KafkaSettings
 from tests.connectors.sinks.making import NOON, SECOND, reading
 from tests.stack.harness import Installation
 
@@ -47,11 +50,15 @@ def map_devices(installation: Installation) -> None:
 def committed(installation: Installation, sink: str, topic: str) -> int:
     """The sum of the offsets that a sink has committed of a topic."""
     settings = installation.settings.kafka
-    consumer = kafka.consumer(settings, f"sink-{sink}")
     partitions = [TopicPartition(settings.prefix + topic, number) for number in range(settings.partitions)]
-    found = consumer.committed(partitions, timeout=10)
-    consumer.close()
-    return sum(max(0, partition.offset) for partition in found)
+    asked = ConsumerGroupTopicPartitions(kafka.group(settings, f"sink-{sink}"), partitions)
+    (future,) = _admin(settings.bootstrap_servers).list_consumer_group_offsets([asked]).values()
+    return sum(max(0, partition.offset) for partition in future.result(10).topic_partitions)
+
+
+@cache
+def _admin(bootstrap_servers: str) -> AdminClient:
+    return kafka.admin(KafkaSettings(bootstrap_servers=bootstrap_servers))
 
 
 def dead_letters(installation: Installation) -> list[DeadLetter]:
