@@ -110,6 +110,7 @@ class CompactedView(Generic[T]):
     def _take(self, message: Message) -> None:
         error = message.error()
         if error is None:
+            self.error = ""
             self._apply(message)
         elif error.code() == KafkaError._PARTITION_EOF:
             self.error = ""
@@ -141,7 +142,7 @@ class CompactedView(Generic[T]):
         logger.error("record skipped", topic=self.name, offset=offset, fault=fault)
 
     def _trouble(self, fault: str) -> None:
-        """Told once, not with every attempt."""
-        if fault != self.error:
+        """Told once; a view that reads again has no error."""
+        if not self.error:
             logger.warning("waiting for Kafka", topic=self.name, fault=fault)
         self.error = fault

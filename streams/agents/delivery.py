@@ -48,13 +48,13 @@ class BatchConsumer(Consumer):
         super().__init__(*args, **kwargs)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  # Faust's
-        """Stock yields record by record. A batch is in flight before it is delivered."""
+        """Stock yields record by record. A batch is in flight before it is delivered.
+
+        What was fetched while the flow was stopped is let go: before it goes on, the committed offsets are sought.
+        """
         fetched, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
-        if fetched is None or self.should_stop:
-            return
-        if not self.flow_active:
-            await self.perform_seek()
+        if fetched is None or self.should_stop or not self.flow_active:
             return
         for tp, records in fetched.items():
             for batch in self._batches(tp, await self._new_records(tp, records)):
