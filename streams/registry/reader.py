@@ -16,7 +16,7 @@ from streams.settings import KafkaSettings
 BACK_OFF_S = (0.2, 0.5, 1, 2, 5)
 READ_AT_ONCE, READ_WITHIN_S = 1000, 0.2
 ANSWER_S = 10
-STOP_S = 2
+STOP_S = 0.5
 
 Deliver = Callable[[list[Change], Mapping[str, int]], None]
 """Takes changes in the order of the log, and how far each topic has now been read (topic -> next offset)."""
