@@ -4,7 +4,8 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from typing import Any, TypeVar
 
 import aiomqtt
@@ -17,6 +18,9 @@ from streams.core.records import RawRecord
 from tests.stack.harness import Installation
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+SENDERS, EVERY_S = 8, 0.02
+"""So many at a time, each with this pause: enough to be under way at any moment, and no burden for two cores."""
 
 
 def contents(installation: Installation, topic: str, kind: type[T]) -> list[T]:
@@ -56,49 +60,43 @@ def publish(installation: Installation, messages: Iterable[tuple[str, bytes]], *
 
 
 @contextmanager
-def publishing(installation: Installation, topic: str, every_s: float = 0.004) -> Iterator[list[bytes]]:
+def publishing(installation: Installation, topic: str) -> Iterator[list[bytes]]:
     """Publish numbered payloads in the background; the list holds those that the broker has acknowledged."""
     acknowledged: list[bytes] = []
-    stop = threading.Event()
+    stop, numbers = threading.Event(), count()
 
-    async def one(client: aiomqtt.Client, payload: bytes) -> None:
-        await client.publish(topic, payload, qos=1)
-        acknowledged.append(payload)
+    async def one_by_one(client: aiomqtt.Client) -> None:
+        while not stop.is_set():
+            payload = b"%d" % next(numbers)
+            await client.publish(topic, payload, qos=1)
+            acknowledged.append(payload)
+            await asyncio.sleep(EVERY_S)
 
     async def sending() -> None:
         async with _client(installation) as client:
-            tasks, number = [], 0
-            while not stop.is_set():
-                tasks.append(asyncio.create_task(one(client, b"%d" % number)))
-                number += 1
-                await asyncio.sleep(every_s)
-            await asyncio.gather(*tasks)
+            await asyncio.gather(*(one_by_one(client) for _ in range(SENDERS)))
 
     with _thread(sending, stop):
         yield acknowledged
 
 
 @contextmanager
-def posting(url: str, every_s: float = 0.004) -> Iterator[list[bytes]]:
+def posting(url: str) -> Iterator[list[bytes]]:
     """Post numbered bodies in the background; the list holds those that were answered with 204."""
     acknowledged: list[bytes] = []
-    stop = threading.Event()
+    stop, numbers = threading.Event(), count()
 
-    async def one(client: httpx.AsyncClient, body: bytes) -> None:
-        try:
-            if (await client.post(url, content=body)).status_code == 204:
-                acknowledged.append(body)
-        except httpx.TransportError:
-            pass  # no answer: the sender knows nothing
+    async def one_by_one(client: httpx.AsyncClient) -> None:
+        while not stop.is_set():
+            body = b"%d" % next(numbers)
+            with suppress(httpx.TransportError):  # no answer: the sender knows nothing
+                if (await client.post(url, content=body)).status_code == 204:
+                    acknowledged.append(body)
+            await asyncio.sleep(EVERY_S)
 
     async def sending() -> None:
         async with httpx.AsyncClient(timeout=15) as client:
-            tasks, number = [], 0
-            while not stop.is_set():
-                tasks.append(asyncio.create_task(one(client, b"%d" % number)))
-                number += 1
-                await asyncio.sleep(every_s)
-            await asyncio.gather(*tasks)
+            await asyncio.gather(*(one_by_one(client) for _ in range(SENDERS)))
 
     with _thread(sending, stop):
         yield acknowledged

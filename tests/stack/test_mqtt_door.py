@@ -81,7 +81,7 @@ def test_stops_in_order_so_that_nothing_comes_twice(installation: Installation, 
     doors.publish(at, [(topic, b"retained")], retain=True)
     process = start(at, tmp_path)
     with doors.publishing(at, topic) as acknowledged:
-        eventually(lambda: len(acknowledged) > 300)
+        eventually(lambda: len(acknowledged) > 100)
         assert process.stop() == 0
         start(at, tmp_path)
     doors.publish(at, [(topic, b"")], retain=True)
