@@ -32,7 +32,16 @@ def bare(loaded: Settings) -> None:
 
 
 def stock(loaded: Settings) -> None:
-    """A stock Faust agent that awaits each send, at its default settings."""
+    """A stock Faust agent at its default settings that awaits each send and its delivery, as durable as the others."""
+    _stock(loaded, durable=True)
+
+
+def stock_unconfirmed(loaded: Settings) -> None:
+    """The same, but a record counts as handled when it has been handed to the producer: it may be lost."""
+    _stock(loaded, durable=False)
+
+
+def _stock(loaded: Settings, *, durable: bool) -> None:
     import faust  # noqa: PLC0415  # not installed beside Quix
 
     decode = work(loaded)
@@ -53,7 +62,9 @@ def stock(loaded: Settings) -> None:
             message = event.message
             record = SimpleNamespace(offset=message.offset, key=message.key, value=message.value, timestamp=0)
             for out in decode(message.partition, [cast(Consumed, record)]):
-                await readings.send(key=out.key, value=out.value)
+                sent = await readings.send(key=out.key, value=out.value)
+                if durable:
+                    await sent
 
     app.agent(raw)(agent)
 
@@ -66,7 +77,8 @@ def stock(loaded: Settings) -> None:
 
 def quix(loaded: Settings) -> None:
     """A Quix Streams application at its default settings."""
-    from quixstreams import Application, message_context  # noqa: PLC0415  # in an environment of its own
+    # Quix Streams lives in an environment of its own.
+    from quixstreams import Application, message_context  # noqa: PLC0415
 
     decode = work(loaded)
     app = Application(
@@ -88,7 +100,7 @@ def quix(loaded: Settings) -> None:
     app.run()
 
 
-WORKERS = {"bare": bare, "stock": stock, "quix": quix}
+WORKERS = {"bare": bare, "stock": stock, "stock_unconfirmed": stock_unconfirmed, "quix": quix}
 
 
 def _partition(message: Message) -> int:
