@@ -15,6 +15,7 @@ from connectors.api.context import Services
 from connectors.api.gate import Gate
 from connectors.api.passwords import Passwords
 from streams import log
+from streams.registry.hashes import code_hash
 from streams.registry.keeper import Keeper
 from streams.registry.store import Store
 from streams.settings import ApiSettings, Settings
@@ -36,7 +37,13 @@ def run(settings: Settings) -> None:
 async def _main(settings: Settings) -> None:
     member = f"{socket.gethostname()}-{settings.api.port}"
     store = Store(settings.kafka, member)
-    keeper = Keeper(store, settings.kafka, sources=_sources(settings), seen_every_s=settings.api.seen_every_s)
+    keeper = Keeper(
+        store,
+        settings.kafka,
+        sources=_sources(settings),
+        code=code_hash(settings.decode),
+        seen_every_s=settings.api.seen_every_s,
+    )
     services = Services(store, keeper, Passwords(), settings.api)
     gate = Gate(app.build(services), store, operator.write_token(settings.api))
     store.start()

@@ -65,7 +65,7 @@ def _core(settings: Settings) -> Core:
     codecs = tuple(table(settings.kafka, "codecs", Codec).values())
     context = pipeline.context(settings.decode, lambda device: mapping.get(device.encode()), rules=rules, codecs=codecs)
     generations = tuple(table(settings.kafka, "generations", Generation).values())
-    return Core(context, generations, Hashes(code_hash(), {codecs_hash(codecs)}, {rules_hash(rules)}))
+    return Core(context, generations, Hashes(code_hash(settings.decode), {codecs_hash(codecs)}, {rules_hash(rules)}))
 
 
 def _account(side: LogSide, message: Message, core: Core) -> None:

@@ -16,6 +16,7 @@ from streams.agents.output import DEAD_LETTERS, EVENTS, READINGS, Outgoing, Outp
 from streams.agents.view import MappingView, Views
 from streams.core.decode import Context, decode_batch
 from streams.core.records import Generation, Lineage
+from streams.registry.hashes import code_hash
 from streams.settings import Settings
 
 RAW = "raw"
@@ -38,7 +39,7 @@ def run(settings: Settings) -> None:
 
 def make(settings: Settings) -> app.App:
     """The app: views first, then the agent."""
-    mapping, fence = MappingView(settings.kafka), Fence(settings.kafka)
+    mapping, fence = MappingView(settings.kafka), Fence(settings.kafka, code_hash(settings.decode))
     agent = DecodeAgent(settings, mapping, fence, kafka.BatchProducer(settings.kafka, timeout_s=FLUSH_WITHIN_S))
     made = app.create_app(
         settings.kafka, "decode", instance=settings.decode.instance, batch_max=settings.decode.batch_max,

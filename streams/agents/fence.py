@@ -10,7 +10,7 @@ from streams import log, metrics
 from streams.agents.batch import Batch
 from streams.agents.generations import Hashes, NoGeneration, Run, in_force, runs
 from streams.core.records import Codec, Generation, Rule
-from streams.registry.hashes import code_hash, codecs_hash, rules_hash
+from streams.registry.hashes import codecs_hash, rules_hash
 from streams.settings import KafkaSettings
 from streams.view import CompactedView
 
@@ -61,7 +61,8 @@ class Versions(Generic[T]):
 class Fence:
     """Follows generations, codecs and rules, and lets a batch pass when it is known how to decode all of it."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(self, settings: KafkaSettings, code: str) -> None:
+        self._code = code
         self.generations = CompactedView(settings, "generations", Generation, self._opened)
         self.codecs = Versions(settings, "codecs", Codec, codecs_hash)
         self.rules = Versions(settings, "rules", Rule, rules_hash)
@@ -74,7 +75,7 @@ class Fence:
 
     def hashes(self) -> Hashes:
         """What this worker can decode with, now."""
-        return Hashes(code_hash(), self.codecs.hashes, self.rules.hashes)
+        return Hashes(self._code, self.codecs.hashes, self.rules.hashes)
 
     async def runs(self, batch: Batch) -> list[Run]:
         """The batch cut at the fences, each run with its generation; empty when the batch was abandoned meanwhile.
@@ -90,7 +91,7 @@ class Fence:
             try:
                 cut = runs(generations, partition, batch.first, batch.last, self.hashes())
             except NoGeneration as stuck:
-                why = explain(generations, partition, stuck.offset, code_hash())
+                why = explain(generations, partition, stuck.offset, self._code)
                 if generations and time.monotonic() - began > OPENED_WITHIN_S:
                     raise Outdated(why) from stuck
                 self._say(why, partition, stuck.offset)

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from streams import kafka
 from streams.core.records import Generation
-from streams.registry.hashes import code_hash, codecs_hash, rules_hash
+from streams.registry.hashes import codecs_hash, rules_hash
 from streams.registry.state import GENERATIONS, Author, Change, State
 from streams.scan import ends_of
 from streams.settings import KafkaSettings
@@ -20,17 +20,17 @@ ANSWER_S = 10
 GONE = (ConsumerGroupState.DEAD, ConsumerGroupState.EMPTY)
 
 
-def why_due(state: State) -> str | None:
+def why_due(state: State, code: str) -> str | None:
     """Why a generation must be opened now; None when the newest one still says how this process would decode."""
-    newest, now = state.newest_generation(), hashes(state)
+    newest, now = state.newest_generation(), hashes(state, code)
     if newest is None:
         return "the first generation"
     differing = [part for part, value in now.items() if getattr(newest, part) != value]
     return f"{' and '.join(differing)} changed" if differing else None
 
 
-def open_generation(state: State, fences: Mapping[int, int], author: Author) -> list[Change]:
-    """The next generation, from these offsets of ``raw`` on; the first of all begins at the beginning."""
+def open_generation(state: State, fences: Mapping[int, int], author: Author, code: str) -> list[Change]:
+    """The next generation, from these offsets of ``raw`` on, with this ``code_hash``; the first begins at the beginning."""
     newest = state.newest_generation()
     number = 1 if newest is None else newest.number + 1
     opened = Generation(
@@ -39,15 +39,15 @@ def open_generation(state: State, fences: Mapping[int, int], author: Author) -> 
         opened_at=author.at,
         opened_by=author.name,
         why=author.why,
-        **hashes(state),
+        **hashes(state, code),
     )
     return [Change(GENERATIONS, str(number), opened)]
 
 
-def hashes(state: State) -> dict[str, str]:
+def hashes(state: State, code: str) -> dict[str, str]:
     """What decides on readings besides the raw bytes and the mapping."""
     return {
-        "code": code_hash(),
+        "code": code,
         "codecs": codecs_hash(state.codecs.values()),
         "rules": rules_hash(state.rules.values()),
     }

@@ -9,19 +9,23 @@ from importlib.resources.abc import Traversable
 import msgspec
 
 from streams.core.records import Codec, Rule
+from streams.settings import DecodeSettings
 
 DECODING = ("streams.core", "streams.decoders", "streams.codecs")
 CODE_SUFFIXES = (".py", ".json", ".toml", ".js")
 """Tables that decoding code reads from its own folder change readings as much as the code does."""
+NOT_TOLD = ("instance", "batch_max", "seen_interval_s", "health_port")
+"""Decode settings that change no reading."""
+DEFAULTS = DecodeSettings()
 LENGTH = 16
 """hex digits kept"""
 
 
 @cache
-def code_hash() -> str:
-    """The decoding code of this process as installed: every file's path and bytes, sorted by path."""
-    digest = sha256()
-    for path, content in sorted(_decoding_files()):
+def code_hash(settings: DecodeSettings = DEFAULTS) -> str:
+    """How this process decodes: every file of the decoding code (path and bytes), and the settings that it is told."""
+    digest = sha256(settings.model_dump_json(exclude=set(NOT_TOLD)).encode())
+    for path, content in _decoding_files():
         digest.update(f"{path}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:LENGTH]
 
@@ -43,9 +47,10 @@ def _hash_of_set(items: Iterable[tuple[object, ...]]) -> str:
     return sha256(b"\n".join(lines)).hexdigest()[:LENGTH]
 
 
-def _decoding_files() -> Iterator[tuple[str, bytes]]:
-    for package in DECODING:
-        yield from _files_under(package, files(package))
+@cache
+def _decoding_files() -> tuple[tuple[str, bytes], ...]:
+    """Read once: the code that runs is the code that was there at the start."""
+    return tuple(sorted(entry for package in DECODING for entry in _files_under(package, files(package))))
 
 
 def _files_under(path: str, folder: Traversable) -> Iterator[tuple[str, bytes]]:

@@ -26,9 +26,11 @@ logger = log.get("registry.keeper")
 class Keeper:
     """Serves while this process writes the registry, and waits while it does not."""
 
-    def __init__(self, store: Store, settings: KafkaSettings, *, sources: Iterable[str], seen_every_s: float) -> None:
+    def __init__(
+        self, store: Store, settings: KafkaSettings, *, sources: Iterable[str], code: str, seen_every_s: float
+    ) -> None:
         self._store, self._settings, self._seen_every_s = store, settings, seen_every_s
-        self._sources = dict.fromkeys(sources, "")
+        self._sources, self._code = dict.fromkeys(sources, ""), code
         self._busy = asyncio.Lock()
 
     async def run(self) -> None:
@@ -59,8 +61,8 @@ class Keeper:
             raise Unavailable("Kafka does not say where raw ends.") from error
 
         def command(state: State) -> Sequence[Change]:
-            due = not if_due or generations.why_due(state)
-            return generations.open_generation(state, fences, author) if due else ()
+            due = not if_due or generations.why_due(state, self._code)
+            return generations.open_generation(state, fences, author, self._code) if due else ()
 
         opened = await self._store.change(command)
         if opened:
@@ -78,7 +80,7 @@ class Keeper:
     async def _watch(self, events: SightingLog) -> None:
         written = time.monotonic()
         while self._store.role is Role.WRITER:
-            if (why := generations.why_due(self._store.state)) is not None:
+            if (why := generations.why_due(self._store.state, self._code)) is not None:
                 await self.open_generation(_author(why), if_due=True)
             await asyncio.to_thread(events.read)
             if time.monotonic() - written >= self._seen_every_s:

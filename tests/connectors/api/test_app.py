@@ -29,7 +29,7 @@ class Caller:
     def __init__(self, runner: asyncio.Runner) -> None:
         self._runner = runner
         self.store = runner.run(self._registry())
-        keeper = Keeper(self.store, KafkaSettings(), sources=(), seen_every_s=30)
+        keeper = Keeper(self.store, KafkaSettings(), sources=(), code="test", seen_every_s=30)
         services = Services(self.store, keeper, Passwords(), ApiSettings())
         self._transport = httpx.ASGITransport(Gate(app.build(services), self.store, "op"))
 

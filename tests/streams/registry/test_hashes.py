@@ -1,7 +1,8 @@
 import msgspec
 
 from streams.core.records import Codec, Rule
-from streams.registry.hashes import code_hash, codecs_hash, rules_hash
+from streams.registry.hashes import NOT_TOLD, code_hash, codecs_hash, rules_hash
+from streams.settings import DecodeSettings, JsonSource
 
 LPP = Codec(name="lpp", hash="aa", language="native", code="", applies_to=["b", "a"])
 VENDOR = Codec(name="vendor", hash="bb", language="js", code="x", applies_to=[])
@@ -32,3 +33,19 @@ def test_hashes_differ_when_a_rule_or_codec_does_something_else() -> None:
     assert rules_hash([FIRST]) != rules_hash([FIRST, SECOND])
     assert codecs_hash([LPP]) != codecs_hash([msgspec.structs.replace(LPP, hash="cc")])
     assert codecs_hash([]) != codecs_hash([LPP])
+
+
+def test_every_decode_setting_is_told_to_decoders_or_named_as_one_that_changes_no_reading() -> None:
+    changed = {
+        "future_limit_s": 1,
+        "ydoc_utc_offset_minutes": 0,
+        "json_source": JsonSource(values="data"),
+        "lpp_applications": ("*",),
+    }
+
+    assert set(DecodeSettings.model_fields) == set(changed) | set(NOT_TOLD)
+    assert len({code_hash(DecodeSettings(**{name: value})) for name, value in changed.items()} | {code_hash()}) == 5
+
+
+def test_settings_that_change_no_reading_leave_the_code_as_it_is() -> None:
+    assert code_hash(DecodeSettings(instance=3, batch_max=1, seen_interval_s=1, health_port=1)) == code_hash()
