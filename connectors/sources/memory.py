@@ -34,7 +34,7 @@ class MemoryWriter:
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.submit(record, lambda: settle(durable))
         try:
-            async with asyncio.timeout(self._confirm_s):
+            async with asyncio.timeout(self._confirm_s if self.away else None):
                 await durable
         except TimeoutError:
             raise Full("not confirmed") from None
