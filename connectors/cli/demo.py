@@ -115,7 +115,7 @@ def stub() -> Process:
 
 
 def _show(loaded: Settings, console: Console, options: fleet.Options, *, seconds: float, rate: float) -> Report:
-    api = Api(f"http://{loaded.api.host}:{loaded.api.port}", operator.read_token(loaded.api) or "")
+    api = Api(f"http://{loaded.api.host}:{loaded.api.port}", lambda: operator.read_token(loaded.api))
     mapped = map_fleet(api, fleet.devices(options), options.start - MAPPED_BEFORE)
     api.close()
     console.print(f"{mapped} of {options.devices} devices mapped over the API; now they send for {seconds:.0f} s")

@@ -1,6 +1,6 @@
 """Give the fleet its places, over the API, before its first message."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,44 +12,36 @@ from connectors.simulator.fleet import Device
 PATIENCE_S = 60
 
 
+class Away(Exception):
+    """The API does not answer now; worth another try."""
+
+
 class Api:
-    """The registry API with a token; a process that is just being restarted is waited for."""
+    """The registry API; ``token`` is asked for with each call, since a restarted API has a new one."""
 
-    def __init__(self, url: str, token: str) -> None:
-        self._client = httpx.Client(base_url=f"{url}/api", timeout=10, headers={"Authorization": f"Bearer {token}"})
+    def __init__(self, url: str, token: Callable[[], str | None]) -> None:
+        self._client, self._token = httpx.Client(base_url=f"{url}/api", timeout=10), token
 
-    def post(self, path: str, body: dict[str, Any]) -> Any:
-        """POST, and what was answered.
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """What the API answers.
 
         Raises:
+            Away: nobody answers, or a process that has just been started.
             httpx.HTTPStatusError: refused.
         """
-        return self._call("POST", path, json=body)
+        headers = {"Authorization": f"Bearer {self._token() or ''}"}
+        try:
+            answer = self._client.request(method, path, json=body, headers=headers)
+        except httpx.TransportError as error:
+            raise Away(f"the API does not answer: {error}") from error
+        if answer.status_code in (401, 503):
+            raise Away(f"the API answers {answer.status_code} {answer.text}")
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
 
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
-
-    def _call(self, method: str, path: str, **arguments: Any) -> Any:
-        """A repeated POST after a lost answer may be refused as done already; nothing is created twice by it."""
-        patient = Retrying(
-            stop=stop_after_delay(PATIENCE_S), wait=wait_fixed(0.5), retry=retry_if_exception_type(_Away), reraise=True
-        )
-        return patient(self._once, method, path, **arguments)
-
-    def _once(self, method: str, path: str, **arguments: Any) -> Any:
-        try:
-            answer = self._client.request(method, path, **arguments)
-        except httpx.TransportError as error:
-            raise _Away(f"the API does not answer: {error}") from error
-        if answer.status_code == 503:
-            raise _Away(f"the API answers 503: {answer.text}")
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
-
-class _Away(Exception):
-    """Try again."""
 
 
 def place_name(number: int, source: str) -> str:
@@ -60,14 +52,31 @@ def place_name(number: int, source: str) -> str:
 def map_fleet(api: Api, fleet: Sequence[Device], start: int) -> int:
     """Create each box and its logical device and map them from ``start`` (ns) on; the last box stays unmapped.
 
+    Every step looks first whether it is done already, so that it can be tried again after a lost answer.
+
     Returns:
-        how many mappings were started.
+        how many mappings there are.
+
+    Raises:
+        Away: for longer than PATIENCE_S.
+        httpx.HTTPStatusError: the API refused.
     """
     since = datetime.fromtimestamp(start / 1e9, UTC).isoformat()
+    patient = Retrying(
+        stop=stop_after_delay(PATIENCE_S), wait=wait_fixed(0.5), retry=retry_if_exception_type(Away), reraise=True
+    )
     for box in fleet:
-        physical = {"source_name": box.source, "name": f"{box.source} {box.number}", "source_ids": box.source_ids}
-        created = api.post("/physical/devices/", physical)
-        if box is not fleet[-1]:
-            place = api.post("/logical/devices/", {"name": place_name(box.number, box.source)})
-            api.post("/mappings/", {"pd": created["uid"], "ld": place["uid"], "start_time": since})
+        patient(_settle, api, box, None if box is fleet[-1] else since)
     return len(fleet) - 1
+
+
+def _settle(api: Api, box: Device, since: str | None) -> None:
+    boxes = {known["device"]: known["uid"] for known in api.call("GET", "/physical/devices/")}
+    physical = {"source_name": box.source, "name": f"{box.source} {box.number}", "source_ids": box.source_ids}
+    uid = boxes.get(box.key) or api.call("POST", "/physical/devices/", physical)["uid"]
+    if since is None or uid in {mapping["pd"] for mapping in api.call("GET", "/mappings/current/")}:
+        return
+    name = place_name(box.number, box.source)
+    places = {known["name"]: known["uid"] for known in api.call("GET", "/logical/devices/")}
+    place = places.get(name) or api.call("POST", "/logical/devices/", {"name": name})["uid"]
+    api.call("POST", "/mappings/", {"pd": uid, "ld": place, "start_time": since})

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException
 from streams import log
 from streams.registry import devices, generations
 from streams.registry.sighting_log import SightingLog
-from streams.registry.sightings import sight
+from streams.registry.sightings import labelled, sight
 from streams.registry.state import Author, Change, State
 from streams.registry.store import Role, Store, Unavailable
 from streams.settings import KafkaSettings
@@ -83,12 +83,18 @@ class Keeper:
             if (why := generations.why_due(self._store.state, self._code)) is not None:
                 await self.open_generation(_author(why), if_due=True)
             await asyncio.to_thread(events.read)
+            await self._tell_labels(events)
             if time.monotonic() - written >= self._seen_every_s:
                 await self._tell(events, list(events.pending))
                 await asyncio.to_thread(events.commit)
                 written = time.monotonic()
             else:
                 await self._tell(events, [key for key in events.pending if self._store.state.by_key(key) is None])
+
+    async def _tell_labels(self, events: SightingLog) -> None:
+        if events.labels:
+            await self._store.change(partial(labelled, labels=events.labels, author=_author()))
+            events.labels.clear()
 
     async def _tell(self, events: SightingLog, keys: Sequence[str]) -> None:
         waiting = iter(keys)

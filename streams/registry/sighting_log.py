@@ -1,5 +1,8 @@
 """Reads `device-events` for the process that writes the registry: group `api`, at least once."""
 
+from typing import Any
+
+import msgspec
 from confluent_kafka import Message, TopicPartition
 
 from streams import avro, kafka, log
@@ -8,6 +11,7 @@ from streams.registry.election import SESSION
 from streams.registry.sightings import Sighting, noticed
 from streams.settings import KafkaSettings
 
+LABELLED = "labelled"
 READ_AT_ONCE, READ_WITHIN_S = 2000, 0.2
 
 logger = log.get("registry.sightings")
@@ -24,6 +28,8 @@ class SightingLog:
         self._consumer.subscribe([kafka.topic(settings, "device-events")])
         self._next: dict[tuple[str, int], int] = {}
         self.pending: dict[str, Sighting] = {}
+        self.labels: dict[int, dict[str, Any]] = {}
+        """logical uid -> what Ubidots says of it"""
 
     def read(self) -> None:
         """Gather what comes within a moment.
@@ -53,8 +59,13 @@ class SightingLog:
     def _gather(self, message: Message) -> None:
         self._next[message.topic() or "", message.partition() or 0] = (message.offset() or 0) + 1
         try:
-            event = avro.decode(message.value() or b"", DeviceEvent)
-        except avro.AvroError as fault:
-            logger.error("device event skipped", offset=message.offset(), fault=str(fault))
-            return
-        self.pending[event.device] = noticed(self.pending.get(event.device), event)
+            self._add(avro.decode(message.value() or b"", DeviceEvent))
+        except (avro.AvroError, KeyError, ValueError) as fault:
+            logger.error("device event skipped", offset=message.offset(), fault=repr(fault))
+
+    def _add(self, event: DeviceEvent) -> None:
+        if event.kind == LABELLED:
+            answer = msgspec.json.decode(event.properties["ubidots"], type=dict[str, Any])
+            self.labels[int(event.properties["logical_uid"])] = answer
+        else:
+            self.pending[event.device] = noticed(self.pending.get(event.device), event)

@@ -4,6 +4,7 @@ Pure and idempotent: the same events told twice leave the same device, so at lea
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -53,6 +54,17 @@ def sight(state: State, sightings: Mapping[str, Sighting], author: Author) -> li
         if (logical := place(state.mappings.get(device), sighting.latest)) is not None:
             logical_seen[logical] = max(logical_seen.get(logical, 0), sighting.latest)
     return [*_new_sources(state, sightings.values(), author), *changes, *_logical(state, logical_seen, author)]
+
+
+def labelled(state: State, labels: Mapping[int, dict[str, Any]], author: Author) -> list[Change]:
+    """Keep what Ubidots says of logical devices (uid -> its answer, the label above all) in ``properties.ubidots``."""
+    changes = []
+    for uid, ubidots in labels.items():
+        device = state.logical.get(uid)
+        properties = merged_json(device.properties, {"ubidots": ubidots}) if device else ""
+        if device and properties != device.properties:
+            changes.append(Change(LOGICAL, str(uid), changed(device, author, properties=properties)))
+    return changes
 
 
 def _new_device(uid: int, device: str, sighting: Sighting, author: Author) -> PhysicalDevice:

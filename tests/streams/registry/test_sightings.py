@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from streams.core.records import DeviceEvent, DeviceMapping, Interval, Location, LogicalDevice, Pause, PhysicalDevice
-from streams.registry.sightings import Sighting, noticed, sight
+from streams.registry.sightings import Sighting, labelled, noticed, sight
 from streams.registry.state import LOGICAL, MAPPING, PHYSICAL, Author, Change, State
 
 NOW = 1_000_000
@@ -87,3 +87,17 @@ def test_a_logical_device_is_seen_where_its_box_was_mapped_at_that_time() -> Non
     for at, expected in ((50, None), (350, None), (500, 500), (450, 500), (700, 500)):
         tell(state, replace(SEEN, at=at))
         assert state.logical_device(7).last_seen == expected
+
+
+def test_what_ubidots_says_is_kept_with_the_logical_device_once() -> None:
+    state = State()
+    state.apply(Change(LOGICAL, "7", LogicalDevice(uid=7, name="Paddock", properties='{"crop":"oats"}')))
+
+    changes = labelled(state, {7: {"label": "isthmus-7", "id": "abc"}, 8: {"label": "nobody"}}, BY)
+    for change in changes:
+        state.apply(change)
+
+    kept = {"crop": "oats", "ubidots": {"label": "isthmus-7", "id": "abc"}}
+    assert json.loads(state.logical[7].properties) == kept
+    assert [change.key for change in changes] == ["7"]
+    assert labelled(state, {7: {"label": "isthmus-7", "id": "abc"}}, BY) == []
