@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def _decode(settings: Settings) -> list[Result]:
-    quix = str(QUIX) if QUIX.is_file() else None
+    quix = str(QUIX.absolute()) if QUIX.is_file() else None
     if quix is None:
         print("Quix Streams is not compared: there is no build/quix")
     return _with_servers(

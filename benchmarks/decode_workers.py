@@ -46,7 +46,7 @@ def _stock(loaded: Settings, *, durable: bool) -> None:
 
     decode = work(loaded)
     app = faust.App(
-        kafka.group(loaded.kafka, "bench-stock"),
+        kafka.group(loaded.kafka, f"bench-stock-{durable}".lower()),
         broker=f"kafka://{loaded.kafka.bootstrap_servers}",
         web_enabled=False,
         topic_allow_declare=False,
