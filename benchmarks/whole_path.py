@@ -22,16 +22,20 @@ from benchmarks.load import MEASUREMENTS, payloads, publish
 from benchmarks.result import Result
 from connectors.cli import processes, stack
 from connectors.cli.demo import STUB_PORT, STUB_TOKEN, stub
+from connectors.demo import quiet
 from connectors.verify import store_side
 from deploy.local import daemon
 from deploy.local.status import StackStatus
+from streams import lag
 from streams.core.identity import series_id
 from streams.settings import Settings, load
 
 MS, SECOND = 1_000_000, 1_000_000_000
 POINTS = "SELECT count() FROM points WHERE series_id IN (SELECT series_id FROM series WHERE device LIKE 'json:bench-%')"
 PROBE = "json:probe"
-POLL_S = 0.02
+POLL_S = 0.1
+"""A query costs the store about as much as ten records: asking more often would measure the asking."""
+WARM_UP = 5_000
 
 
 def run(settings: Settings, backlog: int, seconds: float) -> list[Result]:
@@ -80,6 +84,8 @@ def _throughput(settings: Settings, client: Client, backlog: int) -> list[Result
 
 
 def _latency(settings: Settings, seconds: float) -> list[Result]:
+    quiet.wait_for_zero_lag(settings, set(lag.readers()) - {"sink-log"}, patience_s=180)
+    publish(settings.stack.mqtt_port, payloads(WARM_UP, time.time_ns(), 2 * MS), rate=500, clients=2)
     before = _acks(settings)
     sent: dict[int, float] = {}
     seen: dict[int, float] = {}

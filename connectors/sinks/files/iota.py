@@ -37,10 +37,11 @@ class IotaLayout:
         Raises:
             OSError: the directory is away, full or read-only.
         """
-        wanted = [(name, message) for found in records for name, message in _named(found)]
+        # By name: a batch may hold a record twice, and two threads must not write one file.
+        wanted = {name: message for found in records for name, message in _named(found)}
         if wanted:
-            self._make_directories({name.partition("/")[0] for name, _ in wanted})
-            list(self._writers.map(self._write, *zip(*wanted, strict=True)))
+            self._make_directories({name.partition("/")[0] for name in wanted})
+            list(self._writers.map(self._write, wanted.keys(), wanted.values()))
         return len(wanted)
 
     def close(self) -> None:

@@ -43,6 +43,13 @@ def test_gives_readings_of_one_raw_record_names_of_their_own(tmp_path: Path) -> 
     assert files(tmp_path / "raw_data") == ["c/c-0-8.json", "c/c-1.json", "c/c.json"]
 
 
+def test_a_batch_may_hold_a_message_many_times(tmp_path: Path) -> None:
+    layout = IotaLayout(tmp_path, permissive=False)
+    assert layout.write([[message(cid="c")]] * 100) == 1
+    layout.close()
+    assert files(tmp_path / "raw_data") == ["c/c.json"]
+
+
 def test_writes_a_time_of_its_own_only_where_it_differs_and_texts_as_texts() -> None:
     found = body(message(measured("on", "state"), measured(1.5, "t", NOON + SECOND // 4)))
     assert found["timeseries"] == [
