@@ -67,7 +67,8 @@ class MqttDoor:
         while True:
             with contextlib.suppress(aiomqtt.MqttError):
                 await self._one_connection()
-            self._client = asyncio.get_running_loop().create_future()
+            if self._client.done():  # else senders already wait for it, and would wait for ever
+                self._client = asyncio.get_running_loop().create_future()
             await asyncio.sleep(RETRY_S)
 
     async def _one_connection(self) -> None:
