@@ -234,7 +234,7 @@ class ClickHouseSettings(Section):
     user: str = "default"
     password: SecretStr = SecretStr("")
     batch_rows: int = Field(50_000, ge=1)
-    batch_s: float = Field(1.0, gt=0)
+    batch_s: float = Field(0.5, gt=0, description="a row waits at most this long for others")
 
 
 class FilesSettings(Section):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from connectors.cli.main import app
+from connectors.cli.main import build
 from connectors.cli.settings_cli import example_file
 from streams.settings import Settings
 
@@ -35,7 +35,7 @@ def test_every_make_target_in_the_documents_exists_and_the_reverse() -> None:
 
 
 def test_every_command_in_the_readme_exists() -> None:
-    commands = typer.main.get_command(app)
+    commands = typer.main.get_command(build())
     known = set(getattr(commands, "commands", {}))
 
     assert set(re.findall(r"`?isthmus ([a-z]+)\b", re.sub(r"\.toml", "", README))) - {"stack"} <= known

@@ -12,7 +12,7 @@ import typer
 from ruamel.yaml import YAML
 
 from connectors.cli import processes
-from connectors.cli.main import app
+from connectors.cli.main import build
 from deploy.local import kafka
 from streams.settings import Settings
 
@@ -52,7 +52,7 @@ def test_images_are_named_short(compose: dict[str, Any]) -> None:
 
 def test_every_command_exists(ours: dict[str, Any]) -> None:
     for service in ours.values():
-        command: Any = typer.main.get_command(app)
+        command: Any = typer.main.get_command(build())
         for word in service["command"]:
             if not hasattr(command, "commands"):
                 break

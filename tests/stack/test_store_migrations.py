@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import sql
-from connectors.cli.main import app
+from connectors.cli.main import build
 from connectors.sinks.clickhouse.migrate import MigrationError, migrate, status
 from connectors.sinks.clickhouse.store import Store
 from streams.settings import ClickHouseSettings
@@ -74,6 +74,6 @@ def test_the_command_reports_what_it_did(settings: ClickHouseSettings, monkeypat
     monkeypatch.setenv("ISTHMUS_CLICKHOUSE__DATABASE", settings.database)
     runner = CliRunner()
 
-    assert f"applied {len(NAMES)} migration(s)" in runner.invoke(app, ["migrate"]).output
-    assert runner.invoke(app, ["migrate"]).output.strip() == "nothing to apply"
-    assert "0001 points" in runner.invoke(app, ["migrate", "--status"]).output
+    assert f"applied {len(NAMES)} migration(s)" in runner.invoke(build(), ["migrate"]).output
+    assert runner.invoke(build(), ["migrate"]).output.strip() == "nothing to apply"
+    assert "0001 points" in runner.invoke(build(), ["migrate", "--status"]).output
