@@ -58,7 +58,8 @@ def test_a_broken_file_is_a_message(tmp_path: Path) -> None:
 def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("BBUS-secret\n")
     monkeypatch.setenv("ISTHMUS_UBIDOTS__TOKEN_FILE", str(tmp_path / "token"))
-    monkeypatch.delenv("ISTHMUS_UBIDOTS__TOKEN", raising=False)
+    monkeypatch.setenv("ISTHMUS_UBIDOTS__TOKEN", "before")
+    monkeypatch.delenv("ISTHMUS_UBIDOTS__TOKEN")  # so that it is taken away again afterwards
 
     loaded = settings.load()
 
