@@ -66,6 +66,7 @@ def results(rates: dict[str, Rate]) -> list[Result]:
     targets = {
         "bare": ("of the bare loop", 0.7),
         "stock": ("of a stock agent with confirmed sends", 30),
+        "stock_unconfirmed": ("of a stock agent, plain await topic.send", 30),
         "quix": ("of Quix Streams", 2),
     }
     return [

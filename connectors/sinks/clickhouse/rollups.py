@@ -3,7 +3,7 @@
 Nothing of it is kept on disk: readings are held back from the commit until it is done, so a crash reads them again.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from msgspec import Struct, field
 
@@ -27,10 +27,15 @@ class _Touched(Struct):
 
 
 class Rollups:
-    """The touched windows of the partitions that this sink owns."""
+    """The touched windows of the partitions that this sink owns.
+
+    Recomputing goes in steps, so that inserts need not wait for all of it; what is touched meanwhile is the next round's.
+    """
 
     def __init__(self) -> None:
         self._touched: dict[int, _Touched] = {}
+        self._underway: dict[int, _Touched] = {}
+        self._steps: list[Callable[[Store], None]] = []
 
     def touch(self, partition: int, offset: int, points: Points) -> None:
         """Note what points changed that stood in ``partition`` from ``offset`` on."""
@@ -44,32 +49,62 @@ class Rollups:
 
     def hold(self, partition: int) -> int | None:
         """The first offset whose windows are not recomputed."""
-        touched = self._touched.get(partition)
-        return None if touched is None else touched.since
+        held = (round_[partition].since for round_ in (self._underway, self._touched) if partition in round_)
+        return min(held, default=None)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a round has begun and is not through."""
+        return bool(self._steps)
 
     @property
     def full(self) -> bool:
         """Whether memory says: recompute now."""
         return sum(len(touched.hours) for touched in self._touched.values()) > LIMIT
 
-    def settle(self, store: Store, positions: dict[int, int]) -> None:
-        """Recompute all that was touched; the store holds the readings before ``positions`` (by partition).
+    def settle(self, store: Store, positions: dict[int, int], enough: Callable[[], bool] = lambda: False) -> None:
+        """Go on with the round, or begin one: the store holds the readings before ``positions`` (by partition).
+
+        Stops after the step at whose end ``enough`` says so; ``busy`` then tells that there is more.
 
         Raises:
-            Transient: what is not done stays touched.
+            Transient: what is not done is held and tried again.
         """
+        if not self._steps:
+            self._begin(positions)
+        while self._steps:
+            self._steps[0](store)
+            del self._steps[0]
+            if enough():
+                break
+        if not self._steps:
+            self._underway.clear()
+
+    def _begin(self, positions: dict[int, int]) -> None:
         # A partition whose write has not succeeded yet waits for its position.
         ready = {p: touched for p, touched in self._touched.items() if positions.get(p, 0) > touched.since}
         newest = {series: ts for touched in ready.values() for series, ts in touched.newest.items()}
         hours = {hour: positions[p] - 1 for p, touched in ready.items() for hour in touched.hours}
         days = {(series, hour // 24): label for (series, hour), label in hours.items()}
-        recompute.latest(store, newest)
-        recompute.windows(store, HOUR, hours)
-        recompute.windows(store, DAY, days)
-        for partition in ready:
-            del self._touched[partition]
+        self._underway = {partition: self._touched.pop(partition) for partition in ready}
+        if ready:
+            self._steps = [
+                lambda store: recompute.latest(store, newest),
+                lambda store: recompute.windows(store, HOUR, hours),
+                lambda store: recompute.windows(store, DAY, days),
+            ]
 
     def forget(self, partitions: Collection[int]) -> None:
-        """These partitions belong to another sink now."""
+        """These partitions belong to another sink now; the round begins anew without them."""
+        self._steps.clear()
+        for partition, begun in self._underway.items():
+            self._touched[partition] = _united(begun, self._touched.get(partition, begun))
+        self._underway.clear()
         for partition in partitions:
             self._touched.pop(partition, None)
+
+
+def _united(one: _Touched, other: _Touched) -> _Touched:
+    series = one.newest.keys() | other.newest.keys()
+    newest = {s: max(one.newest.get(s, 0), other.newest.get(s, 0)) for s in series}
+    return _Touched(min(one.since, other.since), one.hours | other.hours, newest)

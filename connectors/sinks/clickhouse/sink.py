@@ -22,6 +22,8 @@ from streams.core.records import Aggregate, Reading, Repair
 from streams.settings import Settings
 
 SETTLE_S = 3.0
+SLICE_S = 0.25
+"""after that much recomputing, waiting inserts come first"""
 SETTLE_SHARE = 0.2
 """the store spends at most this share of the time on recomputing"""
 POINTS_PER_RECORD = 5
@@ -40,7 +42,7 @@ class ClickHouseSink:
         self._store = Store(settings.clickhouse, self.name)
         self._names, self._repairs, self._rollups = Names(self._store), Repairs(), Rollups()
         self._positions: dict[int, int] = {}
-        self._clock, self._next_settle = clock, 0.0
+        self._clock, self._next_settle, self._settling_s = clock, 0.0, 0.0
 
     def write(self, batch: Sequence[Record]) -> Sequence[Rejection]:
         """Insert points and aggregates; note what has to be recomputed."""
@@ -52,7 +54,7 @@ class ClickHouseSink:
                 self._repairs.add(item.record.partition, item.record.offset, item.value)
         self._advance(batch)
         if self._rollups.full:
-            self._recompute()
+            self._recompute(float("inf"))
         return rejections
 
     def close(self) -> None:
@@ -82,16 +84,20 @@ class ClickHouseSink:
         return topic == "aggregates" and self._repairs.full(partition)
 
     def settle(self) -> None:
-        """Recompute when it is time: every three seconds, less often when that takes long."""
-        if self._clock() >= self._next_settle:
-            self._recompute()
+        """Recompute when it is time: every three seconds, less often when that takes long, in slices."""
+        if self._rollups.busy or self._clock() >= self._next_settle:
+            self._recompute(SLICE_S)
 
-    def _recompute(self) -> None:
+    def _recompute(self, at_most_s: float) -> None:
         started = self._clock()
-        self._rollups.settle(self._store, self._positions)
-        self._repairs.settle(self._store, self._positions)
+        self._rollups.settle(self._store, self._positions, lambda: self._clock() - started > at_most_s)
+        if not self._rollups.busy:
+            self._repairs.settle(self._store, self._positions)
         ended = self._clock()
-        self._next_settle = ended + max(SETTLE_S, (ended - started) / SETTLE_SHARE)
+        self._settling_s += ended - started
+        if not self._rollups.busy:
+            self._next_settle = ended + max(SETTLE_S, self._settling_s / SETTLE_SHARE)
+            self._settling_s = 0.0
 
     def _insert_readings(self, items: Sequence[Item]) -> list[Rejection]:
         made = {partition: points(pairs) for partition, pairs in _readings_by_partition(items).items()}
