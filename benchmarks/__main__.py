@@ -1,8 +1,7 @@
 """`make bench`: every figure on a real stack of its own, as a table and in build/bench.json.
 
-`python -m benchmarks [decode] [store] [path]` measures only those. Quix Streams is compared when the environment
-build/quix exists: `python3 -m venv build/quix && build/quix/bin/pip install quixstreams . --no-deps …`, see
-CONTRIBUTING.
+`python -m benchmarks [decode] [store] [door] [path]` measures only those. Quix Streams is compared when the environment
+build/quix exists: see CONTRIBUTING.
 """
 
 import argparse
@@ -11,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import decode_agent, store, whole_path
+from benchmarks import decode_agent, mqtt_door, store, whole_path
 from benchmarks.result import Result, show, write
 from connectors.cli import processes, stack
 from deploy.local import daemon
@@ -25,7 +24,7 @@ DECODED, BACKLOG, SECONDS = 200_000, 40_000, 20
 def main() -> None:
     """Command line; exit status 0 even when a target is missed: the table says so."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", help="decode, store, path; default: all")
+    parser.add_argument("parts", nargs="*", help="decode, store, door, path; default: all")
     parts = parser.parse_args().parts or list(PARTS)
     if unknown := set(parts) - set(PARTS):
         sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
@@ -65,6 +64,10 @@ def _size(settings: Settings, per_record: int, target: float) -> Result:
     )  # fmt: skip
 
 
+def _door(settings: Settings) -> list[Result]:
+    return _with_servers(settings, lambda: mqtt_door.run(settings, BACKLOG // 2))
+
+
 def _path(settings: Settings) -> list[Result]:
     return whole_path.run(settings, BACKLOG, SECONDS)
 
@@ -78,7 +81,12 @@ def _with_servers(settings: Settings, measured: Callable[[], list[Result]]) -> l
         daemon.down(settings.stack.directory)
 
 
-PARTS: dict[str, Callable[[Settings], list[Result]]] = {"decode": _decode, "store": _store, "path": _path}
+PARTS: dict[str, Callable[[Settings], list[Result]]] = {
+    "decode": _decode,
+    "store": _store,
+    "door": _door,
+    "path": _path,
+}
 
 if __name__ == "__main__":
     main()
