@@ -57,7 +57,7 @@ def demo(
     try:
         report = _show(loaded, console, fleet_of(devices, rate), seconds=seconds, rate=rate)
     except quiet.Restless as restless:
-        console.print(f"[red]the demo did not finish[/red]: {restless}; see `isthmus stack logs`")
+        console.print(f"[red]the demo did not finish[/red]: {restless}; see the logs in {loaded.stack.directory}/logs")
         report = None
     finally:
         if not keep:
@@ -155,8 +155,9 @@ def _plot(loaded: Settings, console: Console) -> None:
 def _conclude(loaded: Settings, console: Console, report: Report | None, took_s: float, *, keep: bool) -> None:
     if keep:
         console.print(
-            f"look further: make logs · SQL http://127.0.0.1:{loaded.stack.clickhouse_port} database "
-            f"{loaded.clickhouse.database} · API http://{loaded.api.host}:{loaded.api.port}/docs · make down"
+            f"look further: SQL http://127.0.0.1:{loaded.stack.clickhouse_port} database {loaded.clickhouse.database} · "
+            f"API http://{loaded.api.host}:{loaded.api.port}/docs · with ISTHMUS_STACK__DIRECTORY="
+            f"{loaded.stack.directory} in front: make logs, make status, make down"
         )
     failed = report is None or bool(report.faults)
     verdict = "[red]FAILED[/red]" if failed else "[green]passed[/green]: nothing lost, nothing doubled, nothing wrong"
