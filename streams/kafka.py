@@ -147,11 +147,6 @@ class BatchProducer:
         self._producer = self._make()
 
 
-def is_too_large(error: BaseException) -> bool:
-    """Whether Kafka refuses the record for its size."""
-    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
-
-
 def raise_on_error(error: KafkaError | None, ignore: Iterable[int] = (KafkaError._PARTITION_EOF,)) -> bool:
     """True when the 'message' is an event to skip (partition EOF, a passing fault).
 

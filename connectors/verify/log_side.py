@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from confluent_kafka import Message
 from msgspec import Struct, field
@@ -41,6 +42,8 @@ class Core(Struct, frozen=True):
     context: Context
     generations: tuple[Generation, ...]
     hashes: Hashes
+    confluent: dict[int, Any]
+    """schemas of records in Confluent framing, by id"""
 
 
 def read(settings: Settings, progress: Callable[[int], None] = lambda _: None) -> LogSide:
@@ -65,14 +68,15 @@ def _core(settings: Settings) -> Core:
     codecs = tuple(table(settings.kafka, "codecs", Codec).values())
     context = pipeline.context(settings.decode, lambda device: mapping.get(device.encode()), rules=rules, codecs=codecs)
     generations = tuple(table(settings.kafka, "generations", Generation).values())
-    return Core(context, generations, Hashes(code_hash(settings.decode), {codecs_hash(codecs)}, {rules_hash(rules)}))
+    hashes = Hashes(code_hash(settings.decode), {codecs_hash(codecs)}, {rules_hash(rules)})
+    return Core(context, generations, hashes, avro.confluent_schemas(settings.kafka.schema_directory))
 
 
 def _account(side: LogSide, message: Message, core: Core) -> None:
     lineage = Lineage(message.partition() or 0, message.offset() or 0)
     generation = generation_for(core.generations, lineage.partition, lineage.offset, core.hashes)
     try:
-        raw = avro.decode(message.value() or b"", RawRecord)
+        raw = avro.decode(message.value() or b"", RawRecord, core.confluent)
     except avro.AvroError as fault:
         side.contents.dead_letters["avro", fault.reason, lineage.partition, lineage.offset, 0] = 1
         return

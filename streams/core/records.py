@@ -166,7 +166,7 @@ class Generation(Struct, frozen=True, kw_only=True):
 class DeadLetter(Struct, frozen=True, kw_only=True, gc=False):
     """A record that could not go on. ``raw_partition`` is -1 for one that never reached ``raw``.
 
-    ``stage``: door, avro, open, codec, normalise, window or sink:<name>; ``reason`` is a short code.
+    ``stage``: door, avro, open, codec, normalise, send, window or sink:<name>; ``reason`` is a short code.
     """
 
     stage: str
