@@ -20,7 +20,7 @@ from streams.agents import app
 from streams.agents.batch import Batch, Consumed
 from streams.agents.horizon import MS, Stretch, read_back
 from streams.agents.view import Views
-from streams.core.coverage import BEGINNING, opened_at
+from streams.core.coverage import BEGINNING, known
 from streams.core.fold import Unfoldable, Windows
 from streams.core.records import Aggregate, DeadLetter, Generation, Reading, Repair
 from streams.core.window import Rule
@@ -132,10 +132,10 @@ class WindowAgent:
         self._letters.append(Outgoing("dead-letters", record.key or b"", letter))
 
     def _touched(self) -> Iterator[Outgoing]:
-        opened = opened_at(list(self._generations.values()))
+        generations = known(list(self._generations.values()))
         for partition, held in self._held.items():
             _merge_earlier(held)
-            for record in held.windows.emit(opened):
+            for record in held.windows.emit(generations):
                 yield Outgoing("aggregates", record.device.encode(), record, partition)
                 _count(record)
             held.windows.close_past()

@@ -15,6 +15,10 @@ points. The first claim is proved from three facts about the log:
 So a window that *starts after* ``max(covered_from, opened_at) + ahead`` lacks nothing, if its span has not been closed:
 that is ``covered``. A window of points older than a fence starts before that line, and is never an aggregate.
 
+The third fact is of use only to a worker that knows the generation. One that stood still may hold rows of a generation
+it has not heard of; what replays did to their windows it cannot tell, so those are repairs. Windows whose rows are all
+of generations it knows are safe: what a later generation's replay wrote there has the higher generation.
+
 A point that breaks the first fact is known when it comes: its span is given up for that series, as long as it is open.
 A span is closed when log time has passed its end by ``hold``, or earlier when memory is short; the line ``closed`` only
 rises, and a closed span is never opened again, so a late point for it always becomes a repair.
@@ -28,15 +32,30 @@ record is done only after what it touched is durable; so at rest each (series, w
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from streams.core.records import Generation
 
 BEGINNING = 0
 """Covered from here: nothing is missing at all."""
 
 
-def opened_at(generations: Iterable[Generation]) -> int:
-    """When the latest generation was opened that has raw records before its fences; BEGINNING if none has."""
-    return max((g.opened_at for g in generations if any(g.fences.values())), default=BEGINNING)
+class Known(Struct, frozen=True):
+    """What a worker knows of generations.
+
+    ``newest``: the highest number. ``opened``: when the latest was opened that has raw records before its fences, in
+    ns; BEGINNING if none has.
+    """
+
+    newest: int
+    opened: int
+
+
+def known(generations: Iterable[Generation]) -> Known:
+    """What these generations say."""
+    held = list(generations)
+    opened = max((g.opened_at for g in held if any(g.fences.values())), default=BEGINNING)
+    return Known(max((g.number for g in held), default=0), opened)
 
 
 def covered(start: int, covered_from: int, opened: int, ahead: int) -> bool:

@@ -8,7 +8,7 @@ from sys import intern
 from msgspec import Struct
 
 from streams.core.aggregate import Figures, figures
-from streams.core.coverage import covered
+from streams.core.coverage import Known, covered
 from streams.core.identity import generation_of, row_version
 from streams.core.points import Points, weight
 from streams.core.records import Aggregate, Block, Reading, Repair
@@ -85,10 +85,10 @@ class Windows:
         for block, values in zip(reading.blocks, runs, strict=True):
             self._fold_block(device, block, values, Touch(label, version, block.unit), limit)
 
-    def emit(self, opened: int) -> Iterator[Aggregate | Repair]:
-        """What every window touched since the last call did, or that the store must say; ``opened``: see coverage."""
+    def emit(self, known: Known) -> Iterator[Aggregate | Repair]:
+        """What every window touched since the last call did, or that the store must say."""
         for window, touch in self._touched_windows().items():
-            record = self._describe(window, touch, opened)
+            record = self._describe(window, touch, known)
             if record is not None:
                 yield record
 
@@ -158,12 +158,14 @@ class Windows:
             for cell in starts(first, last, self.rule.cell):
                 self._touched[device, block.name, cell] = touch
 
-    def _describe(self, window: Window, touch: Touch, opened: int) -> Aggregate | Repair | None:
+    def _describe(self, window: Window, touch: Touch, known: Known) -> Aggregate | Repair | None:
         device, name, length, start = window
         points = self._spans.get(start_of(start, self.rule.span), {}).get((device, name))
-        if points is None or points.given_up or not covered(start, self.covered_from, opened, self.rule.ahead):
+        if points is None or points.given_up or not covered(start, self.covered_from, known.opened, self.rule.ahead):
             return _repair(window, touch)
         values, version = points.between(start, start + length)
+        if generation_of(version) > known.newest:
+            return _repair(window, touch)
         if values:
             return _aggregate(window, touch.label, version, points.unit, figures(values))
         return _repair(window, touch) if points.unnumbered else None

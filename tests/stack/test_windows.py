@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from streams import avro, scan
-from streams.core.records import Aggregate, DeadLetter, Reading, Repair
+from streams.core.records import Aggregate, DeadLetter, Generation, Reading, Repair
 from streams.kafka import BatchProducer
 from streams.lag import LagMeter
 from streams.settings import KafkaSettings
@@ -20,6 +20,8 @@ SHORT = {"base_s": LENGTHS, "fold_tolerance_s": 1, "grace_s": 0, "emit_interval_
 
 
 def short(installation: Installation) -> Installation:
+    """An installation of short windows, whose first generation is open."""
+    publish(installation.settings.kafka, windows.generation(1, time.time_ns(), fence=0))
     return installation.with_settings(window=SHORT, decode={"future_limit_s": 1})
 
 
@@ -100,9 +102,7 @@ def test_it_reports_poison_and_repairs_around_a_generation(installation: Install
     found = list(windows.emitted(settings))
     assert [(type(r), r.window, r.label) for r in found] == [(Aggregate, 1, 2), (Aggregate, 2, 2)]
 
-    producer = BatchProducer(settings)
-    producer.send("generations", "2", avro.encode(windows.generation(2, now, fence=5)))
-    producer.flush()
+    publish(settings, windows.generation(2, now, fence=5))
     eventually(lambda: repaired(settings, now + SECOND // 2))
 
 
@@ -112,6 +112,12 @@ def repaired(settings: KafkaSettings, moment: int) -> bool:
     send(settings, windows.reading("json:1", offset, [("t", moment + offset, 2.0)], moment))
     answers = eventually(lambda: [r for r in windows.emitted(settings) if r.label == offset])
     return {type(r) for r in answers} == {Repair}
+
+
+def publish(settings: KafkaSettings, generation: Generation) -> None:
+    producer = BatchProducer(settings)
+    producer.send("generations", str(generation.number), avro.encode(generation))
+    producer.flush()
 
 
 def send(settings: KafkaSettings, *readings: Reading | bytes) -> None:

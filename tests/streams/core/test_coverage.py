@@ -1,6 +1,6 @@
 """The line after which windows are aggregates."""
 
-from streams.core.coverage import BEGINNING, covered, opened_at
+from streams.core.coverage import BEGINNING, Known, covered, known
 from streams.core.records import Generation
 
 
@@ -27,6 +27,6 @@ def test_it_covers_everything_when_the_log_was_read_from_its_beginning() -> None
 def test_it_asks_only_generations_that_have_raw_records_before_their_fences() -> None:
     first = generation(1, 1000, {"0": 0, "1": 0})
     second = generation(2, 2000, {"0": 0, "1": 7})
-    assert opened_at([first]) == BEGINNING
-    assert opened_at([second, first]) == 2000
-    assert opened_at([]) == BEGINNING
+    assert known([first]) == Known(1, BEGINNING)
+    assert known([second, first]) == Known(2, 2000)
+    assert known([]) == Known(0, BEGINNING)

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from streams.core.coverage import BEGINNING
+from streams.core.coverage import BEGINNING, Known
 from streams.core.fold import Unfoldable, Windows
 from streams.core.records import Aggregate, Block, Measurement, Reading, Repair
 from streams.core.window import SECOND, Rule
@@ -31,8 +31,8 @@ def windows(covered_from: int = BEGINNING) -> Windows:
     return Windows(RULE, covered_from)
 
 
-def emitted(held: Windows, opened: int = BEGINNING) -> dict[tuple[str, int, int], Aggregate | Repair]:
-    return {(r.name, r.window, (r.start - NOON) // SECOND): r for r in held.emit(opened)}
+def emitted(held: Windows, opened: int = BEGINNING, newest: int = 9) -> dict[tuple[str, int, int], Aggregate | Repair]:
+    return {(r.name, r.window, (r.start - NOON) // SECOND): r for r in held.emit(Known(newest, opened))}
 
 
 def kinds(held: Windows, opened: int = BEGINNING) -> dict[tuple[str, int, int], str]:
@@ -51,6 +51,16 @@ def test_it_aggregates_each_base_window_of_a_series() -> None:
     )  # fmt: skip
     assert found["t", 300, 0].label == 42
     assert found["t", 60, 60].label == 41
+
+
+def test_it_leaves_windows_of_a_generation_it_has_not_heard_of_to_the_store() -> None:
+    held = windows()
+    held.fold(reading(("t", 10, 3.0), generation=1), 41, NOON)
+    held.fold(reading(("t", 70, 5.0), generation=2), 42, NOON)
+    found = emitted(held, newest=1)
+    assert isinstance(found["t", 60, 0], Aggregate)
+    assert isinstance(found["t", 60, 60], Repair)
+    assert isinstance(found["t", 300, 0], Repair)
 
 
 def test_it_says_nothing_of_a_duplicate() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from streams.core.coverage import BEGINNING, opened_at
+from streams.core.coverage import BEGINNING, Known, known
 from streams.core.fold import Windows
 from streams.core.identity import row_version
 from streams.core.records import Aggregate, Generation, Measurement, Reading, Repair
@@ -30,6 +30,7 @@ class Flaws:
 
     rule: Rule = RULE
     blind_to_generations: bool = False
+    trusts_unheard_generations: bool = False
     done_before_sent: bool = False
     last_record_wins: bool = False
     reopens_spans: bool = False
@@ -43,7 +44,7 @@ class Worker:
     windows: Windows
     first: int
     position: int
-    opened: int
+    known: Known
     reading_back: bool = True
 
 
@@ -137,8 +138,8 @@ class World:
         """A new owner, at the committed offset."""
         first = self.committed
         covered_from = BEGINNING if first == 0 or self.flaws.claims_coverage else self._log_time(first) * SECOND
-        opened = opened_at(self.generations)
-        return Worker(Windows(self.flaws.rule, covered_from), first, first, opened, reading_back=first > 0)
+        generations = known(self.generations)
+        return Worker(Windows(self.flaws.rule, covered_from), first, first, generations, reading_back=first > 0)
 
     def fold(self, worker: Worker, most: int) -> None:
         """Handle some records of the log."""
@@ -162,8 +163,7 @@ class World:
 
     def send(self, worker: Worker, share: float = 1.0) -> None:
         """Send what was touched, or the first part of it; only all of it makes the offsets done."""
-        opened = BEGINNING if self.flaws.blind_to_generations else worker.opened
-        records = list(worker.windows.emit(opened))
+        records = list(worker.windows.emit(self._believed(worker.known)))
         for record in records[: round(share * len(records))]:
             self.take(record)
         worker.windows.close_past()
@@ -171,6 +171,11 @@ class World:
             worker.windows.closed = -(2**63)
         if worker is self.worker and (share == 1.0 or self.flaws.done_before_sent):
             self.committed = worker.position
+
+    def _believed(self, knows: Known) -> Known:
+        if self.flaws.blind_to_generations:
+            return Known(knows.newest, BEGINNING)
+        return Known(len(self.generations), knows.opened) if self.flaws.trusts_unheard_generations else knows
 
     def crash(self) -> None:
         """kill -9 in the middle of sending."""
@@ -210,7 +215,7 @@ class World:
 
     def settle(self) -> None:
         """Everything comes to rest."""
-        self.worker.opened = opened_at(self.generations)
+        self.worker.known = known(self.generations)
         self.read_back(self.worker)
         self.fold(self.worker, len(self.log))
         self.send(self.worker)
@@ -279,7 +284,7 @@ def run(seed: int, flaws: Flaws) -> tuple[dict[Window, Any], dict[Window, Any], 
     for step in random.choices(actions, weights, k=random.randint(20, 80)):
         step()
         if random.random() < 0.5:
-            world.worker.opened = opened_at(world.generations)
+            world.worker.known = known(world.generations)
     world.settle()
     for _ in world.zombies:
         world.thaw()
