@@ -18,6 +18,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 import schemas
 from streams.avro_code import Read, Write, compile_reader, compile_writer
 from streams.core import records
+from streams.core.replay_record import Replay
 
 MAGIC = b"\xc3\x01"
 
@@ -38,10 +39,13 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "codec": records.Codec,
     "rule": records.Rule,
     "user": records.User,
+    "replay": Replay,
 }
 NAMES = {record_type: name for name, record_type in TYPES.items()}
 CLASSES = {
-    name: kind for name, kind in vars(records).items() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    name: kind
+    for name, kind in (vars(records) | {"Replay": Replay}).items()
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 }
 """Every record of ours, nested ones too, by its name in the schemas."""
 

@@ -269,6 +269,30 @@ class SinkSettings(Section):
     instance: int | None = Field(0, ge=0, description="replica number, unique per sink; none: not a static member")
 
 
+class ReplaySettings(Section):
+    """Replays, and the process that runs them."""
+
+    processes: int = Field(1, ge=0, le=64, description="that decode; 0: decode in the replay's own process")
+    records_per_s: int = Field(0, ge=0, description="at most so many raw records each second; 0: no limit of its own")
+    pause_lag: int = Field(
+        50_000, ge=1, description="records that live decoding or the store may lag; more pauses it …"
+    )
+    resume_lag: int = Field(10_000, ge=0, description="… until they lag no more than this")
+    pause_insert_s: float = Field(5.0, gt=0, description="an insert into the store that takes longer pauses it")
+    keep_days: int = Field(30, ge=1, description="an applied replay can be undone, and its rows looked at, for so long")
+    place_after_s: float = Field(5.0, ge=0, description="points are placed anew so long after the last mapping change")
+    directory: Path = Field(Path("var/replays"), description="reports")
+    api_url: str | None = Field(None, description="of the registry API; default: on this machine, at api.port")
+    token: SecretStr | None = Field(None, description="for that API; default: the operator's token on this machine")
+    health_port: Port = 25730
+
+    @model_validator(mode="after")
+    def _hysteresis(self) -> "ReplaySettings":
+        if self.resume_lag >= self.pause_lag:
+            raise ValueError("resume_lag must be below pause_lag")
+        return self
+
+
 class ApiSettings(Section):
     """The registry API."""
 
@@ -325,6 +349,7 @@ class Settings(BaseSettings):
     files: FilesSettings = FilesSettings()
     ubidots: UbidotsSettings = UbidotsSettings()
     sink: SinkSettings = SinkSettings()
+    replay: ReplaySettings = ReplaySettings()
     api: ApiSettings = ApiSettings()
     stack: StackSettings = StackSettings()
     log: LogSettings = LogSettings()

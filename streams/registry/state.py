@@ -21,9 +21,11 @@ from streams.core.records import (
     Source,
     User,
 )
+from streams.core.replay_record import Replay
 
 PHYSICAL, LOGICAL, MAPPING = "physical-devices", "logical-devices", "device-mapping"
 SOURCES, CODECS, RULES, USERS, GENERATIONS = "sources", "codecs", "rules", "users", "generations"
+REPLAYS = "replays"
 R = TypeVar("R", bound=Struct)
 
 KINDS: dict[str, type[Struct]] = {
@@ -35,6 +37,7 @@ KINDS: dict[str, type[Struct]] = {
     RULES: Rule,
     USERS: User,
     GENERATIONS: Generation,
+    REPLAYS: Replay,
 }
 """The registry's topics and what their records are."""
 
@@ -79,6 +82,7 @@ class State:
         self.rules: dict[str, Rule] = {}
         self.users: dict[int, User] = {}
         self.generations: dict[int, Generation] = {}
+        self.replays: dict[int, Replay] = {}
         self._highest_uid = {PHYSICAL: 0, LOGICAL: 0, USERS: 0}
         self._physical_by_key: dict[str, int] = {}
         self._devices_by_logical: dict[int, set[str]] = {}
@@ -98,6 +102,8 @@ class State:
                 self._apply_user(int(change.key), change.record)
             case "generations":
                 _set(self.generations, int(change.key), change.record)
+            case "replays":
+                _set(self.replays, int(change.key), change.record)
             case named:
                 held: dict[str, dict[Any, Any]] = {SOURCES: self.sources, CODECS: self.codecs, RULES: self.rules}
                 _set(held[named], change.key, change.record)

@@ -1,0 +1,62 @@
+"""Which raw records a replay is about. Pure.
+
+A raw record is replayed as a whole or not at all. It is selected when what is known of the record itself fits (source,
+time of receipt, offset), and one of the points that the store has of it, or one that decoding gives now, fits the rest.
+So a point that moves out of the selection is taken away, and one that moves in is added.
+"""
+
+from msgspec import Struct
+
+from streams.core.records import RawRecord, Reading
+
+Offsets = tuple[int, int]
+"""first offset and the one after the last"""
+
+
+class Selection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Every criterion must hold; an empty one holds always. Times are ns since the epoch, ends excluded.
+
+    ``offsets``: raw partition (as text) -> range; when it is given, other partitions are not read. ``codecs`` are
+    names, without ``@hash``. ``stages`` and ``reasons`` choose among dead letters and are for that mode only.
+    """
+
+    sources: tuple[str, ...] = ()
+    received_from: int | None = None
+    received_until: int | None = None
+    offsets: dict[str, Offsets] = {}
+    devices: tuple[str, ...] = ()
+    codecs: tuple[str, ...] = ()
+    logical: tuple[int, ...] = ()
+    time_from: int | None = None
+    time_until: int | None = None
+    stages: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def by_points(self) -> bool:
+        """Whether it asks anything of a record's points."""
+        return bool(self.devices or self.codecs or self.logical) or (self.time_from, self.time_until) != (None, None)
+
+    def takes_record(self, raw: RawRecord, partition: int, offset: int) -> bool:
+        """Whether what is known of the record itself fits."""
+        if self.sources and raw.source not in self.sources:
+            return False
+        first, end = self.offsets.get(str(partition), (0, 0) if self.offsets else (offset, offset + 1))
+        return first <= offset < end and _within(raw.received_at, self.received_from, self.received_until)
+
+    def takes_reading(self, reading: Reading) -> bool:
+        """Whether a point of the reading fits; true for every reading when nothing is asked of points."""
+        if self.devices and reading.device not in self.devices:
+            return False
+        if self.codecs and (reading.codec or "").partition("@")[0] not in self.codecs:
+            return False
+        return any(self._takes_point(m.time, m.logical_uid) for m in reading.measurements) or any(
+            self._takes_point(b.start, b.logical_uid) for b in reading.blocks
+        )
+
+    def _takes_point(self, time: int, logical_uid: int | None) -> bool:
+        return (not self.logical or logical_uid in self.logical) and _within(time, self.time_from, self.time_until)
+
+
+def _within(value: int, first: int | None, end: int | None) -> bool:
+    return (first is None or first <= value) and (end is None or value < end)
