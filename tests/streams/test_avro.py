@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 import schemas
 from streams import avro
-from streams.core import records
 from streams.core.records import DeadLetter, RawRecord, Repair
 
 NAMES = sorted(avro.TYPES)
