@@ -77,6 +77,8 @@ class Figures(Struct, frozen=True, kw_only=True):
     shielded: int = 0
     counts: Counts = Counts()
     holes: list[str] = field(default_factory=list)
+    mapping_position: int = -1
+    """the offset of `device-mapping` up to which points were placed"""
     windows: int = 0
     """aggregates computed anew"""
     visible_ms: float = 0.0

@@ -1,0 +1,110 @@
+"""Places points anew after mapping changes, so that a change that races with data, or starts in the past, ends right.
+
+The place in topic `device-mapping` up to which this has been done is a committed offset. A device is looked at when its
+change is some seconds old and everything that was decoded before has reached the store; usually nothing is misplaced.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from streams import avro, kafka, log
+from streams.core.records import DeviceMapping
+from streams.replay.barrier import Barrier
+from streams.settings import Settings
+
+GROUP, TOPIC = "replay", "device-mapping"
+AT_ONCE = 500
+"""devices looked at, and placed by one replay"""
+READ_AT_ONCE, READ_WITHIN_S, ANSWER_S = 1000, 0.05, 10
+
+logger = log.get("replay.placing")
+
+
+class MappingChanges:
+    """Devices whose mapping changed and whose points have not been looked at since."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self._wait_s = settings, settings.replay.place_after_s
+        self._topic = kafka.topic(settings.kafka, TOPIC)
+        self._reader, self._barrier = self._begun(), Barrier(settings.kafka)
+        self._changed: dict[str, DeviceMapping] = {}
+        self._next, self._quiet_from = -1, 0.0
+        self._readings: dict[int, int] | None = None
+
+    def read(self) -> None:
+        """Take in what changed.
+
+        Raises:
+            KafkaException: Kafka is away.
+        """
+        for message in self._reader.consume(READ_AT_ONCE, READ_WITHIN_S):
+            if kafka.raise_on_error(message.error()):
+                continue
+            self._take(message.value())
+            self._next = (message.offset() or 0) + 1
+            self._quiet_from, self._readings = time.monotonic() + self._wait_s, None
+
+    def due(self) -> Mapping[str, DeviceMapping]:
+        """Devices to look at now; empty while changes go on or the store has not got what was decoded before them.
+
+        Raises:
+            KafkaException: Kafka is away.
+        """
+        if self._next < 0 or time.monotonic() < self._quiet_from:
+            return {}
+        if self._readings is None:
+            self._readings = self._barrier.ends("readings")
+        if self._barrier.behind("sink-clickhouse", "readings", self._readings):
+            return {}
+        return dict(list(self._changed.items())[:AT_ONCE])
+
+    def done(self, devices: Mapping[str, DeviceMapping]) -> None:
+        """These are right, unless they changed again meanwhile.
+
+        Raises:
+            KafkaException: Kafka is away; they are looked at again.
+        """
+        for device, mapping in devices.items():
+            if self._changed.get(device) is mapping:
+                del self._changed[device]
+        if not self._changed and self._next >= 0:
+            self._reader.commit(offsets=[TopicPartition(self._topic, 0, self._next)], asynchronous=False)
+            self._next = -1
+
+    def close(self) -> None:
+        """Let go of the clients."""
+        self._reader.close()
+        self._barrier.close()
+
+    def _begun(self) -> Consumer:
+        reader = kafka.consumer(self._settings.kafka, GROUP)
+        (committed,) = reader.committed([TopicPartition(self._topic, 0)], timeout=ANSWER_S)
+        start = committed.offset if committed.offset >= 0 else OFFSET_BEGINNING
+        reader.assign([TopicPartition(self._topic, 0, start)])
+        return reader
+
+    def _take(self, value: bytes | None) -> None:
+        """A device that was never mapped has nothing to be placed."""
+        mapping = avro.decode(value, DeviceMapping) if value else None
+        if mapping is not None and mapping.intervals:
+            self._changed[mapping.device] = mapping
+
+
+Misplaced = Callable[[list[DeviceMapping]], int]
+
+
+def place(changes: MappingChanges, misplaced: Misplaced, correct: Callable[[list[str], str], None]) -> bool:
+    """Look at the devices that are due; ``correct(devices, why)`` runs when points of theirs stand elsewhere.
+
+    Returns whether there was something to look at.
+    """
+    devices = changes.due()
+    wrong = misplaced(list(devices.values())) if devices else 0
+    if wrong:
+        logger.info("points to be placed anew", devices=len(devices), points=wrong)
+        authors = sorted({mapping.changed_by for mapping in devices.values()})
+        correct(list(devices), f"mapping changed by {', '.join(authors)}")
+    changes.done(devices)
+    return bool(devices)

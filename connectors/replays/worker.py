@@ -1,0 +1,170 @@
+"""`isthmus run replay`: runs replays one after another, and places points anew after mapping changes.
+
+What a worker was killed in, its successor goes on with. A replay that tries decoders which are not deployed is run by the
+command that asked for it: they are the operator's own code.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import tenacity
+from confluent_kafka import KafkaException
+
+from connectors.replays import placing
+from connectors.replays.corrections import correct
+from connectors.replays.office import Office
+from connectors.sinks.base import Transient
+from connectors.sinks.clickhouse.replay import ClickHouseReplayStore
+from streams import log, ops
+from streams.core.replay_record import Replay
+from streams.kafka import Undelivered
+from streams.replay.course import Stopped
+from streams.replay.job import WORKING, Mode, Progress
+from streams.replay.runner import Runner
+from streams.settings import Settings
+from streams.view import CompactedView
+
+PASSING = (Transient, KafkaException, Undelivered, TimeoutError)
+"""something is away; every step of a replay can be done again"""
+LOOK_S, LONGEST_BACK_OFF_S = 0.5, 15
+TIDY_S = 3600
+DAY_NS = 86_400_000_000_000
+Show = Callable[[Replay, Progress], None]
+
+logger = log.get("replay")
+
+
+class Worker:
+    """One process; two of them leave each other's replays alone, because the registry lets one runner report."""
+
+    def __init__(self, settings: Settings, stop: Event) -> None:
+        self._settings, self._stop = settings, stop
+        self._store, self._office = ClickHouseReplayStore(settings), Office(settings)
+        self._view = CompactedView(settings.kafka, "replays", Replay)
+        self._changes: placing.MappingChanges | None = None
+        self._tidied = 0.0
+
+    def fault(self) -> str | None:
+        """Why it is not ready; None when it is."""
+        return None if self._view.ready else (self._view.error or "topic replays is not read yet")
+
+    def run(self) -> None:
+        """Work until stopped."""
+        self._view.start()
+        while not self._stop.is_set():
+            try:
+                busy = self._view.wait_ready(LOOK_S) and self._turn()
+            except PASSING as fault:
+                logger.warning("waiting", fault=str(fault))
+                busy = False
+            if not busy:
+                self._stop.wait(LOOK_S)
+        self._close()
+
+    def _turn(self) -> bool:
+        """One replay, or one look at what else there is to do; whether something was done."""
+        waiting = next_of(list(self._view.data.values()))
+        if waiting is not None:
+            run_replay(self._settings, waiting.id, self._stop, office=self._office, store=self._store)
+            return True
+        self._tidy()
+        return self._place()
+
+    def _place(self) -> bool:
+        if self._changes is None:
+            self._changes = placing.MappingChanges(self._settings)
+        self._changes.read()
+        return placing.place(self._changes, self._store.misplaced, self._correct_places)
+
+    def _correct_places(self, devices: Sequence[str], why: str) -> None:
+        made = self._office.create(mode=Mode.PLACE.value, selection={"devices": list(devices)}, why=why, apply=True)
+        run_replay(self._settings, made.id, self._stop, office=self._office, store=self._store)
+
+    def _tidy(self) -> None:
+        """Give back what old replays hold in the store: an undo is possible for some days only."""
+        if time.monotonic() < self._tidied:
+            return
+        self._tidied = time.monotonic() + TIDY_S
+        oldest = time.time_ns() - self._settings.replay.keep_days * DAY_NS
+        for replay in list(self._view.data.values()):
+            if replay.changed_at < oldest and replay.state not in WORKING:
+                self._store.drop(replay.id, journal=True)
+
+    def _close(self) -> None:
+        if self._changes is not None:
+            self._changes.close()
+        self._view.stop()
+        self._office.close()
+
+
+def next_of(replays: Sequence[Replay]) -> Replay | None:
+    """The replay to work on: what somebody began or wishes, the oldest first; none that needs an operator's own code."""
+    waiting = (r for r in replays if not r.candidates and (r.state in WORKING or r.wish))
+    return min(waiting, key=lambda r: r.id, default=None)
+
+
+def run_replay(
+    settings: Settings,
+    replay: int,
+    stop: Event,
+    *,
+    candidates: Sequence[tuple[str, Path]] = (),
+    office: Office | None = None,
+    store: ClickHouseReplayStore | None = None,
+    show: Show = lambda *_: None,
+) -> Replay | None:
+    """Run a replay to where it rests, through outages; None when it was stopped before."""
+    runner = Runner(
+        settings, store or ClickHouseReplayStore(settings), office or Office(settings),
+        correct=lambda record, undo: correct(settings, record, undo=undo), candidates=candidates,
+    )  # fmt: skip
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(PASSING),
+        wait=tenacity.wait_exponential(multiplier=0.5, max=LONGEST_BACK_OFF_S),
+        before_sleep=lambda state: _say(replay, state),
+        sleep=stop.wait,
+        stop=lambda _: stop.is_set(),
+        reraise=True,
+    )
+    try:
+        rested: Replay = attempts(runner.run, replay, stop, show)
+    except Stopped:
+        return None
+    logger.info("replay rests", replay=replay, state=rested.state, error=rested.error or None)
+    return rested
+
+
+def run_here(settings: Settings, replay: int, candidates: Sequence[tuple[str, Path]], show: Show) -> Replay | None:
+    """Run a replay with decoders of the operator's own in this process; SIGINT stops it, and it can be gone on with."""
+    stop = Event()
+    _stop_on_signals(stop)
+    return run_replay(settings, replay, stop, candidates=candidates, show=show)
+
+
+def run(settings: Settings) -> None:
+    """The process: until SIGTERM or SIGINT."""
+    stop = Event()
+    _stop_on_signals(stop)
+    worker = Worker(settings, stop)
+    end_ops = ops.serve(settings.replay.health_port, ready=worker.fault)
+    try:
+        worker.run()
+    finally:
+        end_ops()
+
+
+def _say(replay: int, state: tenacity.RetryCallState) -> None:
+    fault = state.outcome.exception() if state.outcome else None
+    logger.warning("replay waits", replay=replay, fault=str(fault), attempt=state.attempt_number)
+
+
+def _stop_on_signals(stop: Event) -> None:
+    def end(*_: Any) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)

@@ -1,0 +1,55 @@
+"""The line between old and new: what was decoded before a generation is in the store, before a replay compares with it.
+
+Offsets that consumer groups have committed are durably handled (I6), so they are all there is to look at.
+"""
+
+from collections.abc import Mapping
+
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+
+from streams import kafka
+from streams.scan import ends_of
+from streams.settings import KafkaSettings
+
+ANSWER_S = 10
+Offsets = dict[int, int]
+"""partition -> offset"""
+
+
+class Barrier:
+    """Asks again and again with the same two clients."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._admin, self._reader = kafka.admin(settings), kafka.consumer(settings, None)
+
+    def ends(self, topic: str) -> Offsets:
+        """Where ``topic`` (without prefix) ends now.
+
+        Raises:
+            KafkaException: the cluster does not answer.
+        """
+        return ends_of(self._reader, kafka.topic(self._settings, topic))
+
+    def behind(self, group: str, topic: str, ends: Mapping[int, int]) -> int:
+        """How many records before ``ends`` the group has not handled; 0: it is past them all.
+
+        Raises:
+            KafkaException: the cluster does not answer.
+        """
+        name = kafka.topic(self._settings, topic)
+        asked = [TopicPartition(name, partition) for partition in ends]
+        request = ConsumerGroupTopicPartitions(kafka.group(self._settings, group), asked)
+        (future,) = self._admin.list_consumer_group_offsets([request]).values()
+        committed = {found.partition: found.offset for found in future.result(ANSWER_S).topic_partitions}
+        return sum(self._missing(name, p, committed.get(p, -1), end) for p, end in ends.items())
+
+    def close(self) -> None:
+        """Let go of the clients."""
+        self._reader.close()
+
+    def _missing(self, name: str, partition: int, committed: int, end: int) -> int:
+        """A group that has committed nothing begins where the topic does now."""
+        if committed < 0:
+            committed = self._reader.get_watermark_offsets(TopicPartition(name, partition), timeout=ANSWER_S)[0]
+        return max(end - committed, 0)

@@ -1,0 +1,272 @@
+"""Runs a replay, from whatever state it is in, to where it rests: READY, APPLIED, UNDONE, CANCELLED or FAILED.
+
+Every step may be done again, so a runner that was killed is followed by one that begins at the recorded state. Nothing
+touches live rows before ``attach``; from there on the only way is forward, and undo.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import Event
+
+import msgspec
+
+from streams import avro, scan
+from streams.core.records import Codec, DeviceMapping, Repair, Rule
+from streams.core.replay_record import Replay
+from streams.kafka import BatchProducer
+from streams.registry.hashes import code_hash, codecs_hash, rules_hash
+from streams.replay.barrier import Barrier
+from streams.replay.course import Cancelled, Course, Failed, Office
+from streams.replay.decoding import Task
+from streams.replay.job import Mode, Progress, State
+from streams.replay.plan import plan
+from streams.replay.runs import Runs
+from streams.replay.scanning import Scan
+from streams.replay.selection import Selection
+from streams.replay.store import ReplayStore
+from streams.settings import Settings
+
+SECOND = 1_000_000_000
+ROLLUPS = (3600, 86_400)
+"""lengths of the windows that the store computes by itself, seconds"""
+KNOWN_AFTER_S = 1.0
+"""an open generation is known to every worker after this time; a worker that stood still is masked by its offsets"""
+LOOK_S = 0.25
+Candidate = tuple[str, Path]
+"""name of the source, and the file of its decoder"""
+
+
+class Runner:
+    """Works on one replay at a time.
+
+    ``correct(replay, undo)`` sends what changed to files and outgoing sinks, once the store is right.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: ReplayStore,
+        office: Office,
+        *,
+        correct: Callable[[Replay, bool], None],
+        candidates: Sequence[Candidate] = (),
+    ) -> None:
+        self._settings, self._store, self._office = settings, store, office
+        self._correct, self._candidates = correct, tuple(candidates)
+        self._lengths = (*settings.window.base_s, *ROLLUPS)
+
+    def run(self, replay: int, stop: Event, show: Callable[[Replay, Progress], None] = lambda *_: None) -> Replay:
+        """Carry the replay on; returns its record where it rests.
+
+        Raises:
+            Stopped: ``stop`` was set; run it again to go on.
+            KafkaException, Undelivered, and the store's own: something is away; run it again.
+        """
+        course = Course(self._office, self._office.get(replay), stop, show)
+        barrier = Barrier(self._settings.kafka)
+        try:
+            self._carry_on(course, barrier)
+        except Cancelled:
+            self._store.drop(course.id, journal=True)
+            course.enter(State.CANCELLED, took_wish=True)
+        except (Failed, ValueError) as fault:
+            course.enter(State.FAILED, error=str(fault))
+        finally:
+            barrier.close()
+        return course.replay
+
+    def _carry_on(self, course: Course, barrier: Barrier) -> None:
+        course.heed()
+        if course.replay.state in (State.QUEUED, State.SCANNING, State.DIFFING):
+            self._dry_run(course, barrier)
+        state, wish = course.replay.state, course.replay.wish
+        if state == State.APPLYING or (state == State.READY and wish == "apply"):
+            self._apply(course, barrier)
+        elif state == State.UNDOING or (state == State.APPLIED and wish == "undo"):
+            self._undo(course, barrier)
+
+    # --- looking
+
+    def _dry_run(self, course: Course, barrier: Barrier) -> None:
+        ends = _partitions(course.replay.ends) or barrier.ends("raw")
+        course.enter(State.SCANNING, ends=_texts(ends), **self._hashes())
+        self._stage(course, barrier, ends)
+        course.enter(State.DIFFING)
+        self._diff(course)
+        course.enter(State.READY)
+
+    def _hashes(self) -> dict[str, str]:
+        kafka = self._settings.kafka
+        code = code_hash(self._settings.decode)
+        return {
+            "code": f"candidate on {code}" if self._candidates else code,
+            "codecs": codecs_hash(scan.table(kafka, "codecs", Codec).values()),
+            "rules": rules_hash(scan.table(kafka, "rules", Rule).values()),
+        }
+
+    def _stage(self, course: Course, barrier: Barrier, ends: Mapping[int, int]) -> None:
+        """Stage what is not staged yet up to ``ends``; all of it again when points would be placed elsewhere now."""
+        began, position = time.monotonic(), barrier.ends("device-mapping")[0]
+        selection = msgspec.json.decode(course.replay.selection, type=Selection)
+        stored = self._stored(course, selection)
+        if self._outdated(course, position, stored):
+            self._store.drop(course.id, journal=True)
+        self._store.open(course.id)
+        course.count(mapping_position=position)
+        if course.replay.mode == Mode.PLACE:
+            self._stage_places(course, selection)
+        else:
+            self._scan(course, selection, stored, ends)
+        course.count(scan_s=round(course.figures.scan_s + time.monotonic() - began, 1))
+
+    def _stored(self, course: Course, selection: Selection) -> Runs | None:
+        if not selection.by_points or course.replay.mode == Mode.PLACE:
+            return None
+        course.begin("looking for stored points of the selection")
+        return self._store.lineages(selection)
+
+    def _outdated(self, course: Course, position: int, stored: Runs | None) -> bool:
+        if course.replay.mode == Mode.PLACE or course.figures.mapping_position not in (-1, position):
+            return True
+        return stored is not None and self._store.lacks(course.id, stored)
+
+    def _stage_places(self, course: Course, selection: Selection) -> None:
+        course.begin("placing")
+        mappings = scan.table(self._settings.kafka, "device-mapping", DeviceMapping).values()
+        chosen = [m for m in mappings if not selection.devices or m.device in selection.devices]
+        course.count(points=self._store.stage_places(course.id, chosen, selection))
+
+    def _scan(self, course: Course, selection: Selection, stored: Runs | None, ends: Mapping[int, int]) -> None:
+        replay = course.replay
+        planned = plan(self._settings, selection, Mode(replay.mode))
+        checkpoint = self._store.checkpoint(course.id)
+        begins = {p: max(r.start, checkpoint.get(p, r.start)) for p, r in planned.partitions.items()}
+        until = {p: min(end, _bound(selection, p, end)) for p, end in ends.items() if p in begins}
+        wanted = self._store.dead_letter_lineages(selection) if replay.mode == Mode.DEAD_LETTERS else None
+        task = Task(
+            settings=self._settings, selection=selection, mode=Mode(replay.mode), stored=stored, wanted=wanted,
+            candidates=self._candidates, mapping_as_of=replay.created_at if replay.mapping_as_of == "now" else None,
+        )  # fmt: skip
+        passing = Scan(self._settings, self._store, course)
+        passing.run(task, begins, until)
+        totals = self._store.totals(course.id)
+        course.count(holes=[*course.figures.holes, *passing.holes], **msgspec.structs.asdict(totals))
+
+    def _diff(self, course: Course) -> None:
+        began = time.monotonic()
+        course.begin("comparing with the store")
+        counts = self._store.diff(course.id, mode=course.replay.mode)
+        course.count(counts=counts, shielded=self._store.shielded(course.id), diff_s=round(time.monotonic() - began, 1))
+
+    # --- correcting
+
+    def _apply(self, course: Course, barrier: Barrier) -> None:
+        began = time.monotonic()
+        course.enter(State.APPLYING, took_wish=True)
+        if not self._store.attached(course.id):
+            self._correct_points(course, barrier)
+        course.may_cancel = False
+        self._finish(course, barrier, undo=False)
+        course.count(apply_s=round(time.monotonic() - began, 1))
+        course.enter(State.APPLIED)
+
+    def _correct_points(self, course: Course, barrier: Barrier) -> None:
+        number = self._open_generation(course, "apply") if course.replay.mode != Mode.RESTORE else 0
+        ends = self._pass(course, barrier)
+        course.note(ends=_texts(ends))
+        self._stage(course, barrier, ends)
+        self._diff(course)
+        course.begin("building the correction")
+        self._store.build(course.id, number)
+        course.heed()
+        course.count(visible_ms=self._store.attach(course.id))
+        course.note()
+
+    def _undo(self, course: Course, barrier: Barrier) -> None:
+        course.may_cancel = False
+        course.enter(State.UNDOING, took_wish=True)
+        if not self._store.undo_attached(course.id):
+            number = self._open_generation(course, "undo")
+            self._pass(course, barrier)
+            course.begin("building what was before")
+            self._store.build_undo(course.id, number)
+            self._store.attach_undo(course.id)
+        self._finish(course, barrier, undo=True)
+        course.enter(State.UNDONE)
+
+    def _open_generation(self, course: Course, what: str) -> int:
+        """The generation of the rows to write. Its code must be what decoded the staged ones.
+
+        Raises:
+            Failed: live decoding has changed since.
+        """
+        course.begin(f"opening a generation to {what}")
+        opened = self._office.open_generation(f"replay {course.id}: {what}")
+        ran = (course.replay.code, course.replay.codecs, course.replay.rules)
+        if what == "apply" and (opened.code, opened.codecs, opened.rules) != ran:
+            raise Failed("live decoding is not what this replay ran with (code, codecs or rules changed): run it again")
+        course.note(**{"generation" if what == "apply" else "undo_generation": opened.number})
+        while time.time_ns() < opened.opened_at + KNOWN_AFTER_S * SECOND:
+            course.wait(LOOK_S)
+        return opened.number
+
+    def _pass(self, course: Course, barrier: Barrier) -> dict[int, int]:
+        """The barrier: what was decoded before the generation is in the store. Returns the ends of raw before it."""
+        raw = barrier.ends("raw")
+        self._await(course, barrier, "decode", "raw", raw)
+        readings = barrier.ends("readings")
+        for group in ("window", "sink-clickhouse"):
+            self._await(course, barrier, group, "readings", readings)
+        return raw
+
+    def _await(self, course: Course, barrier: Barrier, group: str, topic: str, ends: Mapping[int, int]) -> None:
+        name = group.replace("sink-", "sink ")
+        course.begin(f"waiting for {name}", f"records of {topic}", barrier.behind(group, topic, ends))
+        while behind := barrier.behind(group, topic, ends):
+            course.wait(LOOK_S, f"{name} has {behind} record(s) of {topic} before it; is it running?")
+
+    def _finish(self, course: Course, barrier: Barrier, *, undo: bool) -> None:
+        """What follows from points: aggregates, latest points, dead letters, files, fast reading."""
+        lengths = () if course.replay.mode == Mode.PLACE else self._lengths
+        course.begin("computing aggregates and latest points")
+        course.count(windows=self._store.settle(course.id, lengths, undo=undo))
+        # The sink commits when its own computing is done: nothing that began before the correction ends after this.
+        self._await(course, barrier, "sink-clickhouse", "readings", barrier.ends("readings"))
+        self._send(course, lengths, undo=undo)
+        course.begin("correcting files and outgoing sinks")
+        self._correct(course.replay, undo)
+        course.begin("merging, so that reading stays fast")
+        self._store.optimise(course.id, undo=undo)
+
+    def _send(self, course: Course, lengths: Sequence[int], *, undo: bool) -> None:
+        """Repairs of windows that live data changed meanwhile, and dead letters that decoding gave now."""
+        producer = BatchProducer(self._settings.kafka)
+        generation = (course.replay.undo_generation if undo else course.replay.generation) or 0
+        for w in self._store.unsettled(course.id, lengths, undo=undo):
+            repair = Repair(
+                device=w.device,
+                name=w.name,
+                unit=w.unit,
+                window=w.window,
+                start=w.start,
+                label=0,
+                generation=generation,
+            )
+            producer.send("aggregates", w.device, avro.encode(repair))
+        for letter in () if undo else self._store.dead_letters(course.id):
+            producer.send("dead-letters", letter.device, avro.encode(letter))
+        producer.flush()
+
+
+def _bound(selection: Selection, partition: int, end: int) -> int:
+    """Where the selection ends by itself."""
+    return selection.offsets[str(partition)][1] if str(partition) in selection.offsets else end
+
+
+def _partitions(ends: Mapping[str, int]) -> dict[int, int]:
+    return {int(partition): end for partition, end in ends.items()}
+
+
+def _texts(ends: Mapping[int, int]) -> dict[str, int]:
+    return {str(partition): end for partition, end in ends.items()}

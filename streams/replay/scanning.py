@@ -1,0 +1,128 @@
+"""From raw to stage: reads, decodes and keeps, at the pace that live traffic leaves."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+
+from streams.archive import Hole
+from streams.lag import LagMeter
+from streams.replay import source
+from streams.replay.course import Course, Failed
+from streams.replay.decoding import Task, decode
+from streams.replay.source import Chunk
+from streams.replay.store import ReplayStore, Staged
+from streams.replay.throttle import Brake, Bucket
+from streams.settings import Settings
+
+LOOK_S = 2.0
+"""how often live lag is measured"""
+LIVE = {"decode", "sink-clickhouse"}
+ROWS_AT_ONCE = 100_000
+STAGE_WITHIN_S = 5.0
+"""a checkpoint at least so often, so that a killed replay repeats little"""
+
+
+class Pace:
+    """Lets chunks through as fast as setting and live traffic allow."""
+
+    def __init__(self, settings: Settings, course: Course) -> None:
+        self._course, self._meter = course, LagMeter(settings.kafka)
+        self._bucket = Bucket(settings.replay.records_per_s)
+        self._brake = Brake(settings.replay.pause_lag, settings.replay.resume_lag, settings.replay.pause_insert_s)
+        self._looked, self._why = -LOOK_S, ""
+        self.insert_s = 0.0
+        """how long the last insert took"""
+
+    def admit(self, records: int) -> None:
+        """Wait until so many records may be read.
+
+        Raises:
+            Stopped, Cancelled: the work ends here.
+        """
+        while self._held():
+            self._course.wait(LOOK_S / 2, self._why)
+        delay = self._bucket.wait(records, time.monotonic())
+        if delay > 0:
+            self._course.wait(delay)
+
+    def close(self) -> None:
+        """Let go of the clients."""
+        self._meter.close()
+
+    def _held(self) -> bool:
+        if time.monotonic() - self._looked >= LOOK_S:
+            self._looked = time.monotonic()
+            self._why = self._brake.paused(max(self._meter.measure(LIVE).values(), default=0), self.insert_s)
+            self.insert_s = 0.0
+        return bool(self._why)
+
+
+class Scan:
+    """One pass over raw. ``holes``: what neither Kafka nor the archive had."""
+
+    def __init__(self, settings: Settings, store: ReplayStore, course: Course) -> None:
+        self._settings, self._store, self._course = settings, store, course
+        self._pace, self._done = Pace(settings, course), 0
+        self.holes: list[str] = []
+
+    def run(self, task: Task, start: Mapping[int, int], ends: Mapping[int, int]) -> None:
+        """Stage everything from ``start`` up to ``ends``.
+
+        Raises:
+            Failed: raw has a hole, and the replay does not allow it.
+            Stopped, Cancelled: the work ends here; the checkpoint says how far it came.
+        """
+        total = sum(max(end - start.get(partition, 0), 0) for partition, end in ends.items())
+        self._course.begin("decoding", "raw records", total)
+        archive = str(self._settings.files.archive)
+        chunks = self._admitted(source.records(self._settings, start, ends, archive=archive))
+        try:
+            for staged, checkpoint in _gathered(decode(task, chunks, self._settings.replay.processes)):
+                self._stage(staged, checkpoint)
+        finally:
+            self._pace.close()
+
+    def _admitted(self, found: Iterable[Chunk | Hole]) -> Iterator[Chunk]:
+        for one in found:
+            if isinstance(one, Hole):
+                self._note(one)
+            else:
+                self._pace.admit(len(one.records))
+                yield one
+
+    def _note(self, hole: Hole) -> None:
+        text = f"raw partition {hole.partition}, offsets {hole.first} to {hole.last}: {hole.why}"
+        if not self._course.replay.allow_holes:
+            raise Failed(f"{text}; allow holes (--allow-holes) to go on without these records")
+        self.holes.append(text)
+
+    def _stage(self, staged: Staged, checkpoint: Mapping[int, int]) -> None:
+        began = time.monotonic()
+        self._store.stage(self._course.id, staged, checkpoint)
+        self._pace.insert_s = time.monotonic() - began
+        self._done += staged.records
+        self._course.advance(self._done)
+
+
+def _gathered(parts: Iterable[tuple[Staged, Mapping[int, int]]]) -> Iterator[tuple[Staged, dict[int, int]]]:
+    """Small parts together, so that the store gets large inserts."""
+    held, checkpoint, began = Staged(), dict[int, int](), time.monotonic()
+    for staged, reached in parts:
+        _join(held, staged)
+        checkpoint |= reached
+        if len(held.ts) >= ROWS_AT_ONCE or time.monotonic() - began > STAGE_WITHIN_S:
+            yield held, checkpoint
+            held, checkpoint, began = Staged(), {}, time.monotonic()
+    if checkpoint:
+        yield held, checkpoint
+
+
+def _join(held: Staged, more: Staged) -> None:
+    for column in ("series_id", "ts", "value", "text", "quality", "logical_uid", "version", "codec", "dead_letters"):
+        getattr(held, column).extend(getattr(more, column))
+    held.names |= more.names
+    for run in more.selected:
+        held.selected.add_run(*run)
+    held.records += more.records
+    held.readings += more.readings
+    held.ignored += more.ignored
+    held.foreign += more.foreign
