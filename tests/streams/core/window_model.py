@@ -107,16 +107,37 @@ class World:
         )  # fmt: skip
 
     def replay(self) -> None:
-        """Change, move and add points of raw records before the newest fences, after the barrier."""
-        newest = self.generations[-1]
-        if not any(newest.fences.values()):
+        """Open a generation; after the barrier change, move and add points before its fences; compute what they touch.
+
+        The owner of the windows need not have heard of the generation. Live data goes on between the steps.
+        """
+        if not any(self.raw):
             return
-        self.settle()
+        self.open_generation()
+        newest = self.generations[-1]
+        self.catch_up()
         touched: set[Window] = set()
         for log_time, reading in self.random.sample(self.log, min(3, len(self.log))):
             if reading.raw_offset < newest.fences[str(reading.raw_partition)]:
                 touched |= self._replay(reading, newest.number, log_time)
-        self._recompute(touched)
+        self.go_on()
+        computed = self._compute(touched, 0)
+        self.go_on()
+        self.repairs += [self._repair(w, newest) for w in touched if self.rows[w][0] != computed[w]]
+
+    def go_on(self) -> None:
+        """A little live traffic in the middle of a replay."""
+        for _ in range(self.random.randrange(3)):
+            self.produce()
+            self.fold(self.worker, self.random.randrange(4))
+            self.send(self.worker)
+            self.repair()
+
+    def _repair(self, window: Window, newest: Generation) -> Repair:
+        name, length, start = window
+        return Repair(
+            device="d", name=name, unit="", window=length, start=start * SECOND, label=0, generation=newest.number
+        )
 
     def _replay(self, reading: Reading, generation: int, log_time: int) -> set[Window]:
         version = row_version(generation, reading.raw_partition, reading.raw_offset)
@@ -216,6 +237,10 @@ class World:
     def settle(self) -> None:
         """Everything comes to rest."""
         self.worker.known = known(self.generations)
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Everything that stands in the log has been folded, sent and inserted."""
         self.read_back(self.worker)
         self.fold(self.worker, len(self.log))
         self.send(self.worker)
@@ -244,12 +269,19 @@ class World:
         return final
 
     def _recompute(self, windows: set[Window]) -> None:
+        self._compute(windows, self.inserted - 1)
+
+    def _compute(self, windows: set[Window], label: int) -> dict[Window, Version]:
+        """From the points; versions by window. The generation is that of all rows, tombstones too."""
+        versions: dict[Window, Version] = {}
         rows = sorted(self._final().items()) if windows else []
         for name, length, start in windows:
             inside = [row for (n, time), row in rows if n == name and start <= time < start + length]
             values = [value for _, value in inside if value is not None]
             generation = max((version >> 46 for version, _ in inside), default=0)
-            self._put((name, length, start), (generation, self.inserted - 1), figures(values) if values else ())
+            versions[name, length, start] = generation, label
+            self._put((name, length, start), (generation, label), figures(values) if values else ())
+        return versions
 
     def _put(self, window: Window, version: Version, row: Row) -> None:
         known = self.rows.get(window)
