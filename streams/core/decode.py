@@ -14,7 +14,7 @@ from streams.core.message import Decoder, Message, Opened, Rejected, Sender, Val
 from streams.core.normalise import Scope, is_time, normalise
 from streams.core.outcome import Outcome, dead_letter
 from streams.core.payload import detail
-from streams.core.records import DeviceEvent, DeviceMapping, Lineage, Measurement, RawRecord, Reading
+from streams.core.records import DeadLetter, DeviceEvent, DeviceMapping, Lineage, Measurement, RawRecord, Reading
 from streams.core.rules import Rules
 
 HOUR = 3_600_000_000_000
@@ -47,15 +47,33 @@ class Context(Struct, frozen=True, kw_only=True):
     future_limit: int = HOUR
 
 
+class Measured(Struct, frozen=True, gc=False):
+    """What one message became: measurements, and the label of the codec that read it. ``index`` counts within the record."""
+
+    index: int
+    message: Message
+    measurements: list[Measurement]
+    codec: str | None
+    mapping: DeviceMapping | None
+
+
+class Account(Struct, frozen=True, gc=False):
+    """A raw record's outcome before readings and events are made of it; ``seen``: devices, and the time they told."""
+
+    decoder: str
+    measured: list[Measured] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    seen: list[tuple[Sender, int | None]] = field(default_factory=list)
+    ignored: list[tuple[str, str]] = field(default_factory=list)
+
+
 class _Work(Struct, frozen=True, gc=False):
-    """One raw record on its way to its outcome."""
+    """One raw record on its way to its account."""
 
     raw: RawRecord
     lineage: Lineage
-    generation: int
     context: Context
-    decoder: str
-    outcome: Outcome
+    account: Account
 
 
 Answers = dict[tuple[int, int], tuple[Answer, str]]
@@ -69,9 +87,16 @@ def decode(raw: RawRecord, lineage: Lineage, generation: int, context: Context) 
 
 def decode_batch(items: Sequence[Item], context: Context) -> list[Outcome]:
     """What becomes of each raw record, in order; never raises. Codec calls of the batch run together."""
+    accounts = measure_batch(items, context)
+    return [_outcome(item, account, context) for item, account in zip(items, accounts, strict=True)]
+
+
+def measure_batch(items: Sequence[Item], context: Context) -> list[Account]:
+    """``decode_batch`` up to the measurements: all that columns of points need, without ids and events."""
     opened = [_open(raw, context) for raw, _, _ in items]
     answers = _ask_codecs(opened, context.codecs)
-    return [_finish(items[place], place, parts, answers, context) for place, parts in enumerate(opened)]
+    labels = {name: f"{decoder.name}@{decoder.version}" for name, decoder in context.decoders.items()}
+    return [_account(items[place], place, parts, answers, context, labels) for place, parts in enumerate(opened)]
 
 
 def _open(raw: RawRecord, context: Context) -> list[Opened]:
@@ -108,17 +133,18 @@ def _run(codec: Codec, calls: list[Call]) -> Sequence[Answer]:
     return [Rejected("codec", "codec-failed", failure, call.sender.device) for call in calls]
 
 
-def _finish(item: Item, place: int, parts: Sequence[Opened], answers: Answers, context: Context) -> Outcome:
-    raw, lineage, generation = item
-    decoder = context.decoders.get(raw.source)
-    label = f"{decoder.name}@{decoder.version}" if decoder else ""
-    work = _Work(raw, lineage, generation, context, label, Outcome())
+def _account(
+    item: Item, place: int, parts: Sequence[Opened], answers: Answers, context: Context, labels: Mapping[str, str]
+) -> Account:
+    raw, lineage, _ = item
+    label = labels.get(raw.source, "")
+    work = _Work(raw, lineage, context, Account(label))
     try:
         for index, part in enumerate(parts):
             _add(work, index, part, answers.get((place, index)))
     except Exception as error:  # noqa: BLE001 - the core's outer edge: our own mistake costs this record only
-        return Outcome(dead_letters=[dead_letter(_failed(error), raw, lineage, label)])
-    return work.outcome
+        return Account(label, dead_letters=[dead_letter(_failed(error), raw, lineage, label)])
+    return work.account
 
 
 def _add(work: _Work, index: int, part: Opened, answered: tuple[Answer, str] | None) -> None:
@@ -127,105 +153,99 @@ def _add(work: _Work, index: int, part: Opened, answered: tuple[Answer, str] | N
     elif isinstance(part, Rejected):
         _reject(work, index, part)
     else:
-        work.outcome.ignored.append(("open", part.reason))
+        work.account.ignored.append(("open", part.reason))
         if part.sender is not None:
-            _see(work, part.sender, part.time)
+            work.account.seen.append((part.sender, part.time))
 
 
 def _add_message(work: _Work, index: int, message: Message, answered: tuple[Answer, str] | None) -> None:
     answer, codec = answered or (message.values, None)
-    measurements: list[Measurement] = []
+    time = message.time
     if answer is None and message.payload is not None:
         where = f"application {message.sender.application!r}, port {message.port}"
         _reject(work, index, Rejected("codec", "no-codec", detail(where), message.sender.device))
     elif isinstance(answer, Rejected):
         _reject(work, index, answer)
     else:
-        measurements = _add_reading(work, index, message, answer or (), codec)
-    _see(work, message.sender, max([message.time, *(m.time for m in measurements)]))
+        measurements = _add_measured(work, index, message, answer or (), codec)
+        time = max([time, *[m.time for m in measurements]])
+    work.account.seen.append((message.sender, time))
 
 
-def _add_reading(
+def _add_measured(
     work: _Work, index: int, message: Message, values: Sequence[Value], codec: str | None
 ) -> list[Measurement]:
-    context, latest = work.context, work.raw.received_at + work.context.future_limit
-    mapping = context.mapping(message.sender.device)
-    normalised = normalise(
-        values,
-        Scope(
-            source=work.raw.source,
-            sender=message.sender,
-            quality=message.quality,
-            rules=context.rules,
-            mapping=mapping,
-            latest=latest,
-        ),
-    )
+    context, account, sender = work.context, work.account, message.sender
+    mapping, latest = context.mapping(sender.device), work.raw.received_at + context.future_limit
+    scope = Scope(work.raw.source, sender, message.quality, context.rules, mapping, latest)
+    normalised = normalise(values, scope)
     for rejected in normalised.rejected:
         _reject(work, index, rejected)
-    work.outcome.ignored.extend(("normalise", reason) for reason in normalised.ignored)
+    if normalised.ignored:
+        account.ignored.extend([("normalise", reason) for reason in normalised.ignored])
     if normalised.measurements:
-        work.outcome.readings.append(_reading(work, index, message, normalised.measurements, codec, mapping))
+        account.measured.append(Measured(index, message, normalised.measurements, codec, mapping))
     elif not normalised.rejected:
-        work.outcome.ignored.append(("normalise", "no-measurements"))
+        account.ignored.append(("normalise", "no-measurements"))
     return normalised.measurements
 
 
-def _reading(
-    work: _Work,
-    index: int,
-    message: Message,
-    measurements: list[Measurement],
-    codec: str | None,
-    mapping: DeviceMapping | None,
-) -> Reading:
-    raw, sender, time = work.raw, message.sender, message.time
-    if not is_time(time) or time > raw.received_at + work.context.future_limit:
-        time = max(m.time for m in measurements)
+def _outcome(item: Item, account: Account, context: Context) -> Outcome:
+    raw, lineage, _ = item
+    try:
+        readings = [_reading(item, measured, account.decoder, context) for measured in account.measured]
+        events = [_seen(raw, lineage, sender, time) for sender, time in account.seen]
+    except Exception as error:  # noqa: BLE001 - the core's outer edge: our own mistake costs this record only
+        return Outcome(dead_letters=[dead_letter(_failed(error), raw, lineage, account.decoder)])
+    return Outcome(readings, account.dead_letters, events, account.ignored)
+
+
+def _reading(item: Item, measured: Measured, decoder: str, context: Context) -> Reading:
+    raw, lineage, generation = item
+    sender, time, mapping = measured.message.sender, measured.message.time, measured.mapping
+    if not is_time(time) or time > raw.received_at + context.future_limit:
+        time = max(m.time for m in measured.measurements)
     return Reading(
-        id=content_id(sender.device, measurements),
+        id=content_id(sender.device, measured.measurements),
         device=sender.device,
         source=raw.source,
         correlation_id=raw.id,
         received_at=raw.received_at,
         time=time,
-        raw_partition=work.lineage.partition,
-        raw_offset=work.lineage.offset,
-        index=index,
-        generation=work.generation,
-        decoder=work.decoder,
-        codec=codec,
-        mapping_position=work.context.mapping_position,
+        raw_partition=lineage.partition,
+        raw_offset=lineage.offset,
+        index=measured.index,
+        generation=generation,
+        decoder=decoder,
+        codec=measured.codec,
+        mapping_position=context.mapping_position,
         physical_uid=mapping.physical_uid if mapping else None,
         source_ids=sender.source_ids,
-        measurements=measurements,
+        measurements=measured.measurements,
     )
 
 
-def _see(work: _Work, sender: Sender, time: int | None) -> None:
+def _seen(raw: RawRecord, lineage: Lineage, sender: Sender, time: int | None) -> DeviceEvent:
     """The device was heard: at the newest time that it told, never later than receipt."""
-    raw = work.raw
     at = raw.received_at if time is None or not is_time(time) else min(time, raw.received_at)
-    work.outcome.events.append(
-        DeviceEvent(
-            kind="seen",
-            device=sender.device,
-            source=raw.source,
-            at=at,
-            correlation_id=raw.id,
-            source_ids=sender.source_ids,
-            name=sender.name,
-            latitude=sender.latitude,
-            longitude=sender.longitude,
-            raw_partition=work.lineage.partition,
-            raw_offset=work.lineage.offset,
-        )
+    return DeviceEvent(
+        kind="seen",
+        device=sender.device,
+        source=raw.source,
+        at=at,
+        correlation_id=raw.id,
+        source_ids=sender.source_ids,
+        name=sender.name,
+        latitude=sender.latitude,
+        longitude=sender.longitude,
+        raw_partition=lineage.partition,
+        raw_offset=lineage.offset,
     )
 
 
 def _reject(work: _Work, index: int, rejected: Rejected) -> None:
     lineage = Lineage(work.lineage.partition, work.lineage.offset, index)
-    work.outcome.dead_letters.append(dead_letter(rejected, work.raw, lineage, work.decoder))
+    work.account.dead_letters.append(dead_letter(rejected, work.raw, lineage, work.account.decoder))
 
 
 def _failed(error: Exception) -> Rejected:

@@ -29,7 +29,7 @@ DEPTH_LIMIT = 16
 EXACT_INTEGER = 2**53
 
 
-class Scope(Struct, frozen=True, kw_only=True, gc=False):
+class Scope(Struct, frozen=True, gc=False):
     """What the values of one message have in common; ``latest`` is the last time that is not in the future."""
 
     source: str

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from connectors.sinks.clickhouse.batch import columns
-from connectors.sinks.clickhouse.rows import Name
 from connectors.sinks.clickhouse.store import Store
 from connectors.sinks.clickhouse.table import Table
+from streams.rows import Name
 
 SERIES = Table(
     "series",

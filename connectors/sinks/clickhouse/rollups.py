@@ -9,8 +9,8 @@ from msgspec import Struct, field
 
 from connectors.sinks.clickhouse import recompute
 from connectors.sinks.clickhouse.recompute import Window
-from connectors.sinks.clickhouse.rows import Points
 from connectors.sinks.clickhouse.store import Store
+from streams.rows import Points
 
 HOUR, DAY = 3600, 86_400
 HOUR_NS = HOUR * 1_000_000_000

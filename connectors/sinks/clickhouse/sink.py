@@ -15,10 +15,11 @@ from connectors.sinks.clickhouse.batch import Item, bisected, columns, decoded
 from connectors.sinks.clickhouse.names import Names
 from connectors.sinks.clickhouse.repairs import Repairs
 from connectors.sinks.clickhouse.rollups import Rollups
-from connectors.sinks.clickhouse.rows import AGGREGATES, POINTS, Points, aggregate_fault, aggregate_row, points
+from connectors.sinks.clickhouse.rows import AGGREGATES, POINTS, aggregate_fault, aggregate_row
 from connectors.sinks.clickhouse.store import Store
 from streams import avro
 from streams.core.records import Aggregate, Reading, Repair
+from streams.rows import Points, points
 from streams.settings import Settings
 
 SETTLE_S = 3.0
@@ -107,7 +108,7 @@ class ClickHouseSink:
         for partition, one in made.items():
             since = min(item.record.offset for item in items if item.record.partition == partition)
             self._rollups.touch(partition, since, one)
-        return [rejection for one in made.values() for rejection in one.rejections]
+        return [Rejection(r.index, r.reason, r.detail) for one in made.values() for r in one.refused]
 
     def _insert_aggregates(self, items: Sequence[Item]) -> list[Rejection]:
         rows = [aggregate_row(item.value) for item in items if isinstance(item.value, Aggregate)]

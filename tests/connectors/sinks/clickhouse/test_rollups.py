@@ -5,8 +5,8 @@ from typing import Any, cast
 import pytest
 
 from connectors.sinks.clickhouse.rollups import HOUR_NS, Rollups
-from connectors.sinks.clickhouse.rows import Points
 from connectors.sinks.clickhouse.store import Store
+from streams.rows import Points
 
 
 class Statements:
