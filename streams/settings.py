@@ -284,7 +284,7 @@ class ReplaySettings(Section):
     directory: Path = Field(Path("var/replays"), description="reports")
     api_url: str | None = Field(None, description="of the registry API; default: on this machine, at api.port")
     token: SecretStr | None = Field(None, description="for that API; default: the operator's token on this machine")
-    health_port: Port = 25730
+    health_port: Port = 25740
 
     @model_validator(mode="after")
     def _hysteresis(self) -> "ReplaySettings":

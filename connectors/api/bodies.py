@@ -137,10 +137,11 @@ class NewUser(BaseModel):
     )
 
 
-class Reason(BaseModel):
-    """Why something is done."""
+class NewGeneration(BaseModel):
+    """Why it is opened. ``once``: not again, when one has been opened for exactly this reason."""
 
     why: Text
+    once: bool = False
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"why": "calibration of the level sensors"}]})
 

@@ -1,7 +1,7 @@
 """What routes work with: the registry, who calls, and how an answer is written."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import msgspec
@@ -9,10 +9,11 @@ from fastapi import Depends, HTTPException, Query, Request
 from starlette.responses import Response
 
 from connectors.api.passwords import Passwords
+from connectors.api.replay_desk import Desk
 from streams.registry.keeper import Keeper
 from streams.registry.state import Author
 from streams.registry.store import Store
-from streams.settings import ApiSettings
+from streams.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Services:
     store: Store
     keeper: Keeper
     passwords: Passwords
-    settings: ApiSettings
+    settings: Settings
+    desk: Desk = field(default_factory=Desk)
 
 
 async def _services(request: Request) -> Services:

@@ -18,7 +18,12 @@ async def listed(registry: Registry) -> Response:
 
 
 @router.post("", status_code=201, response_model=shapes.ShownGeneration)
-async def open_one(has: Has, by: By, body: bodies.Reason) -> Response:
-    """Open a generation now. One is opened without asking when code, codecs or rules change."""
-    (opened,) = await has.keeper.open_generation(msgspec.structs.replace(by, why=body.why))
-    return answer(shapes.generation(has.store.state.generations[int(opened.key)]), 201)
+async def open_one(has: Has, by: By, body: bodies.NewGeneration) -> Response:
+    """Open a generation now. One is opened without asking when code, codecs or rules change.
+
+    200: ``once``, and there is one for this reason already.
+    """
+    opened = await has.keeper.open_generation(msgspec.structs.replace(by, why=body.why), once=body.once)
+    held = has.store.state.generations
+    found = held[int(opened[0].key)] if opened else next(g for g in held.values() if g.why == body.why)
+    return answer(shapes.generation(found), 201 if opened else 200)

@@ -44,7 +44,7 @@ async def _main(settings: Settings) -> None:
         code=code_hash(settings.decode),
         seen_every_s=settings.api.seen_every_s,
     )
-    services = Services(store, keeper, Passwords(), settings.api)
+    services = Services(store, keeper, Passwords(), settings)
     gate = Gate(app.build(services), store, operator.write_token(settings.api))
     store.start()
     chores = asyncio.create_task(keeper.run())

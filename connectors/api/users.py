@@ -28,7 +28,7 @@ async def token(request: Request, has: Has) -> Response:
     if not await has.passwords.verify(_hash(user), password):
         return JSONResponse({"detail": "Invalid username or password."}, 401)
     fresh, now = new_token(), time.time_ns()
-    expires = now + has.settings.token_days * DAY
+    expires = now + has.settings.api.token_days * DAY
     give = partial(users.give_token, username=username, token_hash=token_hash(fresh), expires_at=expires)
     await has.store.change(partial(give, author=Author(username, now, "login")))
     return answer(fresh)

@@ -10,6 +10,7 @@ class Replay(Changed, frozen=True, kw_only=True):
 
     ``wish``: what a person asked (apply, undo, cancel) and the runner has not taken up yet. ``ends``: raw partition (as
     text) -> offset up to which raw was replayed. ``code``, ``codecs``, ``rules``: hashes of what decoded.
+    ``failed_in``: the state that it failed in, where a retry goes on; empty otherwise.
     """
 
     id: int
@@ -34,3 +35,4 @@ class Replay(Changed, frozen=True, kw_only=True):
     progress: str = "{}"
     figures: str = "{}"
     error: str = ""
+    failed_in: str = ""

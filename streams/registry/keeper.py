@@ -49,8 +49,10 @@ class Keeper:
         async with self._busy:
             return
 
-    async def open_generation(self, author: Author, *, if_due: bool = False) -> Sequence[Change]:
+    async def open_generation(self, author: Author, *, if_due: bool = False, once: bool = False) -> Sequence[Change]:
         """Open the next generation at today's fences; ``if_due``: only when the newest one is outdated.
+
+        ``once``: only when none has been opened for this very reason, so that a caller may ask again.
 
         Raises:
             Unavailable: another process writes, or Kafka is away.
@@ -62,7 +64,8 @@ class Keeper:
 
         def command(state: State) -> Sequence[Change]:
             due = not if_due or generations.why_due(state, self._code)
-            return generations.open_generation(state, fences, author, self._code) if due else ()
+            done = once and any(held.why == author.why for held in state.generations.values())
+            return generations.open_generation(state, fences, author, self._code) if due and not done else ()
 
         opened = await self._store.change(command)
         if opened:

@@ -17,7 +17,7 @@ from streams.core.records import LogicalDevice, PhysicalDevice, Source, Token, U
 from streams.registry.keeper import Keeper
 from streams.registry.state import LOGICAL, PHYSICAL, SOURCES, USERS, Change
 from streams.registry.store import Store
-from streams.settings import ApiSettings, KafkaSettings
+from streams.settings import ApiSettings, KafkaSettings, Settings
 
 FOREVER, PAST = 2**62, 1
 JSON = {"content-type": "application/json"}
@@ -30,7 +30,7 @@ class Caller:
         self._runner = runner
         self.store = runner.run(self._registry())
         keeper = Keeper(self.store, KafkaSettings(), sources=(), code="test", seen_every_s=30)
-        services = Services(self.store, keeper, Passwords(), ApiSettings())
+        services = Services(self.store, keeper, Passwords(), Settings())
         self._transport = httpx.ASGITransport(Gate(app.build(services), self.store, "op"))
 
     def __call__(self, method: str, path: str, bearer: str | None = "op", **arguments: Any) -> httpx.Response:
