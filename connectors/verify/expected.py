@@ -49,6 +49,8 @@ class Contents(Struct):
     aggregates: dict[WindowKey, Fold] = field(default_factory=dict)
     latest: dict[int, int] = field(default_factory=dict)
     """series id -> time of its newest point"""
+    masked: dict[PointKey, list[Point]] = field(default_factory=dict)
+    """points that lost against another raw record's; of the log's side only"""
 
 
 def add_reading(contents: Contents, reading: Reading) -> None:
@@ -56,9 +58,15 @@ def add_reading(contents: Contents, reading: Reading) -> None:
     version = row_version(reading.generation, reading.raw_partition, reading.raw_offset)
     for m in reading.measurements:
         key = (series_id(reading.device, m.name), m.time)
-        known = contents.points.get(key)
+        point, known = Point(m.value, m.text, m.logical_uid, version), contents.points.get(key)
+        if known is not None and known.version != version:
+            contents.masked.setdefault(key, []).append(min(point, known, key=_version))
         if known is None or version >= known.version:
-            contents.points[key] = Point(m.value, m.text, m.logical_uid, version)
+            contents.points[key] = point
+
+
+def _version(point: Point) -> int:
+    return point.version
 
 
 def add_dead_letter(contents: Contents, letter: DeadLetter) -> None:

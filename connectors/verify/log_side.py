@@ -2,20 +2,19 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
-from confluent_kafka import Message
+from confluent_kafka import Message, TopicPartition
 from msgspec import Struct, field
 
 from connectors.simulator.ledger import fingerprint
-from connectors.verify.expected import Contents, add_dead_letter, add_reading, derive
-from streams import avro, pipeline
-from streams.agents.generations import Hashes, generation_for
-from streams.core.decode import Context, decode
-from streams.core.records import Codec, DeadLetter, DeviceMapping, Generation, Lineage, RawRecord, Rule
-from streams.registry.hashes import code_hash, codecs_hash, rules_hash
-from streams.scan import scan, table
-from streams.settings import KafkaSettings, Settings
+from connectors.verify.core import Core
+from connectors.verify.expected import Contents, add_dead_letter, add_reading
+from connectors.verify.origins import Origins
+from streams import avro, kafka
+from streams.core.records import DeadLetter, Lineage, RawRecord
+from streams.replay.runs import Runs
+from streams.scan import scan
+from streams.settings import KafkaSettings
 
 CORE_STAGES = ("open", "codec", "normalise")
 
@@ -33,62 +32,60 @@ class LogSide(Struct):
     unaccounted: list[Lineage] = field(default_factory=list)
     """raw records that ended nowhere"""
     foreign: int = 0
-    """raw records of a generation whose code is not this one: they cannot be checked"""
+    """raw records of a generation whose code is not this one, with no later one that is: not decoded here"""
+    unsure: Runs = field(default_factory=Runs)
+    """raw records that other code decoded live, and that no replay has certainly decoded by this code since"""
 
 
-class Core(Struct, frozen=True):
-    """The pure core as this process has it, and the generations that say where it applies."""
-
-    context: Context
-    generations: tuple[Generation, ...]
-    hashes: Hashes
-    confluent: dict[int, Any]
-    """schemas of records in Confluent framing, by id"""
-
-
-def read(settings: Settings, progress: Callable[[int], None] = lambda _: None) -> LogSide:
+def read(
+    settings: KafkaSettings, core: Core, origins: Origins, progress: Callable[[int], None] = lambda _: None
+) -> LogSide:
     """Run the core over every raw record up to the end of this moment; ``progress`` gets the number done.
 
     Raises:
         TimeoutError, KafkaException: the log does not answer.
     """
-    side, core = LogSide(), _core(settings)
-    for message in scan(settings.kafka, "raw"):
+    side = LogSide()
+    for message in scan(settings, "raw"):
         side.records += 1
         progress(side.records)
-        _account(side, message, core)
-    _add_letters_of_edges(side, settings.kafka)
-    derive(side.contents, settings.window.base_s)
+        _account(side, message, core, origins)
+    _add_letters_of_edges(side, settings)
     return side
 
 
-def _core(settings: Settings) -> Core:
-    mapping = table(settings.kafka, "device-mapping", DeviceMapping)
-    rules = tuple(table(settings.kafka, "rules", Rule).values())
-    codecs = tuple(table(settings.kafka, "codecs", Codec).values())
-    context = pipeline.context(settings.decode, lambda device: mapping.get(device.encode()), rules=rules, codecs=codecs)
-    generations = tuple(table(settings.kafka, "generations", Generation).values())
-    hashes = Hashes(code_hash(settings.decode), {codecs_hash(codecs)}, {rules_hash(rules)})
-    return Core(context, generations, hashes, avro.confluent_schemas(settings.kafka.schema_directory))
+def begins(settings: KafkaSettings) -> dict[int, int]:
+    """Raw partition -> the first offset that Kafka still has.
 
-
-def _account(side: LogSide, message: Message, core: Core) -> None:
-    lineage = Lineage(message.partition() or 0, message.offset() or 0)
-    generation = generation_for(core.generations, lineage.partition, lineage.offset, core.hashes)
+    Raises:
+        KafkaException: the log does not answer.
+    """
+    reader, topic = kafka.consumer(settings, None), kafka.topic(settings, "raw")
     try:
-        raw = avro.decode(message.value() or b"", RawRecord, core.confluent)
+        partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
+        return {p: reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[0] for p in partitions}
+    finally:
+        reader.close()
+
+
+def _account(side: LogSide, message: Message, core: Core, origins: Origins) -> None:
+    lineage = Lineage(message.partition() or 0, message.offset() or 0)
+    try:
+        raw = core.open(message.value())
     except avro.AvroError as fault:
         side.contents.dead_letters["avro", fault.reason, lineage.partition, lineage.offset, 0] = 1
         return
     side.fingerprints[fingerprint(raw.source, raw.payload)] += 1
+    generation = core.generation(lineage)
     if generation is None:
         side.foreign += 1
+        side.unsure.add(lineage.partition, lineage.offset)
     else:
-        _decode(side, raw, lineage, generation.number, core.context)
+        _decode(side, raw, lineage, generation.number, core, origins)
 
 
-def _decode(side: LogSide, raw: RawRecord, lineage: Lineage, generation: int, context: Context) -> None:
-    outcome = decode(raw, lineage, generation, context)
+def _decode(side: LogSide, raw: RawRecord, lineage: Lineage, generation: int, core: Core, origins: Origins) -> None:
+    outcome = core.decode(raw, lineage, generation)
     side.readings += len(outcome.readings)
     for reading in outcome.readings:
         add_reading(side.contents, reading)
@@ -97,6 +94,8 @@ def _decode(side: LogSide, raw: RawRecord, lineage: Lineage, generation: int, co
     side.ignored.update(f"{stage}: {reason}" for stage, reason in outcome.ignored)
     if not (outcome.readings or outcome.dead_letters or outcome.ignored):
         side.unaccounted.append(lineage)
+    if not origins.own(lineage) and not origins.redone(raw, lineage, outcome):
+        side.unsure.add(lineage.partition, lineage.offset)
 
 
 def _add_letters_of_edges(side: LogSide, settings: KafkaSettings) -> None:

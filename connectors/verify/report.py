@@ -8,19 +8,27 @@ from msgspec import Struct
 from rich.table import Table
 
 from connectors.simulator import ledger
-from connectors.verify import log_side, store_side
+from connectors.verify import core, log_side, store_side
 from connectors.verify.compare import Difference, compare
+from connectors.verify.expected import derive
 from connectors.verify.log_side import LogSide
+from connectors.verify.origins import Origins
+from connectors.verify.reconcile import reconcile
 from streams.settings import Settings
 
 
 class Report(Struct, frozen=True):
-    """What was found; ``lost``: acknowledged contents that are not in raw as often as they were acknowledged."""
+    """What was found.
+
+    ``lost``: acknowledged contents that are not in raw as often as they were acknowledged. ``unchecked``: why points
+    could not be judged -> how many; they were taken as they are.
+    """
 
     log: LogSide
     differences: list[Difference]
     acknowledged: int
     lost: Counter[str]
+    unchecked: Counter[str]
 
     @property
     def faults(self) -> list[str]:
@@ -38,10 +46,16 @@ def check(settings: Settings, ledgers: Sequence[Path] = (), progress: Callable[[
         TimeoutError, KafkaException: the log does not answer.
         clickhouse_connect.driver.exceptions.Error: the store does not answer.
     """
-    log = log_side.read(settings, progress)
+    ours = core.load(settings)
+    origins = Origins(ours.generations, ours.hashes, ours.replays, log_side.begins(settings.kafka))
+    log = log_side.read(settings.kafka, ours, origins, progress)
     found = store_side.read(settings.clickhouse, settings.window.base_s)
+    withdrawn = store_side.withdrawn(settings.clickhouse) if origins.applied else {}
+    judged = reconcile(log.contents, log.unsure, found, origins, withdrawn)
+    derive(judged.contents, settings.window.base_s)
     acknowledged = ledger.acknowledged(ledgers)
-    return Report(log, compare(log.contents, found), acknowledged.total(), acknowledged - log.fingerprints)
+    differences = compare(judged.contents, found)
+    return Report(log, differences, acknowledged.total(), acknowledged - log.fingerprints, judged.unchecked)
 
 
 def tables(report: Report) -> Table:

@@ -3,11 +3,18 @@
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
-from connectors.verify.expected import Contents, Fold, Point
+from connectors.verify.expected import Contents, Fold, Point, PointKey
 from streams.settings import ClickHouseSettings
 
 POINTS = """
 SELECT series_id, toUnixTimestamp64Nano(ts), value, text, logical_uid, version FROM points FINAL
+"""
+WITHDRAWN = """
+SELECT series_id, toUnixTimestamp64Nano(ts) AS ns, max(version) AS newest
+FROM points
+WHERE (series_id, ts) IN (SELECT series_id, ts FROM points WHERE is_deleted = 1)
+GROUP BY series_id, ns
+HAVING argMax(is_deleted, version) = 1
 """
 LETTERS = "SELECT DISTINCT stage, reason, raw_partition, raw_offset, index FROM dead_letters FINAL"
 AGGREGATES = """
@@ -43,5 +50,13 @@ def read(settings: ClickHouseSettings, windows: tuple[int, ...]) -> Contents:
     for series, window, start, *values in client.query(AGGREGATES, parameters={"windows": list(windows)}).result_rows:
         found.aggregates[series, window, start * SECOND] = Fold(*values)
     found.latest = {series: time for series, time in client.query(LATEST).result_rows}  # noqa: C416 - rows are untyped sequences
+    client.close()
+    return found
+
+
+def withdrawn(settings: ClickHouseSettings) -> dict[PointKey, int]:
+    """Keys whose highest row is a tombstone, and its version."""
+    client = connect(settings)
+    found = {(series, time): version for series, time, version in client.query(WITHDRAWN).result_rows}
     client.close()
     return found

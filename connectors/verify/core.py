@@ -1,0 +1,73 @@
+"""The pure core as this process has it, over the registry as its topics stand now: what verification and tracing ask."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from streams import avro, pipeline
+from streams.agents.generations import Hashes, generation_for
+from streams.core.decode import Context, decode
+from streams.core.outcome import Outcome
+from streams.core.records import Codec, DeadLetter, DeviceMapping, Generation, Lineage, RawRecord, Rule
+from streams.core.replay_record import Replay
+from streams.registry.hashes import code_hash, codecs_hash, rules_hash
+from streams.scan import table
+from streams.settings import Settings
+
+
+class Core(Struct, frozen=True):
+    """Decoding here and now, the generations that say where it applies, and the replays that there have been."""
+
+    context: Context
+    generations: tuple[Generation, ...]
+    hashes: Hashes
+    replays: tuple[Replay, ...]
+    confluent: dict[int, Any]
+    """schemas of records in Confluent framing, by id"""
+
+    def generation(self, lineage: Lineage) -> Generation | None:
+        """The generation that this code decodes the record in; None: it must not."""
+        return generation_for(self.generations, lineage.partition, lineage.offset, self.hashes)
+
+    def open(self, value: bytes | None) -> RawRecord:
+        """The raw record that ``value`` holds.
+
+        Raises:
+            AvroError: it holds none.
+        """
+        return avro.decode(value or b"", RawRecord, self.confluent)
+
+    def decode(self, raw: RawRecord, lineage: Lineage, generation: int) -> Outcome:
+        """What becomes of the record, with the mapping history as it is now."""
+        return decode(raw, lineage, generation, self.context)
+
+
+def load(settings: Settings) -> Core:
+    """The core of these settings.
+
+    Raises:
+        TimeoutError, KafkaException: the log does not answer.
+    """
+    mapping = table(settings.kafka, "device-mapping", DeviceMapping)
+    rules = tuple(table(settings.kafka, "rules", Rule).values())
+    codecs = tuple(table(settings.kafka, "codecs", Codec).values())
+    context = pipeline.context(settings.decode, lambda device: mapping.get(device.encode()), rules=rules, codecs=codecs)
+    return Core(
+        context,
+        tuple(table(settings.kafka, "generations", Generation).values()),
+        Hashes(code_hash(settings.decode), {codecs_hash(codecs)}, {rules_hash(rules)}),
+        tuple(table(settings.kafka, "replays", Replay).values()),
+        avro.confluent_schemas(settings.kafka.schema_directory),
+    )
+
+
+def unreadable(fault: avro.AvroError, lineage: Lineage) -> DeadLetter:
+    """The dead letter of a value that is no raw record, as the decode agent writes it."""
+    return DeadLetter(
+        stage="avro",
+        reason=fault.reason,
+        detail=fault.detail,
+        raw_partition=lineage.partition,
+        raw_offset=lineage.offset,
+        at=0,
+    )
