@@ -6,6 +6,7 @@ from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
+from confluent_kafka import KafkaException
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
@@ -29,12 +30,14 @@ DIFFED = frozenset({"ready", "applying", "applied", "undoing", "undone"})
 @router.post("/plan")
 async def planned(has: Has, body: shapes.PlanBody) -> Response:
     """What a replay would read, from where, and what is missing; nothing is done."""
-    from streams.replay import plan  # noqa: PLC0415 - reads Kafka and the archive: not needed to answer anything else
+    from streams.replay import plan  # noqa: PLC0415 - brings the readers of the archive, which nothing else here needs
 
     try:
         found = await asyncio.to_thread(plan.plan, has.settings, body.selection.selection(), body.mode)
     except ValueError as error:
         raise Refused(400, str(error)) from error
+    except (KafkaException, OSError) as error:
+        raise Unavailable(f"The log or its archive does not answer: {error}") from error
     return answer(found)
 
 

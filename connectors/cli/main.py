@@ -15,6 +15,7 @@ GROUPS = {
     "migrate": "migrate",
     "generations": "generations",
     "users": "users",
+    "replay": "replay",
     "simulate": "simulate",
     "demo": "demo",
     "verify": "verify",

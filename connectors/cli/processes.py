@@ -67,6 +67,7 @@ def ours(settings: Settings, started: Sequence[str]) -> tuple[Process, ...]:
             for number in range(settings.stack.window_workers)
         ),
         *_sinks(settings),
+        _probed("replay", ("run", "replay"), "REPLAY", settings.replay.health_port, after=("api", "migrate")),
     )
 
 

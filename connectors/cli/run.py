@@ -46,10 +46,18 @@ def window() -> None:
 
 @run.command()
 def api() -> None:
-    """Registry API: devices, mappings, generations."""
+    """Registry API: devices, mappings, generations, replays."""
     from connectors.api import server
 
     server.run(_start("api"))
+
+
+@run.command()
+def replay() -> None:
+    """Replay worker: runs the replays that were asked for, and places points anew after mapping changes."""
+    from connectors.replays import worker
+
+    worker.run(_start("replay"))
 
 
 @run.command()

@@ -69,13 +69,20 @@ def test_the_same_processes_run_as_in_the_local_stack(ours: dict[str, Any]) -> N
 
 def test_every_setting_is_accepted(ours: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    for name, value in ours["api"]["environment"].items():
-        monkeypatch.setenv(name, re.sub(r"\$\{\w+:-(.*)\}", r"\1", value))
+    for service in ours.values():
+        for name, value in service["environment"].items():
+            monkeypatch.setenv(name, re.sub(r"\$\{\w+:-(.*)\}", r"\1", value))
 
     settings = Settings()
 
     assert settings.kafka.bootstrap_servers == "kafka:9092"
     assert processes.needed_servers(settings).names == ()
+
+
+def test_commands_find_the_api_in_its_container(ours: dict[str, Any]) -> None:
+    for name in ("admin", "replay"):
+        assert ours[name]["environment"]["ISTHMUS_API__HOST"] == "api"
+        assert ours[name]["depends_on"]["api"] == {"condition": "service_healthy"}
 
 
 def test_probes_ask_the_ports_that_the_settings_choose(ours: dict[str, Any]) -> None:
@@ -86,6 +93,7 @@ def test_probes_ask_the_ports_that_the_settings_choose(ours: dict[str, Any]) -> 
         "webhook": settings.webhook.health_port,
         "decode": settings.decode.health_port,
         "window": settings.window.health_port,
+        "replay": settings.replay.health_port,
     }
 
     for name, service in ours.items():

@@ -23,7 +23,7 @@ def ours(started: tuple[str, ...] = (), **sections: Any) -> dict[str, Process]:
 def test_by_default_everything_but_ubidots_runs() -> None:
     assert list(ours()) == [
         *("topics", "migrate", "api", "mqtt", "webhook", "decode-0", "window-0"),
-        *("sink-clickhouse", "sink-clickhouse-log", "sink-files", "sink-archive"),
+        *("sink-clickhouse", "sink-clickhouse-log", "sink-files", "sink-archive", "replay"),
     ]
 
 
@@ -67,6 +67,7 @@ def test_it_starts_in_an_order_that_works() -> None:
     assert made["decode-0"].after == ("api",)
     assert made["mqtt"].after == ("topics", "mqtt-broker")
     assert made["sink-clickhouse"].after == ("topics", "migrate")
+    assert made["replay"].after == ("api", "migrate")
 
 
 def test_the_default_settings_need_all_three_servers() -> None:

@@ -1,0 +1,234 @@
+"""How replays are shown to a person: a bar while one runs, tables of what it found, and what to do next."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from connectors.api.times import from_ns
+from streams.core.replay_record import Replay
+from streams.replay import job
+from streams.replay.job import Counts, Figures, State
+from streams.replay.store import Difference, Sample
+
+COLOURS = {
+    "added": "green",
+    "removed": "red",
+    "changed": "yellow",
+    "failed": "red",
+    "ready": "cyan",
+    "applied": "green",
+}
+TITLES = {"device": "by device", "measurement": "by measurement", "codec": "by codec", "day": "by day"}
+KINDS = ("added", "changed", "removed", "same")
+ALONE = "no worker has taken it up: it runs as `isthmus run replay`, one replay at a time"
+
+Show = Callable[[Replay, job.Progress], None]
+
+
+@contextmanager
+def bar(*, quiet: bool = False) -> Iterator[Show]:
+    """Shows progress on stderr: a bar in a terminal, else a line for each step; nothing when ``quiet``."""
+    console = Console(stderr=True)
+    if quiet:
+        yield lambda *_: None
+    elif not console.is_terminal:
+        yield _Lines().show
+    else:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[how_far]}"))
+        with Progress(*columns, console=console, transient=True) as progress:
+            yield _Bar(progress).show
+
+
+def progress_of(replay: Replay) -> job.Progress:
+    """What its runner said last; of one that waits for a worker, that it does."""
+    now = msgspec.json.decode(replay.progress, type=job.Progress)
+    if replay.state == State.QUEUED and not replay.runner:
+        return job.Progress(step="waiting", paused=ALONE)
+    return now if replay.state in job.WORKING else job.Progress(step=replay.wish or "resting")
+
+
+def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
+    """``streams.replay.plan.Plan``, as the API says it."""
+    about = timedelta(seconds=round(plan["seconds"]))
+    console.print(
+        f"[b]{plan['records']:,} raw record(s)[/] to read ({plan['archived']:,} in the archive), about {about}"
+    )
+    table = _table(None, "partition", "from", "up to", "in Kafka from")
+    for partition, span in plan["partitions"].items():
+        table.add_row(partition, *(str(span[name]) for name in ("start", "end", "kafka_from")))
+    if plan["partitions"]:
+        console.print(table)
+    for hole in plan["holes"]:
+        line = "missing: raw partition {partition}, offsets {first} to {last}".format(**hole)
+        console.print(line, style="red", markup=False)
+    if not plan["deployed"]:
+        console.print("this code is not what decodes live data: deploy it before applying", style="yellow")
+
+
+def print_dry_run(
+    console: Console, replay: Replay, groups: Mapping[str, Sequence[Difference]], samples: Sequence[Sample]
+) -> None:
+    """What a replay found: figures, the diff by everything, samples."""
+    print_figures(console, replay)
+    for by, found in groups.items():
+        if found:
+            console.print(_groups(by, found))
+    if samples:
+        console.print(_samples(samples))
+
+
+def print_figures(console: Console, replay: Replay) -> None:
+    """One line each on what was read, what differs, and what was left out."""
+    f = figures(replay)
+    console.print(f"[b]replay {replay.id}[/] ({replay.mode}): {counted(f.counts)}")
+    console.print(f"{f.records} raw record(s) read, {f.selected} selected, {f.points} point(s) compared")
+    left_out = {
+        "point(s) would differ but stay: a later record outside of the replay wrote them": f.shielded,
+        "record(s) end as dead letters": f.dead_letters,
+        "record(s) were decoded by code that this code cannot stand for": f.foreign,
+    }
+    for what, number in left_out.items():
+        if number:
+            console.print(f"{number} {what}")
+    for hole in f.holes:
+        console.print(f"missing: {hole}", style="red", markup=False)
+
+
+def outcome(replay: Replay) -> str:
+    """What happened, and what can be done next; for a replay that rests."""
+    number, f = replay.id, figures(replay)
+    if replay.state == State.READY and replay.candidates:
+        return f"nothing was changed; to correct, deploy the decoder and run the replay without --decoder (this was {number})"
+    if replay.state == State.READY and not f.counts.differing:
+        return "nothing differs: there is nothing to apply"
+    at = f"generation {replay.generation}" if replay.generation else "the rows' own generations"
+    return {
+        State.READY: f"nothing was changed yet; apply it with: isthmus replay apply {number}",
+        State.APPLIED: f"applied, {counted(f.counts)} at {at}, visible at once (in {f.visible_ms:.0f} ms), "
+        f"{f.windows} window(s) computed anew, {f.apply_s:.1f} s in all; take it back with: isthmus replay undo {number}",
+        State.UNDONE: f"undone at generation {replay.undo_generation}: all is as it was before",
+        State.CANCELLED: "cancelled: nothing was changed",
+        State.FAILED: f"failed while {replay.failed_in}: {replay.error}\n"
+        f"try again where it failed with: isthmus replay run --resume {number}",
+    }.get(State(replay.state), f"{replay.state}; follow it with: isthmus replay status {number} --follow")
+
+
+def listing(replays: Sequence[Replay]) -> Table:
+    """A table of replays."""
+    table = _table(None, "id", "state", "mode", "added", "changed", "removed", "asked by", "at", "why")
+    for replay in replays:
+        counts = figures(replay).counts
+        numbers = (counts.added, counts.changed, counts.removed)
+        said = (replay.created_by, from_ns(replay.created_at)[:19], replay.why)
+        state = f"[{COLOURS.get(replay.state, 'default')}]{_state(replay)}[/]"
+        table.add_row(str(replay.id), state, replay.mode, *map(str, numbers), *map(escape, said))
+    return table
+
+
+def details(shown: Mapping[str, Any]) -> Table:
+    """Everything that is known of a replay (or planned for one), a line for each; what is empty is left out."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, value in _flat(shown):
+        table.add_row(f"[b]{escape(name.replace('_', ' '))}[/]", escape(str(value)))
+    return table
+
+
+def counted(counts: Counts) -> str:
+    """In words."""
+    return ", ".join(f"{getattr(counts, kind)} {kind}" for kind in KINDS)
+
+
+def figures(replay: Replay) -> Figures:
+    """What it counted."""
+    return msgspec.json.decode(replay.figures, type=Figures)
+
+
+class _Bar:
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", how_far="", total=None)
+
+    def show(self, replay: Replay, now: job.Progress) -> None:
+        self._progress.update(
+            self._task,
+            description=escape(f"replay {replay.id} {_state(replay)}: {now.step}"),
+            total=now.total or None,
+            completed=now.done,
+            how_far=escape(_how_far(now)),
+        )
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self._said = ""
+
+    def show(self, replay: Replay, now: job.Progress) -> None:
+        line = f"replay {replay.id} {_state(replay)}: {now.step}" + (f" ({now.paused})" if now.paused else "")
+        if line.partition("(")[0] != self._said:
+            print(line, file=sys.stderr)
+        self._said = line.partition("(")[0]
+
+
+def _how_far(now: job.Progress) -> str:
+    parts = [
+        f"{now.done:,} of {now.total:,} {now.unit}" if now.total else "",
+        f"{now.rate:,.0f}/s" if now.rate else "",
+        f"{timedelta(seconds=round(now.eta_s))} left" if now.eta_s >= 0 else "",
+        now.paused,
+    ]
+    return "  ".join(filter(None, parts))
+
+
+def _state(replay: Replay) -> str:
+    return f"{replay.state} ({replay.wish} wished)" if replay.wish else replay.state
+
+
+def _groups(by: str, found: Sequence[Difference]) -> Table:
+    table = _table(TITLES[by], by, *KINDS, "mean change", "largest change")
+    for one in found:
+        numbers = (str(getattr(one.counts, kind)) for kind in KINDS)
+        table.add_row(escape(one.group), *numbers, _number(one.mean_change), _number(one.largest_change))
+    return table
+
+
+def _samples(samples: Sequence[Sample]) -> Table:
+    table = _table("samples", "", "device", "measurement", "time", "before", "after", "raw")
+    for one in samples:
+        before, after = _with_place(one.before, one, one.before_uid), _with_place(one.after, one, one.after_uid)
+        kind = f"[{COLOURS.get(one.kind, 'default')}]{one.kind}[/]"
+        named = (one.device, one.name, from_ns(one.time)[:23], before, after, f"{one.partition}@{one.offset}")
+        table.add_row(kind, *map(escape, named))
+    return table
+
+
+def _with_place(text: str, sample: Sample, uid: int) -> str:
+    """The logical device is told where it changes."""
+    return f"{text} at {uid or 'no place'}" if text and sample.before_uid != sample.after_uid else text
+
+
+def _table(title: str | None, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for heading in headings:
+        number = heading in {*KINDS, "mean change", "largest change", "id"}
+        table.add_column(heading, justify="right" if number else "left", overflow="fold")
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def _flat(shown: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in shown.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{name} ")
+        elif value not in ("", None, [], 0, 0.0, -1, -1.0):
+            yield f"{before}{name}", ", ".join(map(str, value)) if isinstance(value, list) else value
