@@ -7,7 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from connectors.sinks.clickhouse.store import Store
 from streams.core.decode import Context, decode
 from streams.core.identity import row_version, series_id, version_parts
-from streams.core.records import Lineage
+from streams.core.place import place
+from streams.core.records import DeviceMapping, Lineage
 from tests.stack.replay_world import SECOND, Standing
 
 Key = tuple[int, int]
@@ -24,6 +25,8 @@ Window = tuple[int, int, int]
 """(series id, length in s, start in s)"""
 Place = tuple[int, int]
 """(raw partition, raw offset)"""
+Letter = tuple[Place, str, str]
+"""of a dead letter: its raw record, stage, reason"""
 
 
 class Row(Struct, frozen=True):
@@ -68,6 +71,19 @@ class Difference(Struct):
         return {name: len(getattr(self, name)) for name in ("added", "removed", "changed", "same")}
 
 
+class Told(NamedTuple):
+    """One key of a difference, as a person reads it; a value that is not there is "", its uid 0."""
+
+    kind: str
+    device: str
+    name: str
+    time: int
+    before: float | str
+    after: float | str
+    before_uid: int
+    after_uid: int
+
+
 class Model:
     """The table `points`, and what the series in it are called."""
 
@@ -107,6 +123,24 @@ class Model:
         made.removed = {key: old for key, old in now.items() if old.place in covered and key not in wanted}
         return made
 
+    def told(self, difference: Difference) -> set[Told]:
+        """The difference in words."""
+        return {
+            *(self._told("added", key, None, new) for key, new in difference.added.items()),
+            *(self._told("removed", key, old, None) for key, old in difference.removed.items()),
+            *(self._told("changed", key, old, new) for key, (old, new) in difference.changed.items()),
+        }
+
+    def misplaced(self, mapping: Mapping[str, DeviceMapping]) -> dict[Key, tuple[Row, Row]]:
+        """Rows of mapped devices that stand at another logical device than their time says, and as they should be."""
+        found = {}
+        for key, row in self.visible.items():
+            device, _ = self.names[key[0]]
+            uid = place(mapping[device], key[1]) or 0 if device in mapping else row.uid
+            if uid != row.uid:
+                found[key] = row, replace(row, uid=uid)
+        return found
+
     def apply(self, difference: Difference, generation: int) -> Rows:
         """Write the difference at a generation; returns what was written."""
         written = {key: row.at(generation) for key, row in difference.added.items()}
@@ -123,6 +157,13 @@ class Model:
                 back = before[key] if key in before else replace(row, gone=True)
                 self.rows[key] = back.at(generation)
 
+    def _told(self, kind: str, key: Key, old: Row | None, new: Row | None) -> Told:
+        shown = [
+            ("", 0) if row is None else (row.text if row.value is None else row.value, row.uid) for row in (old, new)
+        ]
+        (before, before_uid), (after, after_uid) = shown
+        return Told(kind, *self.names[key[0]], key[1], before, after, before_uid, after_uid)
+
     def _rows(
         self, standing: Standing, context: Context, generation: Callable[[int, int], int]
     ) -> Iterable[tuple[Key, Row]]:
@@ -135,6 +176,16 @@ class Model:
                 series = series_id(reading.device, m.name)
                 self.names[series] = reading.device, m.name
                 yield (series, m.time), Row(m.value, m.text or "", m.quality, m.logical_uid or 0, version)
+
+
+def letters(records: Iterable[Standing], context: Context) -> list[Letter]:
+    """The dead letters of raw records."""
+    return [
+        ((s.partition, s.offset), letter.stage, letter.reason)
+        for s in records
+        if s.raw is not None
+        for letter in decode(s.raw, Lineage(s.partition, s.offset), 0, context).dead_letters
+    ]
 
 
 class Contents(Struct):
@@ -171,10 +222,9 @@ def found(store: Store) -> Contents:
     )
 
 
-def differences(want: Contents, have: Contents, *, generations: bool = True) -> list[str]:
-    """In words, with examples; empty when both are the same. ``generations`` False: versions may differ in them."""
-    if not generations:
-        want, have = _without_generations(want), _without_generations(have)
+def differences(want: Contents, have: Contents, *, but: str = "") -> list[str]:
+    """In words, with examples; empty when both are the same. ``but``: "generations" or "lineage" may differ."""
+    want, have = (_without(but, contents) if but else contents for contents in (want, have))
     return [
         *_tables("points", want.points, have.points),
         *_tables("aggregates", want.aggregates, have.aggregates, _close),
@@ -216,9 +266,12 @@ def _close(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     return all(math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9) for a, b in zip(one, other, strict=True))
 
 
-def _without_generations(contents: Contents) -> Contents:
-    points = {key: row.at(0) for key, row in contents.points.items()}
-    latest = {series: (time, row.at(0)) for series, (time, row) in contents.latest.items()}
+def _without(what: str, contents: Contents) -> Contents:
+    def bare(row: Row) -> Row:
+        return row.at(0) if what == "generations" else replace(row, version=0)
+
+    points = {key: bare(row) for key, row in contents.points.items()}
+    latest = {series: (time, bare(row)) for series, (time, row) in contents.latest.items()}
     return Contents(points, contents.aggregates, latest)
 
 

@@ -2,30 +2,38 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
+from connectors.api.times import to_ns
 from connectors.sinks.clickhouse.migrate import migrate
 from connectors.sinks.clickhouse.store import Store
 from streams import avro, kafka, pipeline
 from streams.agents.generations import Hashes, generation_for
-from streams.core.decode import Context
-from streams.core.records import DeviceMapping, Generation, Rule
+from streams.core.decode import Context, decode
+from streams.core.message import Decoder
+from streams.core.records import DeviceMapping, Generation, Lineage, Rule
 from streams.lag import LagMeter
 from streams.registry.hashes import code_hash, codecs_hash, rules_hash
 from streams.scan import table
+from tests.stack import raw_log
 from tests.stack.api import Api
-from tests.stack.harness import Installation, Process, eventually
-from tests.stack.replay_oracle import Model, differences, expected, found
+from tests.stack.harness import Installation, Process, eventually, free_port
+from tests.stack.replay_oracle import Key, Letter, Model, Row, Told, differences, expected, found, letters
+from tests.stack.replay_world import Standing, World
 
 PROCESSES = {
     "decode": (("run", "decode"), "decode"),
     "window": (("run", "window"), "window"),
     "clickhouse": (("run", "sink", "clickhouse"), "sink"),
     "clickhouse-log": (("run", "sink", "clickhouse-log"), "sink"),
+    "archive": (("run", "sink", "archive"), "sink"),
     "replay": (("run", "replay"), "replay"),
 }
-GROUPS = {"clickhouse": "sink-clickhouse", "clickhouse-log": "sink-clickhouse-log"}
+GROUPS = {name: f"sink-{name}" for name in ("clickhouse", "clickhouse-log", "archive")}
 """those that are not called as the process"""
 RESTING = ("ready", "applied", "undone", "cancelled", "failed")
 CALM = 3
@@ -35,17 +43,21 @@ CALM = 3
 class Running:
     """API and processes over one installation; the API's settings are everybody's."""
 
-    def __init__(self, installation: Installation, directory: Path, **sections: dict[str, Any]) -> None:
+    def __init__(self, installation: Installation, directory: Path, world: World, **sections: dict[str, Any]) -> None:
         quick: dict[str, dict[str, Any]] = {
             "clickhouse": {"batch_rows": 2000, "batch_s": 0.1},
             "window": {"emit_interval_s": 0.2},
             "replay": {"processes": 0, "place_after_s": 3600.0, "directory": str(directory / "replays")},
         }
         migrate(installation.settings.clickhouse)
-        self.directory, self.model = directory, Model()
+        self.directory, self.model, self.world = directory, Model(), world
+        self.mapping: dict[str, DeviceMapping] = {}
+        self.rules: list[Rule] = []
+        self.letters: list[Letter] = []
         merged = {name: quick.get(name, {}) | sections.get(name, {}) for name in quick.keys() | sections.keys()}
         self.api = Api(installation.with_settings(**merged), directory)
         self.processes: dict[str, Process] = {}
+        self._ports: dict[str, int] = {}
         self.store = Store(installation.settings.clickhouse, "test")
 
     @property
@@ -55,23 +67,32 @@ class Running:
     def start(self, *names: str) -> None:
         """Start processes, all at once, and wait until they are ready."""
         for name in names:
-            arguments, section = PROCESSES[name]
-            log = self.directory / f"{name}.log"
-            self.processes[name] = self.installation.start(*arguments, section=section, log=log, wait=False)
+            self.processes[name] = self._started(name)
         self.api.wait_ready()
         for name in names:
             eventually(self.processes[name].ready, 60)
+
+    def _started(self, name: str) -> Process:
+        """Always at the same port, which is part of what a replay's runner is known by."""
+        arguments, section = PROCESSES[name]
+        port = self._ports.setdefault(name, free_port())
+        settled = self.installation.with_settings(**{section: {"health_port": port}})
+        process = settled.start(*arguments, log=self.directory / f"{name}.log", wait=False)
+        process.health_port = port
+        return process
 
     def stop(self, *names: str) -> None:
         """SIGTERM."""
         for name in names:
             self.processes.pop(name).stop()
 
-    def deploy(self, **decode: Any) -> None:
-        """The decode settings change: API, decode agent and replay worker are started anew with them."""
+    def deploy(self, rules: Iterable[Rule] = (), **decode: Any) -> None:
+        """Decode settings and rules change: API, decode agent and replay worker are started anew with them."""
         again = [name for name in ("decode", "replay") if name in self.processes]
         self.stop(*again)
         self.api.process.stop()
+        self.rules += rules
+        self._write("rules", {rule.id: rule for rule in self.rules})
         self.api.installation = self.installation.with_settings(decode=decode)
         self.api.restart()
         self.start(*again)
@@ -89,27 +110,41 @@ class Running:
         finally:
             meter.close()
 
-    def write(self, topic: str, records: Mapping[str, DeviceMapping | Rule]) -> None:
-        """Registry records, by key, as the API would write them."""
-        producer = kafka.BatchProducer(self.installation.settings.kafka)
-        for key, record in records.items():
-            producer.send(topic, key, avro.encode(record))
-        producer.flush()
+    def map(self, mapping: Mapping[str, DeviceMapping]) -> None:
+        """The mapping is another from now on, as a person at the API may have made it."""
+        self.mapping = dict(mapping)
+        self._write("device-mapping", self.mapping)
 
-    def context(self, mapping: Mapping[str, DeviceMapping], rules: Iterable[Rule] = ()) -> Context:
-        """How the processes decode now, for the oracle."""
-        return pipeline.context(self.installation.settings.decode, mapping.get, rules=rules)
+    def live(self, count: int) -> None:
+        """More raw records come, and go through everything; the model follows."""
+        written = self.world.write(self.installation.settings.kafka, count)
+        self.quiet()
+        self.model.put(self.decoded(written))
+        self.letters += letters(written, self._context(self.mapping))
 
-    def generation(self, rules: Iterable[Rule] = ()) -> "Numbers":
-        """In which generation the processes decode."""
+    def decoded(
+        self,
+        records: Iterable[Standing] | None = None,
+        mapping: Mapping[str, DeviceMapping] | None = None,
+        **decoders: Decoder,
+    ) -> list[tuple[Key, Row]]:
+        """The rows of raw records (default: all) as the processes decode now, mapping or some decoders replaced."""
         settings = self.installation.settings
-        hashes = Hashes(code_hash(settings.decode), {codecs_hash(())}, {rules_hash(rules)})
-        return Numbers(tuple(table(settings.kafka, "generations", Generation).values()), hashes)
+        context = self._context(self.mapping if mapping is None else mapping)
+        context = replace(context, decoders={**context.decoders, **decoders})
+        hashes = Hashes(code_hash(settings.decode), {codecs_hash(())}, {rules_hash(self.rules)})
+        generations = tuple(table(settings.kafka, "generations", Generation).values())
+        return self.model.decoded(
+            self.world.records if records is None else records, context, Numbers(generations, hashes)
+        )
 
-    def check(self, *, generations: bool = True) -> None:
-        """The store holds what the model says: rows, aggregates, latest points."""
+    def _context(self, mapping: Mapping[str, DeviceMapping]) -> Context:
+        return pipeline.context(self.installation.settings.decode, dict(mapping).get, rules=self.rules)
+
+    def check(self, *, but: str = "") -> None:
+        """The store holds what the model says: rows, aggregates, latest points; ``but``: as in ``differences``."""
         windows = (*self.installation.settings.window.base_s, 3600, 86_400)
-        wrong = differences(expected(self.model, windows), found(self.store), generations=generations)
+        wrong = differences(expected(self.model, windows), found(self.store), but=but)
         assert not wrong, "\n".join(wrong)
 
     def ask(self, method: str, path: str, **body: Any) -> Any:
@@ -118,6 +153,10 @@ class Running:
             answer = client.request(method, path, json=body or None)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
+
+    def kill(self, name: str) -> None:
+        """kill -9; `start` starts it again."""
+        self.processes.pop(name).kill()
 
     def replay(self, mode: str = "decode", *, rests: bool = True, **asked: Any) -> dict[str, Any]:
         """Create a replay; its record where it rests."""
@@ -134,6 +173,19 @@ class Running:
         """The record of a replay once nobody works on it."""
         return eventually(lambda: self._rested(replay), timeout)
 
+    def told(self, replay: int) -> set[Told]:
+        """What the API says would change, point by point."""
+        with self.api.client() as client:
+            samples = client.get(f"/replays/{replay}/samples", params={"limit": 10_000}).json()
+        assert len(samples) < 10_000
+        return {
+            Told(
+                s["kind"], s["device"], s["name"], to_ns(datetime.fromisoformat(s["time"])),
+                number(s["before"]), number(s["after"]), s["before_uid"], s["after_uid"],
+            )
+            for s in samples
+        }  # fmt: skip
+
     def _rested(self, replay: int) -> dict[str, Any]:
         record: dict[str, Any] = self.ask("GET", f"/replays/{replay}")
         return record if record["state"] in RESTING and not record["wish"] else {}
@@ -141,6 +193,39 @@ class Running:
     def close(self) -> None:
         self.store.command(f"DROP DATABASE IF EXISTS `{self.installation.settings.clickhouse.database}`")
         self.store.close()
+
+    def _write(self, topic: str, records: Mapping[str, DeviceMapping | Rule]) -> None:
+        producer = kafka.BatchProducer(self.installation.settings.kafka)
+        for key, record in records.items():
+            producer.send(topic, key, avro.encode(record))
+        producer.flush()
+
+
+def number(shown: str) -> float | str:
+    """A value as people read it, as a number if it is one."""
+    try:
+        return float(shown)
+    except ValueError:
+        return shown
+
+
+def decode_as_older_code(
+    installation: Installation, world: World, mapping: Mapping[str, DeviceMapping], **decoders: Decoder
+) -> list[tuple[Key, Row]]:
+    """Before anything runs: an older version, with these decoders, decoded the world. Returns what the store will hold."""
+    settings, model = installation.settings, Model()
+    context = pipeline.context(settings.decode, dict(mapping).get)
+    context = replace(context, decoders={**context.decoders, **decoders})
+    producer = kafka.BatchProducer(settings.kafka)
+    for standing in world.records:
+        if standing.raw is not None:
+            outcome = decode(standing.raw, Lineage(standing.partition, standing.offset), 1, context)
+            for reading in outcome.readings:
+                producer.send("readings", reading.device, avro.encode(reading))
+    producer.flush()
+    raw_log.open_generation(settings.kafka, 1, code="older")
+    raw_log.commit(settings.kafka, raw_log.ends(settings.kafka))
+    return model.decoded(world.records, context)
 
 
 class Numbers:

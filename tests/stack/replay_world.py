@@ -44,6 +44,7 @@ class World:
         self._hours = [start + self.random.randrange(days * 24) * HOUR for _ in range(HOURS)]
         self._ends: Counter[int] = Counter()
         self._count = 0
+        self._producer: kafka.BatchProducer | None = None
 
     def write(self, settings: KafkaSettings, count: int) -> list[Standing]:
         """Append ``count`` more records to `raw`, durably; returns them."""
@@ -51,7 +52,8 @@ class World:
 
     def append(self, settings: KafkaSettings, items: Iterable[tuple[int, RawRecord | bytes]]) -> list[Standing]:
         """Append these (partition, record), durably; returns them."""
-        producer, written = kafka.BatchProducer(settings), []
+        producer = self._producer = self._producer or kafka.BatchProducer(settings)
+        written = []
         for partition, item in items:
             producer.send("raw", "key", item if isinstance(item, bytes) else avro.encode(item), partition)
             raw = None if isinstance(item, bytes) else item
@@ -107,7 +109,7 @@ class World:
         t, h = self.random.randrange(-100, 400) / 10, self.random.randrange(100)
         values: dict[str, Any] = {"t": t, "h": h, "state": self.random.choice(("dry", "wet", 1))}
         better = {"t": t * 2 if number % 2 else t, "humidity": h, "extra": self.random.randrange(9), "state": "fixed"}
-        body: dict[str, Any] = {"device": f"d{number}", "time": _text(time), "values": values}
+        body: dict[str, Any] = {"device": f"d{number}", "time": iso(time), "values": values}
         if self.random.random() < 0.05:
             del body["time"]
         if self.random.random() < 0.9:
@@ -135,7 +137,7 @@ class World:
             payload += bytes([3, 2, 0, self.random.randrange(256)])
         application = "orchard" if number == 2 else "farm-lpp"
         ids = {"dev_eui": f"00000000000000{number:02}", "application_ids": {"application_id": application}}
-        uplink = {"f_port": 2, "frm_payload": base64.b64encode(payload).decode(), "received_at": _text(time)}
+        uplink = {"f_port": 2, "frm_payload": base64.b64encode(payload).decode(), "received_at": iso(time)}
         return json.dumps({"end_device_ids": ids, "uplink_message": uplink}).encode()
 
     def _malformed(self) -> RawRecord | bytes:
@@ -145,8 +147,8 @@ class World:
             ("json", b""),
             ("json", b'{"device":"d1","values":7}'),
             ("json", b'{"device":"d1","time":"yesterday","values":{"t":1}}'),
-            ("json", json.dumps({"device": "d2", "time": _text(time + 9 * HOUR), "values": {"t": 1}}).encode()),
-            ("json", json.dumps({"device": "d2", "time": _text(time), "values": {"t": None}}).encode()),
+            ("json", json.dumps({"device": "d2", "time": iso(time + 9 * HOUR), "values": {"t": 1}}).encode()),
+            ("json", json.dumps({"device": "d2", "time": iso(time), "values": {"t": None}}).encode()),
             ("nobody", b"{}"),
             ("ttn", b'{"end_device_ids":{"dev_eui":"0000000000000000"},"join_accept":{}}'),
         ]
@@ -202,5 +204,5 @@ def rules() -> list[Rule]:
     ]
 
 
-def _text(time: int) -> str:
+def iso(time: int) -> str:
     return datetime.fromtimestamp(time // SECOND, UTC).isoformat()
