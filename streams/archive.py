@@ -6,6 +6,7 @@ read here: what Kafka no longer has can be decoded again, and what is missing is
 """
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
@@ -82,21 +83,41 @@ def read(url: str, partition: int, start: int, end: int) -> Iterator[Archived | 
         OSError: the archive is away.
     """
     expected = start
-    for file in _files(url, partition):
-        if file.last is not None and file.last < expected:
-            continue
-        if file.first >= end:
-            break
-        for found in file.content():
-            if isinstance(found, Archived) and expected <= found.offset < end:
-                yield from _hole(partition, expected, found.offset - 1, "not in the archive")
-                yield found
-                expected = found.offset + 1
-            elif isinstance(found, Hole) and file.last is not None and expected < end:
-                last = min(file.last, end - 1)
-                yield from _hole(partition, expected, last, found.why)
-                expected = max(expected, last + 1)
+    for file in _files_of(url, partition, start, end):
+        for found in file.read(expected, end):
+            yield found
+            expected = (found.last if isinstance(found, Hole) else found.offset) + 1
     yield from _hole(partition, expected, end - 1, "not in the archive")
+
+
+def gaps(url: str, partition: int, start: int, end: int) -> list[Hole]:
+    """The holes that ``read`` would give. A file of the size and number of records that its manifest tells is not opened.
+
+    Raises:
+        OSError: the archive is away.
+    """
+    expected, found = start, list[Hole]()
+    for file in _files_of(url, partition, start, end):
+        if file.whole and file.last is not None:
+            found += _hole(partition, expected, file.first - 1, "not in the archive")
+            expected = max(expected, file.last + 1)
+            continue
+        for read_ in file.read(expected, end):
+            found += [read_] if isinstance(read_, Hole) else []
+            expected = (read_.last if isinstance(read_, Hole) else read_.offset) + 1
+    found += _hole(partition, expected, end - 1, "not in the archive")
+    return found
+
+
+def since(url: str, partition: int, moment: int) -> int:
+    """An offset before which the archive holds no record that was appended at or after ``moment`` (ns); 0 when unknown.
+
+    Raises:
+        OSError: the archive is away.
+    """
+    files = _files(url, partition)
+    earlier = bisect_left(files, moment, key=_File.begun)
+    return files[earlier - 1].first if earlier else 0
 
 
 def blocks(file: BinaryIO) -> Iterator[Any]:
@@ -117,6 +138,32 @@ class _File(msgspec.Struct, frozen=True):
     first: int
     last: int | None
     sha256: str | None
+    whole: bool
+    """as long as the manifest says, and none of its offsets without a record"""
+
+    def read(self, expected: int, end: int) -> Iterator[Archived | Hole]:
+        """Its part of the offsets from ``expected`` up to ``end`` (excluded), with the holes before and within."""
+        if self.last is not None and self.last < expected:
+            return
+        for found in self.content():
+            if isinstance(found, Archived) and expected <= found.offset < end:
+                yield from _hole(self.partition, expected, found.offset - 1, "not in the archive")
+                yield found
+                expected = found.offset + 1
+            elif isinstance(found, Hole) and self.last is not None and expected < end:
+                last = min(self.last, end - 1)
+                yield from _hole(self.partition, expected, last, found.why)
+                expected = max(expected, last + 1)
+
+    def begun(self) -> int:
+        """When its first record was appended, ns; a file that does not say counts as the latest."""
+        try:
+            with self.filesystem.open(self.path, "rb") as file:
+                return Archived(**next(iter(next(blocks(file))))).timestamp
+        except OSError:
+            raise
+        except Exception:  # noqa: BLE001 - each codec has its own kind of error for damaged bytes; StopIteration: empty
+            return 1 << 63
 
     def content(self) -> Iterator[Archived | Hole]:
         """Its records, ended by a hole where it turns out to be damaged."""
@@ -135,21 +182,28 @@ class _File(msgspec.Struct, frozen=True):
                 yield Hole(self.partition, self.first, self.last or self.first, why)
 
 
+def _files_of(url: str, partition: int, start: int, end: int) -> Iterator[_File]:
+    """Those that may hold some of the offsets, in order."""
+    files = _files(url, partition)
+    return (file for file in files if file.first < end and (file.last is None or file.last >= start))
+
+
 def _files(url: str, partition: int) -> list[_File]:
     filesystem, root = fsspec.core.url_to_fs(url)
     folder = f"{root}/{directory(partition)}"
     if not filesystem.isdir(folder):
         return []
-    sums = {entry.name: entry.sha256 for entry in _manifest(filesystem, folder)}
-    names = [path.rpartition("/")[2] for path in filesystem.ls(folder, detail=False)]
-    found = [_file(filesystem, folder, partition, name, sums.get(name)) for name in names if _is_ours(name)]
+    entries = {entry.name: entry for entry in _manifest(filesystem, folder)}
+    sizes = {info["name"].rpartition("/")[2]: info["size"] for info in filesystem.ls(folder, detail=True)}
+    found = [_file(filesystem, folder, name, size, entries.get(name)) for name, size in sizes.items() if _is_ours(name)]
     return sorted(found, key=lambda file: file.first)
 
 
-def _file(filesystem: Any, folder: str, partition: int, name: str, sha256: str | None) -> _File:
-    numbers = name.rpartition(".")[0].removeprefix(f"{directory(partition)}-").split("-")
-    last = int(numbers[1]) if len(numbers) > 1 else None
-    return _File(filesystem, f"{folder}/{name}", partition, int(numbers[0]), last, sha256)
+def _file(filesystem: Any, folder: str, name: str, size: int, entry: Entry | None) -> _File:
+    partition, first, *rest = (int(number) for number in name.rpartition(".")[0].split("-")[1:])
+    last = rest[0] if rest else None
+    whole = entry is not None and last is not None and (entry.bytes, entry.records) == (size, last - first + 1)
+    return _File(filesystem, f"{folder}/{name}", partition, first, last, entry.sha256 if entry else None, whole)
 
 
 def _is_ours(name: str) -> bool:

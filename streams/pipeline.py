@@ -17,13 +17,16 @@ SECOND = 1_000_000_000
 
 def decoders(settings: DecodeSettings) -> Mapping[str, Decoder]:
     """Every decoder by its source; doors call its ``key`` only."""
-    return known.load(
-        Options(
-            ydoc_utc_offset=settings.ydoc_utc_offset_minutes * 60 * SECOND,
-            json_device=settings.json_source.device,
-            json_time=settings.json_source.time,
-            json_values=settings.json_source.values,
-        )
+    return known.load(options(settings))
+
+
+def options(settings: DecodeSettings) -> Options:
+    """What decoders are told."""
+    return Options(
+        ydoc_utc_offset=settings.ydoc_utc_offset_minutes * 60 * SECOND,
+        json_device=settings.json_source.device,
+        json_time=settings.json_source.time,
+        json_values=settings.json_source.values,
     )
 
 

@@ -12,7 +12,7 @@ from streams.agents.batch import Batch
 from streams.agents.fence import Fence
 from streams.agents.generations import Run
 from streams.agents.notices import Notices
-from streams.agents.output import DEAD_LETTERS, EVENTS, READINGS, Outgoing, Output, raw_records
+from streams.agents.output import DEAD_LETTERS, EVENTS, READINGS, Outgoing, Output, largest_reading, raw_records
 from streams.agents.view import MappingView, Views
 from streams.core.decode import Context, decode_batch
 from streams.core.records import Generation, Lineage
@@ -22,8 +22,6 @@ from streams.settings import Settings
 RAW = "raw"
 BACK_OFF_S = (0.2, 0.5, 1, 2, 5)
 FLUSH_WITHIN_S = 10
-RECORD_OVERHEAD = 1_000
-"""bytes that Kafka adds at most to a record of ours"""
 
 logger = log.get("decode")
 
@@ -65,7 +63,7 @@ class DecodeAgent:
             Outdated: the records are past the fence of a generation that this worker's code is not of.
         """
         runs = await self._fence.runs(batch)
-        output = Output(self._settings.kafka.max_record_bytes - RECORD_OVERHEAD, self._notices.passes)
+        output = Output(largest_reading(self._settings.kafka), self._notices.passes)
         for run in runs:
             self._decode(batch, run, output)
         if runs and await self._deliver(batch, output.records):

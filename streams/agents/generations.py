@@ -64,10 +64,15 @@ def runs(generations: Collection[Generation], partition: int, first: int, last: 
     Raises:
         NoGeneration: a part of it must not be decoded.
     """
+    return [_run(generations, partition, *span, hashes) for span in cut(generations, partition, first, last)]
+
+
+def cut(generations: Iterable[Generation], partition: int, first: int, last: int) -> list[tuple[int, int]]:
+    """``[first, last]`` cut at the fences: within a part all records are in one generation."""
     fences = {g.fences.get(str(partition), first) for g in generations}
     starts = [first, *sorted(fence for fence in fences if first < fence <= last)]
     ends = [*(start - 1 for start in starts[1:]), last]
-    return [_run(generations, partition, *ends_of, hashes) for ends_of in zip(starts, ends, strict=True)]
+    return list(zip(starts, ends, strict=True))
 
 
 def _run(generations: Collection[Generation], partition: int, first: int, last: int, hashes: Hashes) -> Run:

@@ -10,8 +10,18 @@ from streams import avro, metrics
 from streams.agents.batch import Consumed
 from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, DeviceEvent, Lineage, RawRecord
+from streams.settings import KafkaSettings
 
 READINGS, DEAD_LETTERS, EVENTS = "readings", "dead-letters", "device-events"
+UNDECODABLE = (avro.AvroError, msgspec.ValidationError)
+"""what reading a raw record may raise"""
+RECORD_OVERHEAD = 1_000
+"""bytes that Kafka adds at most to a record of ours"""
+
+
+def largest_reading(settings: KafkaSettings) -> int:
+    """The bytes that a reading may have."""
+    return settings.max_record_bytes - RECORD_OVERHEAD
 
 
 class Outgoing(NamedTuple):
@@ -41,7 +51,7 @@ class Output:
         for reading in outcome.readings:
             value = avro.encode(reading)
             if len(value) > self._max_bytes:
-                self._letter(key, _too_large(raw, lineage, reading.index, reading.device, len(value)))
+                self._letter(key, too_large(raw, lineage, reading.index, reading.device, len(value)))
                 continue
             self.records.append(Outgoing(READINGS, reading.device, value))
             self._by_source["readings", raw.source] += 1
@@ -53,12 +63,7 @@ class Output:
 
     def add_undecodable(self, partition: int, record: Consumed, fault: Exception) -> None:
         """Bytes in ``raw`` that are no raw record."""
-        reason = fault.reason if isinstance(fault, avro.AvroError) else "broken-body"
-        letter = DeadLetter(
-            stage="avro", reason=reason, detail=str(fault)[:500],
-            raw_partition=partition, raw_offset=record.offset, at=record.timestamp * 1_000_000,
-        )  # fmt: skip
-        self._letter(record.key, letter)
+        self._letter(record.key, undecodable(Lineage(partition, record.offset), record.timestamp * 1_000_000, fault))
 
     def count(self) -> None:
         """Add to the metrics; once, when the batch is done."""
@@ -83,12 +88,22 @@ def raw_records(
     for record in records:
         try:
             decoded.append((avro.decode(record.value or b"", RawRecord, confluent), record))
-        except (avro.AvroError, msgspec.ValidationError) as fault:
+        except UNDECODABLE as fault:
             output.add_undecodable(partition, record, fault)
     return decoded
 
 
-def _too_large(raw: RawRecord, lineage: Lineage, index: int, device: str, size: int) -> DeadLetter:
+def undecodable(lineage: Lineage, appended_at: int, fault: Exception) -> DeadLetter:
+    """The dead letter of bytes in ``raw`` that are no raw record, appended at ``appended_at`` (ns)."""
+    reason = fault.reason if isinstance(fault, avro.AvroError) else "broken-body"
+    return DeadLetter(
+        stage="avro", reason=reason, detail=str(fault)[:500],
+        raw_partition=lineage.partition, raw_offset=lineage.offset, at=appended_at,
+    )  # fmt: skip
+
+
+def too_large(raw: RawRecord, lineage: Lineage, index: int, device: str, size: int) -> DeadLetter:
+    """The dead letter of a reading of more bytes than Kafka takes."""
     return DeadLetter(
         stage="send", reason="too-large", detail=f"a reading of {size} bytes", raw_partition=lineage.partition,
         raw_offset=lineage.offset, index=index, source=raw.source, device=device, at=raw.received_at,

@@ -5,6 +5,8 @@ time of receipt, offset), and one of the points that the store has of it, or one
 So a point that moves out of the selection is taken away, and one that moves in is added.
 """
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from streams.core.records import RawRecord, Reading
@@ -17,7 +19,8 @@ class Selection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     """Every criterion must hold; an empty one holds always. Times are ns since the epoch, ends excluded.
 
     ``offsets``: raw partition (as text) -> range; when it is given, other partitions are not read. ``codecs`` are
-    names, without ``@hash``. ``stages`` and ``reasons`` choose among dead letters and are for that mode only.
+    names, without ``@hash``; a decoder's where it read the values itself. ``stages`` and ``reasons`` choose among dead
+    letters and are for that mode only.
     """
 
     sources: tuple[str, ...] = ()
@@ -41,18 +44,31 @@ class Selection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         """Whether what is known of the record itself fits."""
         if self.sources and raw.source not in self.sources:
             return False
-        first, end = self.offsets.get(str(partition), (0, 0) if self.offsets else (offset, offset + 1))
-        return first <= offset < end and _within(raw.received_at, self.received_from, self.received_until)
+        received = _within(raw.received_at, self.received_from, self.received_until)
+        return received and self.takes_offset(partition, offset)
+
+    def takes_offset(self, partition: int, offset: int) -> bool:
+        """Whether a record at this place may fit."""
+        if not self.offsets:
+            return True
+        first, end = self.offsets.get(str(partition), (0, 0))
+        return first <= offset < end
 
     def takes_reading(self, reading: Reading) -> bool:
-        """Whether a point of the reading fits; true for every reading when nothing is asked of points."""
-        if self.devices and reading.device not in self.devices:
+        """Whether a point of the reading fits; true for every reading with points when nothing is asked of them."""
+        points = [(m.time, m.logical_uid) for m in reading.measurements]
+        for block in reading.blocks:
+            count = len(block.values) // 8
+            points += [(block.start + i * block.period, block.logical_uid) for i in range(count)]
+        return self.takes_points(reading.device, reading.codec or reading.decoder, points)
+
+    def takes_points(self, device: str, reader: str, points: Iterable[tuple[int, int | None]]) -> bool:
+        """Whether one of a device's points (time, logical uid) fits; ``reader``: the codec or decoder that read them."""
+        if self.devices and device not in self.devices:
             return False
-        if self.codecs and (reading.codec or "").partition("@")[0] not in self.codecs:
+        if self.codecs and reader.partition("@")[0] not in self.codecs:
             return False
-        return any(self._takes_point(m.time, m.logical_uid) for m in reading.measurements) or any(
-            self._takes_point(b.start, b.logical_uid) for b in reading.blocks
-        )
+        return any(self._takes_point(time, logical_uid) for time, logical_uid in points)
 
     def _takes_point(self, time: int, logical_uid: int | None) -> bool:
         return (not self.logical or logical_uid in self.logical) and _within(time, self.time_from, self.time_until)

@@ -1,0 +1,248 @@
+"""One chunk of raw -> staged columns: the rows that live decoding gives the store, without making readings of them."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from streams import avro, pipeline
+from streams.agents.generations import Hashes, cut, generation_for, in_force
+from streams.agents.output import UNDECODABLE, largest_reading, too_large, undecodable
+from streams.core.decode import Account, Context, Item, Measured, decode, measure_batch
+from streams.core.identity import row_version, version_parts
+from streams.core.place import place
+from streams.core.records import DeadLetter, DeviceMapping, Interval, Lineage, Measurement, RawRecord, Reading
+from streams.replay import candidate
+from streams.replay.job import Mode
+from streams.replay.runs import Runs
+from streams.replay.source import Chunk
+from streams.replay.store import SeriesName, Staged
+from streams.replay.task import Registry, Task, hashes
+from streams.rows import Name, Origin, Points, add_measurements
+
+ALWAYS = -(1 << 63)
+MEASUREMENT_BYTES, READING_BYTES = 6_000, 70_000
+"""no measurement, and nothing else of a reading, takes more in Avro: names, units and texts are bounded by the core"""
+
+
+class _Part(Struct, frozen=True, gc=False):
+    """What is stored of one reading."""
+
+    device: str
+    index: int
+    reader: str
+    measurements: list[Measurement]
+
+
+class _Making(Struct, gc=False):
+    """A chunk's staged columns as they grow."""
+
+    points: Points = field(default_factory=Points)
+    codec: list[str] = field(default_factory=list)
+    selected: Runs = field(default_factory=Runs)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    readings: int = 0
+    ignored: int = 0
+    foreign: int = 0
+
+
+class Stager:
+    """Stages chunks, each by itself: the same chunk always becomes the same.
+
+    Raises:
+        ValueError: a candidate cannot be used.
+    """
+
+    def __init__(self, task: Task, registry: Registry) -> None:
+        self._task, self._selection, self._generations = task, task.selection, registry.generations
+        known = hashes(task.settings, registry)
+        self._hashes = Hashes(known["code"], (known["codecs"],), (known["rules"],))
+        self._context = _context(task, registry)
+        self._confluent = avro.confluent_schemas(task.settings.kafka.schema_directory)
+        self._largest = largest_reading(task.settings.kafka)
+        self._surely_fits = (self._largest - READING_BYTES) // MEASUREMENT_BYTES
+        self._edges_only = not (task.selection.sources or task.selection.by_points) and (
+            task.selection.received_from is None and task.selection.received_until is None
+        )
+
+    def stage(self, chunk: Chunk) -> Staged:
+        """The columns of one chunk."""
+        making = _Making()
+        if chunk.records:
+            first, last = chunk.records[0][0], chunk.records[-1][0]
+            for low, high in cut(self._generations, chunk.partition, first, last):
+                self._stage_span(making, chunk, low, high)
+        return _staged(making, len(chunk.records))
+
+    def _stage_span(self, making: _Making, chunk: Chunk, low: int, high: int) -> None:
+        """The records of the offsets from ``low`` to ``high``, which are in one generation."""
+        number = self._generation(chunk.partition, low)
+        if number is None:
+            making.foreign += sum(low <= offset <= high for offset, _ in chunk.records)
+            return
+        items = list(self._items(making, chunk, low, high, number))
+        for item, account in zip(items, measure_batch(items, self._context), strict=True):
+            self._add(making, item, account)
+
+    def _generation(self, partition: int, offset: int) -> int | None:
+        """The generation that its rows have; None when nobody, or nobody with this code, decodes the record."""
+        if self._task.mode is Mode.RESTORE:
+            found = generation_for(self._generations, partition, offset, self._hashes)
+        else:
+            found = in_force(self._generations, partition, offset)
+        return None if found is None else found.number
+
+    def _items(self, making: _Making, chunk: Chunk, low: int, high: int, number: int) -> Iterator[Item]:
+        """The records whose own content fits; what is no record is told at once."""
+        partition, wanted = chunk.partition, self._task.wanted
+        for (offset, value), appended in zip(chunk.records, chunk.appended, strict=True):
+            if not low <= offset <= high or (wanted is not None and (partition, offset) not in wanted):
+                continue
+            try:
+                raw = avro.decode(value, RawRecord, self._confluent)
+            except UNDECODABLE as fault:
+                if self._edges_only and self._selection.takes_offset(partition, offset):
+                    making.selected.add(partition, offset)
+                    making.dead_letters.append(undecodable(Lineage(partition, offset), appended, fault))
+            else:
+                if self._selection.takes_record(raw, partition, offset):
+                    yield raw, Lineage(partition, offset), number
+
+    def _add(self, making: _Making, item: Item, account: Account) -> None:
+        if any(self._is_doubtful(measured) for measured in account.measured):
+            parts, letters, ignored = self._in_full(item)
+        else:
+            parts = [_part(measured, account.decoder) for measured in account.measured]
+            letters, ignored = account.dead_letters, len(account.ignored)
+        lineage = item[1]
+        if not self._takes(lineage, parts):
+            return
+        making.selected.add(lineage.partition, lineage.offset)
+        making.dead_letters += letters
+        making.ignored += ignored
+        making.readings += len(parts)
+        self._add_points(making, item, parts)
+
+    def _takes(self, lineage: Lineage, parts: list[_Part]) -> bool:
+        if not self._selection.by_points or (lineage.partition, lineage.offset) in (self._task.stored or ()):
+            return True
+        return any(
+            self._selection.takes_points(p.device, p.reader, ((m.time, m.logical_uid) for m in p.measurements))
+            for p in parts
+        )
+
+    def _add_points(self, making: _Making, item: Item, parts: list[_Part]) -> None:
+        raw, lineage, generation = item
+        version = row_version(generation, lineage.partition, lineage.offset)
+        for part in parts:
+            origin = Origin(part.device, raw.source, raw.received_at, version)
+            before = len(making.points.ts)
+            for reason, detail in add_measurements(making.points, origin, part.measurements):
+                making.dead_letters.append(_refused(raw, lineage, part, reason, detail))
+            making.codec += [part.reader] * (len(making.points.ts) - before)
+
+    def _is_doubtful(self, measured: Measured) -> bool:
+        """Whether making a reading of it might fail, or make one that is too large for Kafka."""
+        message, measurements = measured.message, measured.measurements
+        if type(message.time) is not int or len(measurements) > self._surely_fits:
+            return True
+        return any(m.text is not None and not _is_text(m.text) for m in measurements)
+
+    def _in_full(self, item: Item) -> tuple[list[_Part], list[DeadLetter], int]:
+        """As the decode agent does it, to the last byte."""
+        outcome = decode(*item, self._context)
+        raw, lineage, _ = item
+        sizes = [(reading, len(avro.encode(reading))) for reading in outcome.readings]
+        parts = [_part_of(reading) for reading, size in sizes if size <= self._largest]
+        large = [too_large(raw, lineage, r.index, r.device, size) for r, size in sizes if size > self._largest]
+        return parts, [*large, *outcome.dead_letters], len(outcome.ignored)
+
+
+def merge(one: Staged, other: Staged) -> None:
+    """Add ``other`` to ``one``."""
+    for name in ("series_id", "ts", "value", "text", "quality", "logical_uid", "version", "codec", "dead_letters"):
+        getattr(one, name).extend(getattr(other, name))
+    for series, told in other.names.items():
+        one.names[series] = _newer(one.names.get(series), told)
+    for run in other.selected:
+        one.selected.add_run(*run)
+    for name in ("records", "readings", "ignored", "foreign"):
+        setattr(one, name, getattr(one, name) + getattr(other, name))
+
+
+def as_of(mapping: DeviceMapping, time: int) -> DeviceMapping:
+    """The mapping as if what holds at ``time`` had always held."""
+    uid = place(mapping, time)
+    return replace(mapping, intervals=[] if uid is None else [Interval(uid, ALWAYS)])
+
+
+def _context(task: Task, registry: Registry) -> Context:
+    """As the live decoders have it, with candidates and places as the task says."""
+    decode_settings, mappings, moment = task.settings.decode, registry.mappings, task.mapping_as_of
+    if moment is not None:
+        mappings = {device: as_of(mapping, moment) for device, mapping in mappings.items()}
+    made = pipeline.context(decode_settings, mappings.get, codecs=registry.codecs, rules=registry.rules)
+    options = pipeline.options(decode_settings)
+    candidates = {name: candidate.load(name, path, options) for name, path in task.candidates}
+    return replace(made, decoders={**made.decoders, **candidates})
+
+
+def _part(measured: Measured, decoder: str) -> _Part:
+    return _Part(measured.message.sender.device, measured.index, measured.codec or decoder, measured.measurements)
+
+
+def _part_of(reading: Reading) -> _Part:
+    return _Part(reading.device, reading.index, reading.codec or reading.decoder, reading.measurements)
+
+
+def _refused(raw: RawRecord, lineage: Lineage, part: _Part, reason: str, detail: str) -> DeadLetter:
+    return DeadLetter(
+        stage="sink:clickhouse", reason=reason, detail=detail, raw_partition=lineage.partition,
+        raw_offset=lineage.offset, index=part.index, source=raw.source, device=part.device, at=raw.received_at,
+        correlation_id=raw.id,
+    )  # fmt: skip
+
+
+def _staged(making: _Making, records: int) -> Staged:
+    points = making.points
+    return Staged(
+        series_id=points.series_id,
+        ts=points.ts,
+        value=points.value,
+        text=points.text,
+        quality=points.quality,
+        logical_uid=points.logical_uid,
+        version=points.version,
+        codec=making.codec,
+        names={series: _series_name(name) for series, name in points.names.items()},
+        selected=making.selected,
+        dead_letters=making.dead_letters,
+        records=records,
+        readings=making.readings,
+        ignored=making.ignored,
+        foreign=making.foreign,
+    )
+
+
+def _series_name(name: Name) -> SeriesName:
+    _, told_by = version_parts(name.version)
+    return SeriesName(
+        name.device, name.name, name.unit, name.source, name.first_seen, told_by.partition, told_by.offset
+    )
+
+
+def _newer(known: SeriesName | None, other: SeriesName) -> SeriesName:
+    """Told by the later raw record; first seen when either was."""
+    if known is None:
+        return other
+    later = max(known, other, key=lambda name: (name.offset, name.partition))
+    return replace(later, first_seen=min(known.first_seen, other.first_seen))
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written as UTF-8: no lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,63 @@
+"""What is decoded again, and with what: all that the processes of a replay must agree on."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from streams.core.records import Codec, DeviceMapping, Generation, Rule
+from streams.registry.hashes import code_hash, codecs_hash, rules_hash
+from streams.replay.job import Mode
+from streams.replay.runs import Runs
+from streams.replay.selection import Selection
+from streams.scan import table
+from streams.settings import Settings
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """What to decode again; picklable.
+
+    ``stored``: lineages of which a stored point fits what the selection asks of points. ``wanted``: only these lineages
+    (None: all). ``candidates``: (source, file) of decoders that stand in for the installed ones. ``mapping_as_of``:
+    every point is placed by the mapping that holds at this time (ns); None: at the point's own.
+    """
+
+    settings: Settings
+    selection: Selection
+    mode: Mode
+    stored: Runs | None = None
+    wanted: Runs | None = None
+    candidates: tuple[tuple[str, Path], ...] = ()
+    mapping_as_of: int | None = None
+
+
+class Registry(Struct, frozen=True, kw_only=True):
+    """What the registry's topics hold at one moment."""
+
+    mappings: dict[str, DeviceMapping]
+    rules: tuple[Rule, ...] = ()
+    codecs: tuple[Codec, ...] = ()
+    generations: tuple[Generation, ...] = ()
+
+
+def read_registry(settings: Settings) -> Registry:
+    """As the topics are now; blocks.
+
+    Raises:
+        TimeoutError, KafkaException: the log does not answer.
+    """
+    log = settings.kafka
+    return Registry(
+        mappings={mapping.device: mapping for mapping in table(log, "device-mapping", DeviceMapping).values()},
+        rules=tuple(table(log, "rules", Rule).values()),
+        codecs=tuple(table(log, "codecs", Codec).values()),
+        generations=tuple(table(log, "generations", Generation).values()),
+    )
+
+
+def hashes(settings: Settings, registry: Registry) -> dict[str, str]:
+    """How this process decodes, as a generation says it: ``code``, ``codecs``, ``rules``."""
+    return {
+        "code": code_hash(settings.decode),
+        "codecs": codecs_hash(registry.codecs),
+        "rules": rules_hash(registry.rules),
+    }
