@@ -35,7 +35,7 @@ POINTS = "SELECT count() FROM points WHERE series_id IN (SELECT series_id FROM s
 PROBE = "json:probe"
 POLL_S = 0.1
 """A query costs the store about as much as ten records: asking more often would measure the asking."""
-WARM_UP = 5_000
+WARM_UP, RATE = 5_000, 500
 
 
 def run(settings: Settings, backlog: int, seconds: float) -> list[Result]:
@@ -85,26 +85,31 @@ def _throughput(settings: Settings, client: Client, backlog: int) -> list[Result
 
 def _latency(settings: Settings, seconds: float) -> list[Result]:
     quiet.wait_for_zero_lag(settings, set(lag.readers()) - {"sink-log"}, patience_s=180)
-    publish(settings.stack.mqtt_port, payloads(WARM_UP, time.time_ns(), 2 * MS), rate=500, clients=2)
+    publish(settings.stack.mqtt_port, payloads(WARM_UP, time.time_ns(), 2 * MS), rate=RATE, clients=2)
     before = _acks(settings)
-    sent: dict[int, float] = {}
-    seen: dict[int, float] = {}
-    over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(settings, seen, over))
-    watcher.start()
-    publish(settings.stack.mqtt_port, _probed(int(500 * seconds), sent), rate=500, clients=2)
-    _wait_for_probes(sent, seen)
-    over.set()
-    watcher.join()
-    latencies = sorted(seen[n] - sent[n] for n in sent)
+    took = latencies(settings, seconds)
     acks = {bound: count - before.get(bound, 0.0) for bound, count in _acks(settings).items()}
-    p50, p99 = (latencies[int(len(latencies) * q)] for q in (0.5, 0.99))
-    probes = f"{len(latencies)} probes among {int(500 * seconds)} messages at 500/s"
+    p50, p99 = (took[int(len(took) * q)] for q in (0.5, 0.99))
+    probes = f"{len(took)} probes among {int(RATE * seconds)} messages at {RATE}/s"
     return [
         Result(name="end_to_end_p99", value=p99, unit="s", target=3, at_least=False, detail=f"p50 {p50:.2f} s; {probes}"),
         Result(name="receive_to_puback_p99", value=_quantile(acks, 0.99) * 1e3, unit="ms", target=100, at_least=False,
                detail=f"p50 {_quantile(acks, 0.5) * 1e3:.1f} ms; from the connector's histogram"),
     ]  # fmt: skip
+
+
+def latencies(settings: Settings, seconds: float) -> list[float]:
+    """Seconds from publish to a row that a query sees, sorted: of every 20th message among ``RATE`` a second."""
+    sent: dict[int, float] = {}
+    seen: dict[int, float] = {}
+    over = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(settings, seen, over))
+    watcher.start()
+    publish(settings.stack.mqtt_port, _probed(int(RATE * seconds), sent), rate=RATE, clients=2)
+    _wait_for_probes(sent, seen)
+    over.set()
+    watcher.join()
+    return sorted(seen[n] - sent[n] for n in sent)
 
 
 def _recovery(settings: Settings) -> Result:
@@ -225,6 +230,7 @@ def settings_for(directory: Path) -> Settings:
         "FILES__ARCHIVE": directory / "archive",
         "SPOOL__DIRECTORY": directory / "spool",
         "DIVERSION__URL": directory / "diverted",
+        "REPLAY__DIRECTORY": directory / "replays",
         "API__DIRECTORY": directory / "api",
         "UBIDOTS__TOKEN": STUB_TOKEN,
         "UBIDOTS__URL": f"http://127.0.0.1:{STUB_PORT}",
