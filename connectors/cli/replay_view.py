@@ -67,7 +67,7 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     if plan["partitions"]:
         console.print(table)
     for hole in plan["holes"]:
-        line = "missing: raw partition {partition}, offsets {first} to {last}".format(**hole)
+        line = "missing: raw partition {partition}, offsets {first} to {last}: {why}".format(**hole)
         console.print(line, style="red", markup=False)
     if not plan["deployed"]:
         console.print("this code is not what decodes live data: deploy it before applying", style="yellow")
