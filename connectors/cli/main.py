@@ -19,6 +19,8 @@ GROUPS = {
     "simulate": "simulate",
     "demo": "demo",
     "verify": "verify",
+    "trace": "trace",
+    "dead-letters": "dead_letters",
     "settings": "settings_cli",
 }
 """Command -> module of ``connectors.cli``."""
