@@ -13,7 +13,9 @@ from typing import Any
 
 import tenacity
 from confluent_kafka import KafkaException
+from tenacity.nap import sleep_using_event
 
+from connectors.api.client import NoAnswer
 from connectors.replays import placing
 from connectors.replays.corrections import correct
 from connectors.replays.office import Office
@@ -28,7 +30,7 @@ from streams.replay.runner import Runner
 from streams.settings import Settings
 from streams.view import CompactedView
 
-PASSING = (Transient, KafkaException, Undelivered, TimeoutError)
+PASSING = (Transient, KafkaException, Undelivered, TimeoutError, NoAnswer, OSError)
 """something is away; every step of a replay can be done again"""
 LOOK_S, LONGEST_BACK_OFF_S = 0.5, 15
 TIDY_S = 3600
@@ -43,7 +45,7 @@ class Worker:
 
     def __init__(self, settings: Settings, stop: Event) -> None:
         self._settings, self._stop = settings, stop
-        self._store, self._office = ClickHouseReplayStore(settings), Office(settings)
+        self._store, self._office = ClickHouseReplayStore(settings), Office(settings, stop=stop)
         self._view = CompactedView(settings.kafka, "replays", Replay)
         self._changes: placing.MappingChanges | None = None
         self._tidied = 0.0
@@ -119,14 +121,14 @@ def run_replay(
 ) -> Replay | None:
     """Run a replay to where it rests, through outages; None when it was stopped before."""
     runner = Runner(
-        settings, store or ClickHouseReplayStore(settings), office or Office(settings),
+        settings, store or ClickHouseReplayStore(settings), office or Office(settings, stop=stop),
         correct=lambda record, undo: correct(settings, record, undo=undo), candidates=candidates,
     )  # fmt: skip
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(PASSING),
         wait=tenacity.wait_exponential(multiplier=0.5, max=LONGEST_BACK_OFF_S),
         before_sleep=lambda state: _say(replay, state),
-        sleep=stop.wait,
+        sleep=sleep_using_event(stop),
         stop=lambda _: stop.is_set(),
         reraise=True,
     )

@@ -79,6 +79,8 @@ class Figures(Struct, frozen=True, kw_only=True):
     holes: list[str] = field(default_factory=list)
     mapping_position: int = -1
     """the offset of `device-mapping` up to which points were placed"""
+    newest_generation: int = -1
+    """when points were staged"""
     windows: int = 0
     """aggregates computed anew"""
     visible_ms: float = 0.0

@@ -12,7 +12,7 @@ from threading import Event
 import msgspec
 
 from streams import avro, scan
-from streams.core.records import Codec, DeviceMapping, Repair, Rule
+from streams.core.records import Codec, DeviceMapping, Generation, Repair, Rule
 from streams.core.replay_record import Replay
 from streams.kafka import BatchProducer
 from streams.registry.hashes import code_hash, codecs_hash, rules_hash
@@ -33,6 +33,8 @@ ROLLUPS = (3600, 86_400)
 KNOWN_AFTER_S = 1.0
 """an open generation is known to every worker after this time; a worker that stood still is masked by its offsets"""
 LOOK_S = 0.25
+LEAST_MS = 0.01
+"""says that the correction is visible; 0 says that it is not"""
 Candidate = tuple[str, Path]
 """name of the source, and the file of its decoder"""
 
@@ -107,29 +109,47 @@ class Runner:
 
     def _stage(self, course: Course, barrier: Barrier, ends: Mapping[int, int]) -> None:
         """Stage what is not staged yet up to ``ends``; all of it again when points would be placed elsewhere now."""
-        began, position = time.monotonic(), barrier.ends("device-mapping")[0]
+        began, seen = time.monotonic(), self._look(barrier)
         selection = msgspec.json.decode(course.replay.selection, type=Selection)
-        stored = self._stored(course, selection)
-        if self._outdated(course, position, stored):
+        if self._outdated(course, selection, seen):
             self._store.drop(course.id, journal=True)
         self._store.open(course.id)
-        course.count(mapping_position=position)
+        course.count(**seen)
+        course.note()
         if course.replay.mode == Mode.PLACE:
             self._stage_places(course, selection)
         else:
-            self._scan(course, selection, stored, ends)
+            self._scan(course, barrier, selection, ends)
         course.count(scan_s=round(course.figures.scan_s + time.monotonic() - began, 1))
 
-    def _stored(self, course: Course, selection: Selection) -> Runs | None:
-        if not selection.by_points or course.replay.mode == Mode.PLACE:
+    def _look(self, barrier: Barrier) -> dict[str, int]:
+        """What staging depends on besides raw and code: mappings, and rows that other replays moved."""
+        generations = scan.table(self._settings.kafka, "generations", Generation).values()
+        return {
+            "mapping_position": barrier.ends("device-mapping")[0],
+            "newest_generation": max((g.number for g in generations), default=0),
+        }
+
+    def _outdated(self, course: Course, selection: Selection, seen: Mapping[str, int]) -> bool:
+        """Whether what was staged is not what would be staged now. Its own generation makes no difference."""
+        figures, replay = course.figures, course.replay
+        if replay.mode == Mode.PLACE or figures.mapping_position not in (-1, seen["mapping_position"]):
+            return True
+        others = seen["newest_generation"] - (replay.generation is not None)
+        by_rows = selection.by_points or replay.mode == Mode.DEAD_LETTERS
+        return by_rows and figures.newest_generation not in (-1, others, seen["newest_generation"])
+
+    def _stored(self, course: Course, barrier: Barrier, selection: Selection) -> Runs | None:
+        """Raw records that are chosen by what the store has of them, once it has all; None when raw itself says it."""
+        if course.replay.mode == Mode.DEAD_LETTERS:
+            self._await(course, barrier, "decode", "raw", barrier.ends("raw"))
+            self._await(course, barrier, "sink-clickhouse-log", "dead-letters", barrier.ends("dead-letters"))
+            return self._store.dead_letter_lineages(selection)
+        if not selection.by_points:
             return None
+        self._pass(course, barrier)
         course.begin("looking for stored points of the selection")
         return self._store.lineages(selection)
-
-    def _outdated(self, course: Course, position: int, stored: Runs | None) -> bool:
-        if course.replay.mode == Mode.PLACE or course.figures.mapping_position not in (-1, position):
-            return True
-        return stored is not None and self._store.lacks(course.id, stored)
 
     def _stage_places(self, course: Course, selection: Selection) -> None:
         course.begin("placing")
@@ -137,15 +157,16 @@ class Runner:
         chosen = [m for m in mappings if not selection.devices or m.device in selection.devices]
         course.count(points=self._store.stage_places(course.id, chosen, selection))
 
-    def _scan(self, course: Course, selection: Selection, stored: Runs | None, ends: Mapping[int, int]) -> None:
-        replay = course.replay
-        planned = plan(self._settings, selection, Mode(replay.mode))
+    def _scan(self, course: Course, barrier: Barrier, selection: Selection, ends: Mapping[int, int]) -> None:
+        replay, mode = course.replay, Mode(course.replay.mode)
+        stored, tried = self._stored(course, barrier, selection), [name for name, _ in self._candidates]
+        planned = plan(self._settings, selection, mode, stored, candidates=tried)
         checkpoint = self._store.checkpoint(course.id)
         begins = {p: max(r.start, checkpoint.get(p, r.start)) for p, r in planned.partitions.items()}
         until = {p: min(end, _bound(selection, p, end)) for p, end in ends.items() if p in begins}
-        wanted = self._store.dead_letter_lineages(selection) if replay.mode == Mode.DEAD_LETTERS else None
         task = Task(
-            settings=self._settings, selection=selection, mode=Mode(replay.mode), stored=stored, wanted=wanted,
+            settings=self._settings, selection=selection, mode=mode,
+            stored=None if mode is Mode.DEAD_LETTERS else stored, wanted=stored if mode is Mode.DEAD_LETTERS else None,
             candidates=self._candidates, mapping_as_of=replay.created_at if replay.mapping_as_of == "now" else None,
         )  # fmt: skip
         passing = Scan(self._settings, self._store, course)
@@ -180,7 +201,7 @@ class Runner:
         course.begin("building the correction")
         self._store.build(course.id, number)
         course.heed()
-        course.count(visible_ms=self._store.attach(course.id))
+        course.count(visible_ms=max(self._store.attach(course.id), LEAST_MS))
         course.note()
 
     def _undo(self, course: Course, barrier: Barrier) -> None:
@@ -203,8 +224,8 @@ class Runner:
         """
         course.begin(f"opening a generation to {what}")
         opened = self._office.open_generation(f"replay {course.id}: {what}")
-        ran = (course.replay.code, course.replay.codecs, course.replay.rules)
-        if what == "apply" and (opened.code, opened.codecs, opened.rules) != ran:
+        ran, mode = (course.replay.code, course.replay.codecs, course.replay.rules), course.replay.mode
+        if what == "apply" and mode != Mode.PLACE and (opened.code, opened.codecs, opened.rules) != ran:
             raise Failed("live decoding is not what this replay ran with (code, codecs or rules changed): run it again")
         course.note(**{"generation" if what == "apply" else "undo_generation": opened.number})
         while time.time_ns() < opened.opened_at + KNOWN_AFTER_S * SECOND:

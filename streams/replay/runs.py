@@ -42,6 +42,9 @@ class Runs:
     def add_run(self, partition: int, first: int, last: int) -> None:
         """Add the records from ``first`` to ``last``, both included; runs that touch become one."""
         firsts, lasts = self._firsts.setdefault(partition, []), self._lasts.setdefault(partition, [])
+        if lasts and lasts[-1] == first - 1:  # in order: by far the most frequent
+            lasts[-1] = last
+            return
         low = bisect_right(firsts, first) - 1
         low = low if low >= 0 and lasts[low] >= first - 1 else low + 1
         high = bisect_right(firsts, last + 1)

@@ -16,9 +16,6 @@ from streams.settings import Settings
 LOOK_S = 2.0
 """how often live lag is measured"""
 LIVE = {"decode", "sink-clickhouse"}
-ROWS_AT_ONCE = 100_000
-STAGE_WITHIN_S = 5.0
-"""a checkpoint at least so often, so that a killed replay repeats little"""
 
 
 class Pace:
@@ -51,7 +48,7 @@ class Pace:
     def _held(self) -> bool:
         if time.monotonic() - self._looked >= LOOK_S:
             self._looked = time.monotonic()
-            self._why = self._brake.paused(max(self._meter.measure(LIVE).values(), default=0), self.insert_s)
+            self._why = self._brake.paused(self._meter.measure(LIVE), self.insert_s)
             self.insert_s = 0.0
         return bool(self._why)
 
@@ -73,10 +70,9 @@ class Scan:
         """
         total = sum(max(end - start.get(partition, 0), 0) for partition, end in ends.items())
         self._course.begin("decoding", "raw records", total)
-        archive = str(self._settings.files.archive)
-        chunks = self._admitted(source.records(self._settings, start, ends, archive=archive))
+        chunks = self._admitted(source.records(self._settings, start, ends))
         try:
-            for staged, checkpoint in _gathered(decode(task, chunks, self._settings.replay.processes)):
+            for staged, checkpoint in decode(task, chunks, self._settings.replay.processes):
                 self._stage(staged, checkpoint)
         finally:
             self._pace.close()
@@ -101,28 +97,3 @@ class Scan:
         self._pace.insert_s = time.monotonic() - began
         self._done += staged.records
         self._course.advance(self._done)
-
-
-def _gathered(parts: Iterable[tuple[Staged, Mapping[int, int]]]) -> Iterator[tuple[Staged, dict[int, int]]]:
-    """Small parts together, so that the store gets large inserts."""
-    held, checkpoint, began = Staged(), dict[int, int](), time.monotonic()
-    for staged, reached in parts:
-        _join(held, staged)
-        checkpoint |= reached
-        if len(held.ts) >= ROWS_AT_ONCE or time.monotonic() - began > STAGE_WITHIN_S:
-            yield held, checkpoint
-            held, checkpoint, began = Staged(), {}, time.monotonic()
-    if checkpoint:
-        yield held, checkpoint
-
-
-def _join(held: Staged, more: Staged) -> None:
-    for column in ("series_id", "ts", "value", "text", "quality", "logical_uid", "version", "codec", "dead_letters"):
-        getattr(held, column).extend(getattr(more, column))
-    held.names |= more.names
-    for run in more.selected:
-        held.selected.add_run(*run)
-    held.records += more.records
-    held.readings += more.readings
-    held.ignored += more.ignored
-    held.foreign += more.foreign

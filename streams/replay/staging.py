@@ -146,7 +146,8 @@ class Stager:
         message, measurements = measured.message, measured.measurements
         if type(message.time) is not int or len(measurements) > self._surely_fits:
             return True
-        return any(m.text is not None and not _is_text(m.text) for m in measurements)
+        texts = [m.text for m in measurements if m.text is not None]
+        return not all(map(_is_text, texts))
 
     def _in_full(self, item: Item) -> tuple[list[_Part], list[DeadLetter], int]:
         """As the decode agent does it, to the last byte."""
