@@ -127,7 +127,7 @@ def listing(replays: Sequence[Replay]) -> Table:
     for replay in replays:
         counts = figures(replay).counts
         numbers = (counts.added, counts.changed, counts.removed)
-        said = (replay.created_by, from_ns(replay.created_at)[:19], replay.why)
+        said = (replay.created_by, _time(replay.created_at)[:19], replay.why)
         state = f"[{COLOURS.get(replay.state, 'default')}]{_state(replay)}[/]"
         table.add_row(str(replay.id), state, replay.mode, *map(str, numbers), *map(escape, said))
     return table
@@ -171,10 +171,10 @@ class _Lines:
         self._said = ""
 
     def show(self, replay: Replay, now: job.Progress) -> None:
-        line = f"replay {replay.id} {_state(replay)}: {now.step}" + (f" ({now.paused})" if now.paused else "")
-        if line.partition("(")[0] != self._said:
-            print(line, file=sys.stderr)
-        self._said = line.partition("(")[0]
+        line = f"replay {replay.id} {_state(replay)}: {now.step}"
+        if line != self._said:
+            print(f"{line} ({now.paused})" if now.paused else line, file=sys.stderr)
+        self._said = line
 
 
 def _how_far(now: job.Progress) -> str:
@@ -204,7 +204,7 @@ def _samples(samples: Sequence[Sample]) -> Table:
     for one in samples:
         before, after = _with_place(one.before, one, one.before_uid), _with_place(one.after, one, one.after_uid)
         kind = f"[{COLOURS.get(one.kind, 'default')}]{one.kind}[/]"
-        named = (one.device, one.name, from_ns(one.time)[:23], before, after, f"{one.partition}@{one.offset}")
+        named = (one.device, one.name, _time(one.time), before, after, f"{one.partition}@{one.offset}")
         table.add_row(kind, *map(escape, named))
     return table
 
@@ -220,6 +220,10 @@ def _table(title: str | None, *headings: str) -> Table:
         number = heading in {*KINDS, "mean change", "largest change", "id"}
         table.add_column(heading, justify="right" if number else "left", overflow="fold")
     return table
+
+
+def _time(ns: int) -> str:
+    return from_ns(ns).removesuffix("+00:00")
 
 
 def _number(value: float | None) -> str:
