@@ -115,11 +115,14 @@ def _moved(now: State, to: State) -> dict[str, Any]:
 
 
 def _wish_after(replay: Replay, said: Report, to: State) -> str:
-    """A report that is sent again, because its answer was lost, must not take a wish that came meanwhile."""
+    """A report that is sent again, because its answer was lost, must not take a wish that came meanwhile.
+
+    A cancel that comes after the rows have become visible comes too late.
+    """
     ends = to is not State(replay.state) and to in {State.APPLIED, State.FAILED, *OVER}
-    if ends or (said.took_wish and replay.wish == TAKEN.get(to, replay.wish)):
-        return ""
-    return replay.wish
+    too_late = replay.wish == "cancel" and said.figures is not None and said.figures.visible_ms > 0
+    took = said.took_wish and replay.wish == TAKEN.get(to, replay.wish)
+    return "" if ends or too_late or took else replay.wish
 
 
 def _is_other(one: Replay, other: Replay) -> bool:

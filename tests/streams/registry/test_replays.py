@@ -160,7 +160,7 @@ def test_visible_rows_are_undone_not_cancelled(world: World) -> None:
     world.wish(number, "apply")
     world.report(number, State.APPLYING, took_wish=True, generation=2)
     assert world.wish(number, "cancel").wish == "cancel"
-    world.report(number, figures=Figures(visible_ms=3.0))
+    assert world.report(number, figures=Figures(visible_ms=3.0)).wish == ""
 
     with refused(409):
         world.wish(number, "cancel")
