@@ -91,7 +91,7 @@ def add_measurements(made: Points, origin: Origin, measurements: Iterable[Measur
         UnicodeEncodeError: the device or a name holds a lone surrogate.
     """
     faults: list[Fault] = []
-    device, version = origin.device, origin.version
+    device, version, names = origin.device, origin.version, made.names
     for m in measurements:
         fault = _fault(m)
         if fault:
@@ -105,7 +105,9 @@ def add_measurements(made: Points, origin: Origin, measurements: Iterable[Measur
         made.quality.append(m.quality)
         made.logical_uid.append(m.logical_uid or 0)
         made.version.append(version)
-        _name(made.names, series, origin, m)
+        known = names.get(series)
+        if known is None or version > known.version:
+            names[series] = _name(origin, m, known)
     return faults
 
 
@@ -138,8 +140,9 @@ def _add_block(made: Points, origin: Origin, block: Block) -> list[Fault]:
     made.quality += [block.quality] * len(kept)
     made.logical_uid += [block.logical_uid or 0] * len(kept)
     made.version += [origin.version] * len(kept)
-    if kept:
-        _name(made.names, series, origin, block)
+    known = made.names.get(series)
+    if kept and (known is None or origin.version > known.version):
+        made.names[series] = _name(origin, block, known)
     return []
 
 
@@ -160,8 +163,6 @@ def _fault(m: Measurement) -> Fault | None:
     return None
 
 
-def _name(names: dict[int, Name], series: int, origin: Origin, m: Measurement | Block) -> None:
-    known = names.get(series)
-    if known is None or origin.version > known.version:
-        first_seen = origin.received_at if known is None else min(known.first_seen, origin.received_at)
-        names[series] = Name(origin.device, m.name, m.unit, origin.source, first_seen, origin.version)
+def _name(origin: Origin, m: Measurement | Block, known: Name | None) -> Name:
+    first_seen = origin.received_at if known is None else min(known.first_seen, origin.received_at)
+    return Name(origin.device, m.name, m.unit, origin.source, first_seen, origin.version)

@@ -101,6 +101,9 @@ def _read(call: Call) -> Answer:
             return Rejected("codec", "truncated", f"{end - start} byte(s) of type {code}", call.sender.device)
         if code == POLYLINE:
             values.append(Value(names[0].name, payload[start:at].hex(), time))
+        elif len(names) == 1:
+            ((name, divisor, unit),) = names
+            values.append(Value(name, layout.unpack_from(payload, start)[0] / divisor, time, unit))
         else:
             numbers = layout.unpack_from(payload, start)
             for (name, divisor, unit), number in zip(names, numbers if code != GPS else _words(numbers), strict=True):

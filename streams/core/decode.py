@@ -96,7 +96,8 @@ def measure_batch(items: Sequence[Item], context: Context) -> list[Account]:
     opened = [_open(raw, context) for raw, _, _ in items]
     answers = _ask_codecs(opened, context.codecs)
     labels = {name: f"{decoder.name}@{decoder.version}" for name, decoder in context.decoders.items()}
-    return [_account(items[place], place, parts, answers, context, labels) for place, parts in enumerate(opened)]
+    works = [_Work(raw, lineage, context, Account(labels.get(raw.source, ""))) for raw, lineage, _ in items]
+    return [_account(work, place, opened[place], answers) for place, work in enumerate(works)]
 
 
 def _open(raw: RawRecord, context: Context) -> list[Opened]:
@@ -133,17 +134,13 @@ def _run(codec: Codec, calls: list[Call]) -> Sequence[Answer]:
     return [Rejected("codec", "codec-failed", failure, call.sender.device) for call in calls]
 
 
-def _account(
-    item: Item, place: int, parts: Sequence[Opened], answers: Answers, context: Context, labels: Mapping[str, str]
-) -> Account:
-    raw, lineage, _ = item
-    label = labels.get(raw.source, "")
-    work = _Work(raw, lineage, context, Account(label))
+def _account(work: _Work, place: int, parts: Sequence[Opened], answers: Answers) -> Account:
     try:
         for index, part in enumerate(parts):
             _add(work, index, part, answers.get((place, index)))
     except Exception as error:  # noqa: BLE001 - the core's outer edge: our own mistake costs this record only
-        return Account(label, dead_letters=[dead_letter(_failed(error), raw, lineage, label)])
+        label = work.account.decoder
+        return Account(label, dead_letters=[dead_letter(_failed(error), work.raw, work.lineage, label)])
     return work.account
 
 

@@ -4,6 +4,7 @@ The same definitions stand in SQL (``sql/migrations``); ``tests/stack`` holds th
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import xxhash
 
@@ -17,6 +18,7 @@ def device_key(source: str, identity: str) -> str:
     return f"{source}:{identity}"
 
 
+@lru_cache(maxsize=65_536)
 def series_id(device: str, name: str) -> int:
     """The series' number in the store: xxHash64 (seed 0) of device key + 0x1F + measurement name, unsigned."""
     return xxhash.xxh64_intdigest(f"{device}\x1f{name}".encode())

@@ -72,17 +72,19 @@ _IN_FUTURE, _OUT_OF_RANGE = _Left("time-in-future", rejected=True), _Left("time-
 
 def normalise(values: Sequence[Value], scope: Scope) -> Normalised:
     """The measurements of one message; all of it is rejected when there are more than ``MEASUREMENT_LIMIT``."""
-    leaves = list(islice(_leaves(values), MEASUREMENT_LIMIT + 1))
+    leaves = values
+    if any([isinstance(value.value, (dict, list)) for value in values]):  # noqa: C419 - a list is faster here
+        leaves = list(islice(_leaves(values), MEASUREMENT_LIMIT + 1))
     if len(leaves) > MEASUREMENT_LIMIT:
         many = Rejected("normalise", "too-many-values", f"more than {MEASUREMENT_LIMIT}", scope.sender.device)
         return Normalised([], [many], [])
     found: dict[tuple[str, int], Measurement] = {}
     left: list[tuple[_Left, Value]] = []
-    moment = _Moment(None, None, None)
+    moment, ruled = _Moment(None, None, None), bool(scope.rules)
     for value in leaves:
         if value.time != moment.time:
             moment = _Moment(value.time, _time_fault(value.time, scope.latest), place(scope.mapping, value.time))
-        measured = _measure(value, moment, scope)
+        measured = _measure(value, moment, scope, ruled=ruled)
         if isinstance(measured, _Left):
             left.append((measured, value))
             continue
@@ -98,9 +100,9 @@ def is_time(time: int) -> bool:
     return EARLIEST <= time < LATEST
 
 
-def _measure(value: Value, moment: _Moment, scope: Scope) -> Measurement | _Left:
+def _measure(value: Value, moment: _Moment, scope: Scope, *, ruled: bool) -> Measurement | _Left:
     name, unit, content = value.name, value.unit, _typed(value.value)
-    if scope.rules:
+    if ruled:
         name, unit, content = _by_rule(value, content, scope)
     if not is_name(name):
         return _BAD_NAME

@@ -40,6 +40,8 @@ def present(measurement: Measurement, mapping: DeviceMapping | None) -> Measurem
 def _holds(interval: Interval, time: int) -> bool:
     if interval.end is not None and time >= interval.end:
         return False
+    if not interval.pauses:
+        return True
     return not any(p.start <= time and (p.end is None or time < p.end) for p in interval.pauses)
 
 

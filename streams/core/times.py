@@ -43,12 +43,10 @@ def from_number(number: float) -> int | None:
     """Seconds, ms, µs or ns since the epoch, told apart by magnitude; fractions are exact to the µs; None: no time."""
     if isinstance(number, float) and not isfinite(number):
         return None
-    unit = next((unit for bound, unit in _EPOCH_UNITS if abs(number) < bound), None)
-    if unit is None:
-        return None
-    if isinstance(number, int):
-        return number * unit
-    return round(number * (unit / 1_000)) * 1_000
+    for bound, unit in _EPOCH_UNITS:
+        if abs(number) < bound:
+            return number * unit if isinstance(number, int) else round(number * (unit / 1_000)) * 1_000
+    return None
 
 
 def from_any(value: object) -> int | None:

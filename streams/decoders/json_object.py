@@ -4,12 +4,14 @@ Without a device in the body the rest of the MQTT topic is the device (``json/gr
 a time the time of receipt counts, marked in the quality. A number as time counts as s, ms, µs or ns by its magnitude.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from msgspec.json import Decoder as JsonDecoder
 
 from streams.core.decode import Options
 from streams.core.message import RECEIPT_TIME, Message, Opened, Rejected, Sender, Value
+from streams.core.names import NAME_LIMIT
 from streams.core.payload import detail, read
 from streams.core.records import RawRecord
 from streams.core.sender import sender
@@ -69,11 +71,21 @@ class JsonObject:
             told = record.address.partition("/")[2] or None
         if told is None:
             return Rejected("open", "no-device", f"none of {', '.join('.'.join(path) for path in self._device)}")
-        return sender("json", str(told), {"id": str(told)}, name=str(told))
+        identity = str(told)
+        return _new_sender(identity) if len(identity) <= NAME_LIMIT else _new_sender.__wrapped__(identity)
+
+
+@lru_cache(maxsize=65_536)
+def _new_sender(identity: str) -> Sender | Rejected:
+    return sender("json", identity, {"id": identity}, name=identity)
 
 
 def _first(body: dict[str, Any], paths: list[list[str]]) -> Any:
-    return next((found for path in paths if (found := _at(body, path)) is not None), None)
+    for path in paths:
+        found = _at(body, path)
+        if found is not None:
+            return found
+    return None
 
 
 def _at(tree: Any, path: list[str]) -> Any:

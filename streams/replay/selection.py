@@ -47,6 +47,11 @@ class Selection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         received = _within(raw.received_at, self.received_from, self.received_until)
         return received and self.takes_offset(partition, offset)
 
+    def takes_unreadable(self, partition: int, offset: int) -> bool:
+        """Whether a record fits of which nothing is known but its place."""
+        asked = self.sources or self.by_points or (self.received_from, self.received_until) != (None, None)
+        return not asked and self.takes_offset(partition, offset)
+
     def takes_offset(self, partition: int, offset: int) -> bool:
         """Whether a record at this place may fit."""
         if not self.offsets:

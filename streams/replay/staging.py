@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from streams import avro, pipeline
 from streams.agents.generations import Hashes, cut, generation_for, in_force
 from streams.agents.output import UNDECODABLE, largest_reading, too_large, undecodable
-from streams.core.decode import Account, Context, Item, Measured, decode, measure_batch
+from streams.core.decode import Account, Context, Item, decode, measure_batch
 from streams.core.identity import row_version, version_parts
 from streams.core.place import place
 from streams.core.records import DeadLetter, DeviceMapping, Interval, Lineage, Measurement, RawRecord, Reading
@@ -61,9 +61,7 @@ class Stager:
         self._confluent = avro.confluent_schemas(task.settings.kafka.schema_directory)
         self._largest = largest_reading(task.settings.kafka)
         self._surely_fits = (self._largest - READING_BYTES) // MEASUREMENT_BYTES
-        self._edges_only = not (task.selection.sources or task.selection.by_points) and (
-            task.selection.received_from is None and task.selection.received_until is None
-        )
+        self._by_points = task.selection.by_points
 
     def stage(self, chunk: Chunk) -> Staged:
         """The columns of one chunk."""
@@ -101,7 +99,7 @@ class Stager:
             try:
                 raw = avro.decode(value, RawRecord, self._confluent)
             except UNDECODABLE as fault:
-                if self._edges_only and self._selection.takes_offset(partition, offset):
+                if self._selection.takes_unreadable(partition, offset):
                     making.selected.add(partition, offset)
                     making.dead_letters.append(undecodable(Lineage(partition, offset), appended, fault))
             else:
@@ -109,13 +107,11 @@ class Stager:
                     yield raw, Lineage(partition, offset), number
 
     def _add(self, making: _Making, item: Item, account: Account) -> None:
-        if any(self._is_doubtful(measured) for measured in account.measured):
+        parts, letters, ignored = self._parts(account), account.dead_letters, len(account.ignored)
+        if parts is None:
             parts, letters, ignored = self._in_full(item)
-        else:
-            parts = [_part(measured, account.decoder) for measured in account.measured]
-            letters, ignored = account.dead_letters, len(account.ignored)
         lineage = item[1]
-        if not self._takes(lineage, parts):
+        if self._by_points and not self._takes(lineage, parts):
             return
         making.selected.add(lineage.partition, lineage.offset)
         making.dead_letters += letters
@@ -124,7 +120,7 @@ class Stager:
         self._add_points(making, item, parts)
 
     def _takes(self, lineage: Lineage, parts: list[_Part]) -> bool:
-        if not self._selection.by_points or (lineage.partition, lineage.offset) in (self._task.stored or ()):
+        if (lineage.partition, lineage.offset) in (self._task.stored or ()):
             return True
         return any(
             self._selection.takes_points(p.device, p.reader, ((m.time, m.logical_uid) for m in p.measurements))
@@ -136,18 +132,23 @@ class Stager:
         version = row_version(generation, lineage.partition, lineage.offset)
         for part in parts:
             origin = Origin(part.device, raw.source, raw.received_at, version)
-            before = len(making.points.ts)
-            for reason, detail in add_measurements(making.points, origin, part.measurements):
-                making.dead_letters.append(_refused(raw, lineage, part, reason, detail))
-            making.codec += [part.reader] * (len(making.points.ts) - before)
+            faults = add_measurements(making.points, origin, part.measurements)
+            making.codec += [part.reader] * (len(part.measurements) - len(faults))
+            making.dead_letters += [_refused(raw, lineage, part, *fault) for fault in faults]
 
-    def _is_doubtful(self, measured: Measured) -> bool:
-        """Whether making a reading of it might fail, or make one that is too large for Kafka."""
-        message, measurements = measured.message, measured.measurements
-        if type(message.time) is not int or len(measurements) > self._surely_fits:
-            return True
-        texts = [m.text for m in measurements if m.text is not None]
-        return not all(map(_is_text, texts))
+    def _parts(self, account: Account) -> list[_Part] | None:
+        """None: making a reading of it might fail, or make one that is too large for Kafka."""
+        parts = []
+        for measured in account.measured:
+            measurements, message = measured.measurements, measured.message
+            if len(measurements) > self._surely_fits or type(message.time) is not int:
+                return None
+            for m in measurements:
+                if m.text is not None and not _is_text(m.text):
+                    return None
+            reader = measured.codec or account.decoder
+            parts.append(_Part(message.sender.device, measured.index, reader, measurements))
+        return parts
 
     def _in_full(self, item: Item) -> tuple[list[_Part], list[DeadLetter], int]:
         """As the decode agent does it, to the last byte."""
@@ -186,10 +187,6 @@ def _context(task: Task, registry: Registry) -> Context:
     options = pipeline.options(decode_settings)
     candidates = {name: candidate.load(name, path, options) for name, path in task.candidates}
     return replace(made, decoders={**made.decoders, **candidates})
-
-
-def _part(measured: Measured, decoder: str) -> _Part:
-    return _Part(measured.message.sender.device, measured.index, measured.codec or decoder, measured.measurements)
 
 
 def _part_of(reading: Reading) -> _Part:
