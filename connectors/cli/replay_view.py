@@ -27,8 +27,9 @@ COLOURS = {
     "applied": "green",
 }
 TITLES = {"device": "by device", "measurement": "by measurement", "codec": "by codec", "day": "by day"}
+BAR_WIDTH = 16
 KINDS = ("added", "changed", "removed", "same")
-ALONE = "no worker has taken it up: it runs as `isthmus run replay`, one replay at a time"
+ALONE = "no worker has taken it up yet (`isthmus run replay`)"
 
 Show = Callable[[Replay, job.Progress], None]
 
@@ -42,7 +43,7 @@ def bar(*, quiet: bool = False) -> Iterator[Show]:
     elif not console.is_terminal:
         yield _Lines().show
     else:
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[how_far]}"))
+        columns = (TextColumn("{task.description}"), BarColumn(BAR_WIDTH), TextColumn("{task.fields[how_far]}"))
         with Progress(*columns, console=console, transient=True) as progress:
             yield _Bar(progress).show
 
@@ -159,7 +160,7 @@ class _Bar:
     def show(self, replay: Replay, now: job.Progress) -> None:
         self._progress.update(
             self._task,
-            description=escape(f"replay {replay.id} {_state(replay)}: {now.step}"),
+            description=escape(f"replay {replay.id}: {now.step}"),
             total=now.total or None,
             completed=now.done,
             how_far=escape(_how_far(now)),
@@ -178,11 +179,12 @@ class _Lines:
 
 
 def _how_far(now: job.Progress) -> str:
+    if now.paused:
+        return f"pauses: {now.paused}"
     parts = [
-        f"{now.done:,} of {now.total:,} {now.unit}" if now.total else "",
+        f"{now.done:,} of {now.total:,}" if now.total else "",
         f"{now.rate:,.0f}/s" if now.rate else "",
         f"{timedelta(seconds=round(now.eta_s))} left" if now.eta_s >= 0 else "",
-        now.paused,
     ]
     return "  ".join(filter(None, parts))
 
