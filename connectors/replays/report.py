@@ -1,10 +1,9 @@
-"""A replay's report: one HTML file that needs nothing else, and the same as JSON."""
+"""A replay's report: one HTML file that needs nothing else."""
 
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -69,17 +68,6 @@ def html(replay: Replay, groups: Mapping[str, Sequence[Difference]], samples: Se
         samples=samples,
         kinds=KINDS,
     )
-
-
-def as_json(replay: Replay, groups: Mapping[str, Sequence[Difference]], samples: Sequence[Sample]) -> dict[str, Any]:
-    """The report as plain objects: times in ns, as the record holds them."""
-    record: dict[str, Any] = msgspec.to_builtins(replay)
-    inner = {name: msgspec.json.decode(record[name]) for name in ("selection", "progress", "figures")}
-    return {
-        "replay": record | inner,
-        "groups": {name: msgspec.to_builtins(list(rows)) for name, rows in _ordered(groups)},
-        "samples": msgspec.to_builtins(list(samples)),
-    }
 
 
 def asked(replay: Replay) -> list[Fact]:

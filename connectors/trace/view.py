@@ -8,8 +8,8 @@ from rich.table import Table
 
 from connectors.dead_letters.letters import identity
 from connectors.replays.report import moment
-from connectors.trace.found import Decoding, Passed, Row, StoredPoint, Trace, Window
-from streams.core.records import DeadLetter, Measurement
+from connectors.trace.found import Decoding, Passed, Raw, Row, StoredPoint, Trace, Window
+from streams.core.records import DeadLetter, Lineage, Measurement
 
 SHOWN = 60
 """lines of a block; JSON has them all"""
@@ -20,16 +20,26 @@ VERDICTS = {"current": "green", "masked": "yellow", "withdrawn": "yellow", "miss
 def show(trace: Trace, console: Console) -> None:
     """Print it."""
     for title, lines in _blocks(trace):
-        table = Table.grid(padding=(0, 2))
-        table.add_column(style="bold", min_width=12)
-        table.add_column(overflow="fold")
-        shown = list(lines)
-        for number, line in enumerate(shown[:SHOWN]):
-            table.add_row("" if number else title, line)
-        if len(shown) > SHOWN:
-            table.add_row("", f"… and {len(shown) - SHOWN} more (--json has all)")
-        if shown:
-            console.print(table)
+        _print(title, lines, console)
+
+
+def show_record(lineage: Lineage, raw: Raw, decoding: Decoding | None, console: Console) -> None:
+    """Print a raw record and what decoding makes of it."""
+    _print("raw", _raw(lineage, raw), console)
+    _print("decoding", _decoding(decoding), console)
+
+
+def _print(title: str, lines: Iterable[str], console: Console) -> None:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", min_width=12)
+    table.add_column(overflow="fold")
+    shown = list(lines)
+    for number, line in enumerate(shown[:SHOWN]):
+        table.add_row("" if number else title, line)
+    if len(shown) > SHOWN:
+        table.add_row("", f"… and {len(shown) - SHOWN} more (--json has all)")
+    if shown:
+        console.print(table)
 
 
 def escape(text: str) -> str:
@@ -38,7 +48,7 @@ def escape(text: str) -> str:
 
 
 def _blocks(trace: Trace) -> Iterator[tuple[str, Iterable[str]]]:
-    yield "raw", _raw(trace)
+    yield "raw", _raw(trace.lineage, trace.raw)
     yield "decoding", _decoding(trace.decoding)
     yield "readings", _readings(trace)
     yield "points", map(_point, trace.points)
@@ -77,8 +87,8 @@ def measured(m: Measurement) -> str:
     return f"{m.name} = {value} {m.unit} at {moment(m.time)}, {place}".replace("  ", " ")
 
 
-def _raw(trace: Trace) -> Iterator[str]:
-    place, raw = f"{trace.lineage.partition}:{trace.lineage.offset}", trace.raw
+def _raw(lineage: Lineage, raw: Raw) -> Iterator[str]:
+    place = f"{lineage.partition}:{lineage.offset}" if lineage.partition >= 0 else "not in raw;"
     if not raw.held_by:
         yield f"{place} [red]{escape(raw.fault)}[/red]"
         return
