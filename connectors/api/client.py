@@ -84,7 +84,10 @@ def _operators(settings: ApiSettings) -> str:
 
 def _detail(answer: httpx.Response) -> str:
     if answer.status_code == 401:
-        return "the API at this address is another process than the one that left its operator token here"
+        return (
+            "the API does not accept this token: it is another process than the one that left its operator token here, "
+            "or replay.token is not its"
+        )
     try:
         return _sentence(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):

@@ -49,13 +49,14 @@ def follow(at: Office, number: int, *, quiet: bool) -> Replay:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def run_here(number: int, candidates: Sequence[Candidate], *, quiet: bool) -> Replay:
+def run_here(at: Office, number: int, candidates: Sequence[Candidate], *, quiet: bool) -> Replay:
     """Run a replay in this process, with the operator's own decoders; Ctrl-C leaves it so that it can be gone on with."""
     from connectors.replays import worker
 
     with view.bar(quiet=quiet) as show:
         rested = worker.run_here(settings.load(), number, candidates, show)
-    if rested is None:
+    rested = rested or at.get(number)
+    if not rests(rested):
         tried = " ".join(f"--decoder {name}={file}" for name, file in candidates)
         typer.echo(
             f"replay {number} stopped where it was; go on with `isthmus replay run --resume {number} {tried}`, "

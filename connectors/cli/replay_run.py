@@ -145,5 +145,5 @@ def _resumed(at: Office, number: int, tried: Sequence[str], *, apply: bool) -> R
 
 def _carry(at: Office, replay: Replay, decoder: Sequence[Candidate], *, quiet: bool) -> Replay:
     if decoder and not rests(replay):
-        return run_here(replay.id, decoder, quiet=quiet)
+        return run_here(at, replay.id, decoder, quiet=quiet)
     return follow(at, replay.id, quiet=quiet)

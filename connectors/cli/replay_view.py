@@ -49,11 +49,12 @@ def bar(*, quiet: bool = False) -> Iterator[Show]:
 
 
 def progress_of(replay: Replay) -> job.Progress:
-    """What its runner said last; of one that waits for a worker, that it does."""
-    now = msgspec.json.decode(replay.progress, type=job.Progress)
+    """What its runner said last; that it waits for one, when it does."""
     if replay.state == State.QUEUED and not replay.runner:
-        return job.Progress(step="waiting", paused=ALONE)
-    return now if replay.state in job.WORKING else job.Progress(step=replay.wish or "resting")
+        return job.Progress(step="queued", paused=ALONE)
+    if replay.state not in job.WORKING:
+        return job.Progress(step=f"{replay.wish} asked for", paused=ALONE)
+    return msgspec.json.decode(replay.progress, type=job.Progress)
 
 
 def print_plan(console: Console, plan: Mapping[str, Any]) -> None:

@@ -25,8 +25,8 @@ OVER = (State.UNDONE, State.CANCELLED)
 SINKS = ("files", "ubidots")
 """Outgoing sinks that can be told of a correction."""
 
-Wishes = Callable[[Registry, Replay, int], dict[str, Any]]
-"""What changes in the record, at this time (ns); nothing: it is so already."""
+Wishes = Callable[[Registry, Replay], dict[str, Any]]
+"""What changes in the record; nothing: it is so already."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -71,13 +71,13 @@ def create(state: Registry, asked: Asked, author: Author) -> list[Change]:
 def wish(state: Registry, number: int, what: str, author: Author) -> list[Change]:
     """Wish that a replay be applied, undone, cancelled, or (failed) tried again where it failed; ``what``: of ``WISHES``.
 
-    A wish that stands already changes nothing. What nobody works on is cancelled at once.
+    A wish that stands already changes nothing. What no worker works on is cancelled at once.
 
     Raises:
         Refused: 404 unknown; 409 not in the state that it is in, or not beside another replay.
     """
     replay = found(state, number)
-    fields = WISHES[what](state, replay, author.at)
+    fields = WISHES[what](state, replay)
     if not fields:
         return []
     why = "; ".join(part for part in (replay.why, f"{what}: {author.why}" if author.why else "") if part)
@@ -149,7 +149,7 @@ def may_touch_the_same(one: Replay, other: Replay) -> bool:
     return not (received or _apart(a.sources, b.sources) or _offsets_apart(a.offsets, b.offsets))
 
 
-def _apply(state: Registry, replay: Replay, _at: int) -> dict[str, Any]:
+def _apply(state: Registry, replay: Replay) -> dict[str, Any]:
     if replay.failed_in == State.APPLYING:
         return _gone_on(state, replay)
     at = replay.failed_in or replay.state
@@ -161,7 +161,7 @@ def _apply(state: Registry, replay: Replay, _at: int) -> dict[str, Any]:
     return wished | _gone_on(state, replay)
 
 
-def _undo(state: Registry, replay: Replay, _at: int) -> dict[str, Any]:
+def _undo(state: Registry, replay: Replay) -> dict[str, Any]:
     if replay.failed_in == State.UNDOING:
         return _gone_on(state, replay)
     if (replay.failed_in or replay.state) != State.APPLIED:
@@ -170,19 +170,19 @@ def _undo(state: Registry, replay: Replay, _at: int) -> dict[str, Any]:
     return {} if replay.wish == "undo" else {"wish": "undo"} | _gone_on(state, replay)
 
 
-def _cancel(state: Registry, replay: Replay, at: int) -> dict[str, Any]:
+def _cancel(state: Registry, replay: Replay) -> dict[str, Any]:
     if replay.state == State.CANCELLED:
         return {}
     if (replay.failed_in or replay.state) not in {*LOOKING, State.READY, State.APPLYING}:
         raise _not_now(replay, "cancel")
     if is_visible(replay):
         raise Refused(409, f"The rows of replay {replay.id} are visible already: let it end, then undo it.")
-    if _is_nobodys(replay, at):
+    if _is_at_once(replay):
         return {"state": State.CANCELLED.value, "wish": "", "failed_in": ""}
     return {} if replay.wish == "cancel" else _gone_on(state, replay) | {"wish": "cancel"}
 
 
-def _retry(state: Registry, replay: Replay, _at: int) -> dict[str, Any]:
+def _retry(state: Registry, replay: Replay) -> dict[str, Any]:
     if replay.state != State.FAILED:
         raise _not_now(replay, "retry")
     return _gone_on(state, replay)
@@ -200,11 +200,9 @@ def _gone_on(state: Registry, replay: Replay) -> dict[str, Any]:
     return {"state": replay.failed_in or State.QUEUED.value, "failed_in": "", "error": ""}
 
 
-def _is_nobodys(replay: Replay, at: int) -> bool:
-    """Nobody began it, or its runner, a command with decoders of its own, is gone: no worker would take it up."""
-    if replay.candidates:
-        return replay.state not in WORKING or at - replay.seen_at >= HELD_S * SECOND
-    return replay.state == State.QUEUED and not replay.runner
+def _is_at_once(replay: Replay) -> bool:
+    """Nobody began it; or it is run by a command with decoders of its own, which may be gone, and no worker takes it up."""
+    return bool(replay.candidates) or (replay.state == State.QUEUED and not replay.runner)
 
 
 def _not_now(replay: Replay, what: str) -> Refused:
