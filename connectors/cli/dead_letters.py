@@ -89,7 +89,7 @@ def show(
     else:
         console = Console(highlight=False)
         for one in every:
-            _shown(one, console)
+            shown.one(one, console)
 
 
 @group.command()

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
+from connectors.cli.registry_client import fail
 from connectors.trace import view
 from connectors.trace.follow import Follower, Nothing
 from connectors.trace.found import Trace
@@ -36,9 +37,9 @@ def trace(
     except Nothing as nothing:
         _conclude_without(nothing, as_json=as_json)
     except Unknown as unknown:
-        raise SystemExit(f"trace: {unknown}") from unknown
+        fail(str(unknown))
     except (KafkaException, TimeoutError) as error:
-        raise SystemExit(f"trace: the log does not answer: {error}") from error
+        fail(f"the log does not answer: {error}")
     else:
         _show(found, as_json=as_json)
 
@@ -74,5 +75,5 @@ def _conclude_without(nothing: Nothing, *, as_json: bool) -> None:
         for letter in nothing.letters:
             console.print(view.letter_line(letter))
         hint = "; it never reached raw: see `isthmus dead-letters show`" if nothing.letters else ""
-        typer.echo(f"trace: {nothing}{hint}", err=True)
-    raise SystemExit(1)
+        fail(f"{nothing}{hint}")
+    raise typer.Exit(1)

@@ -178,12 +178,12 @@ def _there(settings: Settings, core: Core, ids: Collection[str]) -> dict[str, Li
 
 def _not_stored(settings: KafkaSettings) -> Iterator[tuple[Lineage, bytes]]:
     """Records of raw that sink clickhouse-log has not committed."""
-    topic, reader = kafka.topic(settings, "raw"), kafka.consumer(settings, None)
+    topic, reader, admin = kafka.topic(settings, "raw"), kafka.consumer(settings, None), kafka.admin(settings)
     try:
         ends = ends_of(reader, topic)
         asked = [TopicPartition(topic, partition) for partition in ends]
         request = ConsumerGroupTopicPartitions(kafka.group(settings, "sink-clickhouse-log"), asked)
-        (future,) = kafka.admin(settings).list_consumer_group_offsets([request]).values()
+        (future,) = admin.list_consumer_group_offsets([request]).values()
         starts = {p.partition: max(0, p.offset) for p in future.result(ANSWER_S).topic_partitions}
         waiting = {partition for partition, end in ends.items() if starts[partition] < end}
         reader.assign([TopicPartition(topic, partition, starts[partition]) for partition in waiting])

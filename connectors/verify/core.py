@@ -1,5 +1,7 @@
 """The pure core as this process has it, over the registry as its topics stand now: what verification and tracing ask."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -48,15 +50,17 @@ def load(settings: Settings) -> Core:
     Raises:
         TimeoutError, KafkaException: the log does not answer.
     """
-    mapping = table(settings.kafka, "device-mapping", DeviceMapping)
-    rules = tuple(table(settings.kafka, "rules", Rule).values())
-    codecs = tuple(table(settings.kafka, "codecs", Codec).values())
-    context = pipeline.context(settings.decode, lambda device: mapping.get(device.encode()), rules=rules, codecs=codecs)
+    kinds = {
+        "device-mapping": DeviceMapping, "rules": Rule, "codecs": Codec, "generations": Generation, "replays": Replay,
+    }  # fmt: skip
+    with ThreadPoolExecutor(len(kinds)) as readers:  # each waits most of its time
+        found = dict(zip(kinds, readers.map(partial(table, settings.kafka), kinds, kinds.values()), strict=True))
+    mapping, rules, codecs = found["device-mapping"], list(found["rules"].values()), list(found["codecs"].values())
     return Core(
-        context,
-        tuple(table(settings.kafka, "generations", Generation).values()),
+        pipeline.context(settings.decode, lambda device: mapping.get(device.encode()), rules=rules, codecs=codecs),
+        tuple(found["generations"].values()),
         Hashes(code_hash(settings.decode), {codecs_hash(codecs)}, {rules_hash(rules)}),
-        tuple(table(settings.kafka, "replays", Replay).values()),
+        tuple(found["replays"].values()),
         avro.confluent_schemas(settings.kafka.schema_directory),
     )
 
