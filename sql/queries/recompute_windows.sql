@@ -1,6 +1,6 @@
--- What did these series do in these windows? (run by the ClickHouse sink for repairs and rollups)
--- keys: (series_id, number of the window since the epoch, `readings` offset up to which its points are held), …;
--- window: length in seconds; from, until: ns.
+-- What did these series do in these windows? (run by the ClickHouse sink for repairs and rollups, and by replays)
+-- wanted: a SELECT of series_id, slot (number of the window since the epoch) and label (`readings` offset up to which
+-- its points are held); window: length in seconds; from, until: ns.
 -- The generation is that of all rows, tombstones too (FINAL hides them), so that it never falls; a window where FINAL
 -- finds no number any more becomes a tombstone itself.
 INSERT INTO aggregates
@@ -8,8 +8,7 @@ INSERT INTO aggregates
 WITH
     wanted AS
     (
-        SELECT key.1 AS series_id, key.2 AS slot, key.3 AS label
-        FROM (SELECT arrayJoin(CAST([$keys], 'Array(Tuple(UInt64, Int64, UInt64))')) AS key)
+        $wanted
     ),
     held AS
     (

@@ -53,6 +53,18 @@ class Staged(Struct, kw_only=True):
     foreign: int = 0
 
 
+class Totals(Struct, frozen=True, kw_only=True):
+    """What has been staged, all batches together. ``points``: keys; ``selected``: raw records that are replayed."""
+
+    records: int
+    selected: int
+    readings: int
+    points: int
+    dead_letters: int
+    ignored: int
+    foreign: int
+
+
 class Difference(Struct, frozen=True, kw_only=True):
     """The diff of one group of points. ``mean_change`` and ``largest_change`` are of numbers that stay numbers."""
 
@@ -105,6 +117,12 @@ class ReplayStore(Protocol):
     def stage(self, job: int, staged: Staged, checkpoint: Mapping[int, int]) -> None:
         """Keep staged rows, then the checkpoint that they lead to."""
 
+    def totals(self, job: int) -> Totals:
+        """What has been staged."""
+
+    def lacks(self, job: int, stored: Runs) -> bool:
+        """Whether staging passed one of these records without selecting it."""
+
     def stage_places(self, job: int, mappings: Sequence[DeviceMapping], selection: Selection) -> int:
         """Mode ``place``: stage the rows of these devices whose place is another now; returns how many rows it looked at."""
 
@@ -135,11 +153,17 @@ class ReplayStore(Protocol):
     def attach(self, job: int) -> float:
         """Make the delta visible by one atomic statement, once however often called; ms that it took (0: had happened)."""
 
+    def attached(self, job: int) -> bool:
+        """Whether the delta has been made visible."""
+
     def build_undo(self, job: int, generation: int) -> int:
         """Make the rows that take the delta back, where its rows still stand; returns how many."""
 
     def attach_undo(self, job: int) -> float:
         """As ``attach``."""
+
+    def undo_attached(self, job: int) -> bool:
+        """As ``attached``."""
 
     def settle(self, job: int, windows: Iterable[int], *, undo: bool = False) -> int:
         """Compute aggregates (of these lengths, seconds) and latest points of touched series anew; how many windows."""

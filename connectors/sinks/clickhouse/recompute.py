@@ -13,6 +13,11 @@ SECOND = 1_000_000_000
 PORTION = 2000
 """keys of at most 50 bytes"""
 
+_WANTED = Template(
+    "SELECT key.1 AS series_id, key.2 AS slot, key.3 AS label "
+    "FROM (SELECT arrayJoin(CAST([$keys], 'Array(Tuple(UInt64, Int64, UInt64))')) AS key)"
+)
+
 Window = tuple[int, int]
 """(series id, number of the window since the epoch)"""
 
@@ -23,12 +28,20 @@ def windows(store: Store, length: int, labels: Mapping[Window, int]) -> None:
     Raises:
         Transient: some may be written, all must be tried again.
     """
-    statement = Template(sql.query("recompute_windows"))
     # Portions of one time are narrow in the index: windows first by time, then by series.
     for portion in _portions(labels):
-        times = {"from": portion[0][1] * length * SECOND, "until": (portion[-1][1] + 1) * length * SECOND}
+        span = portion[0][1] * length * SECOND, (portion[-1][1] + 1) * length * SECOND
         keys = ", ".join(f"({series}, {slot}, {labels[series, slot]})" for series, slot in portion)
-        store.command(statement.substitute(window=length, keys=keys, **times))
+        store.command(windows_statement(length, _WANTED.substitute(keys=keys), span))
+
+
+def windows_statement(length: int, wanted: str, span: tuple[int, int]) -> str:
+    """The statement that recomputes windows of ``length`` seconds.
+
+    ``wanted`` is a SELECT of series_id, slot and label; ``span``: the ns in which all these windows lie, whole.
+    """
+    statement = Template(sql.query("recompute_windows"))
+    return statement.substitute({"window": length, "wanted": wanted, "from": span[0], "until": span[1]})
 
 
 def latest(store: Store, newest: Mapping[int, int]) -> None:

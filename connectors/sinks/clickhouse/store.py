@@ -5,7 +5,7 @@ interface. Times go in and out as ``int`` nanoseconds.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,6 +42,9 @@ SETTINGS = {
 }
 
 
+TIMEOUT_S = 60
+
+
 class BadData(Exception):
     """The rows can never be written as they are; ``reason`` is a dead letter's code."""
 
@@ -51,10 +54,20 @@ class BadData(Exception):
 
 
 class Store:
-    """One sink's connection, made when it is first needed. Not for several threads at once."""
+    """One sink's connection, made when it is first needed. Not for several threads at once.
 
-    def __init__(self, settings: ClickHouseSettings, sink: str) -> None:
-        self._settings, self._sink = settings, sink
+    ``timeout_s``: how long one statement may take; ``options``: ClickHouse settings of every statement.
+    """
+
+    def __init__(
+        self,
+        settings: ClickHouseSettings,
+        sink: str,
+        *,
+        timeout_s: int = TIMEOUT_S,
+        options: Mapping[str, int] | None = None,
+    ) -> None:
+        self._settings, self._sink, self._timeout_s, self._options = settings, sink, timeout_s, options or {}
         self._client: Client | None = None
 
     def insert(self, table: Table, columns: Sequence[Sequence[Any]]) -> int:
@@ -98,6 +111,20 @@ class Store:
             )
             return answer
 
+    def stream(self, question: str) -> Iterator[Sequence[Any]]:
+        """The rows of a SELECT as they come, for answers that memory should not hold; times are ns.
+
+        Nothing else can be asked of this store until the last one is taken.
+
+        Raises:
+            Transient: as ``rows``, also half-way.
+        """
+        with (
+            _passing_errors(),
+            self._connected().query_rows_stream(question, query_formats={"DateTime64": "int"}) as found,
+        ):
+            yield from found
+
     def close(self) -> None:
         """Let the connection go; safe to call twice."""
         if self._client is not None:
@@ -106,11 +133,16 @@ class Store:
 
     def _connected(self) -> Client:
         if self._client is None:
-            self._client = connect(self._settings, self._settings.database)
+            self._client = connect(self._settings, self._settings.database, self._timeout_s, self._options)
         return self._client
 
 
-def connect(settings: ClickHouseSettings, database: str | None) -> Client:
+def connect(
+    settings: ClickHouseSettings,
+    database: str | None,
+    timeout_s: int = TIMEOUT_S,
+    options: Mapping[str, int] | None = None,
+) -> Client:
     """A client of the store; ``database`` None: of the server's default database, which always exists.
 
     Raises:
@@ -123,11 +155,11 @@ def connect(settings: ClickHouseSettings, database: str | None) -> Client:
         username=settings.user,
         password=settings.password.get_secret_value(),
         database=database or "default",
-        settings=SETTINGS,
+        settings=SETTINGS | dict(options or {}),
         compress="lz4",
         query_limit=0,
         connect_timeout=5,
-        send_receive_timeout=60,
+        send_receive_timeout=timeout_s,
         autogenerate_session_id=False,
     )
 

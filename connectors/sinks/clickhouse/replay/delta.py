@@ -1,0 +1,94 @@
+"""The correction and its undo: rows built beside the live ones, then made visible by one atomic statement."""
+
+import time
+
+from connectors.sinks.clickhouse.replay import diff
+from connectors.sinks.clickhouse.replay.slices import slices
+from connectors.sinks.clickhouse.replay.tables import Tables
+
+WITNESSES = 100
+_CONTENT = "(series_id, ts, version, isNull(value), ifNull(value, 0), text, quality, logical_uid, is_deleted)"
+_NAMES = "series_id, device, name, unit, source, first_seen, version"
+
+
+def build(tables: Tables, generation: int) -> None:
+    """Make the rows of the correction, and of the names that go with it. The difference is the undo's journal.
+
+    Raises:
+        Transient: do it again.
+    """
+    restore = int(diff.restores(tables))
+    tables.remake("delta", "names_next")
+    tables.make("names")
+    tables.store.command(tables.statement("delta", generation=generation, restore=restore))
+    tables.store.command(tables.statement("names", generation=generation, restore=restore))
+    tables.store.command(f"EXCHANGE TABLES {tables.name('names')} AND {tables.name('names_next')}")
+
+
+def build_undo(tables: Tables, generation: int) -> int:
+    """Make the rows that take back what still is the correction's; returns how many.
+
+    Raises:
+        Transient: do it again.
+    """
+    tables.remake("undo", "undo_names")
+    for part in slices(tables, "delta"):
+        tables.store.command(tables.statement("undo", generation=generation, within=part.condition))
+    tables.store.command(tables.statement("undo_names", generation=generation))
+    return rows(tables, "undo")
+
+
+def rows(tables: Tables, table: str) -> int:
+    """How many rows one of the replay's tables holds."""
+    return int(tables.store.rows(f"SELECT count() FROM {tables.name(table)}")[0][0])  # noqa: S608 - a name made here
+
+
+def attach(tables: Tables, table: str, names: str) -> float:
+    """Make the rows of ``table`` visible, all in the same moment; ms that it took, 0 when they were.
+
+    The names come before the rows, which nobody would see without one.
+
+    Raises:
+        Transient: nobody knows whether they are visible; do it again.
+    """
+    if attached(tables, table):
+        return 0.0
+    tables.store.command(f"INSERT INTO series ({_NAMES}) SELECT {_NAMES} FROM {tables.name(names)}")  # noqa: S608 - names made here
+    if tables.empty(table):
+        return 0.0
+    tables.store.command(f"OPTIMIZE TABLE {tables.name(table)} FINAL")
+    began = time.perf_counter()
+    tables.store.command(f"ALTER TABLE points ATTACH PARTITION ALL FROM {tables.name(table)}")
+    return (time.perf_counter() - began) * 1000
+
+
+def attached(tables: Tables, table: str) -> bool:
+    """Whether the rows of ``table`` are in `points`: all or none are, so that a few witnesses tell.
+
+    Lost rows that are put back are no witnesses, since a sink that reads again may have written the same: there every
+    row counts.
+    """
+    if not tables.have(table) or tables.empty(table):
+        return False
+    if table == "delta" and diff.restores(tables):
+        return not tables.store.rows(tables.statement("not_restored"))
+    few = f"FROM {tables.name(table)} ORDER BY series_id, ts LIMIT {WITNESSES}"
+    return bool(
+        tables.store.rows(
+            f"SELECT 1 FROM points WHERE (series_id, ts) IN (SELECT series_id, ts {few}) "  # noqa: S608 - names made here
+            f"AND {_CONTENT} IN (SELECT {_CONTENT} {few}) LIMIT 1"
+        )
+    )
+
+
+def optimise(tables: Tables, table: str) -> None:
+    """Merge the months of these rows, so that FINAL has one part to read. Never CLEANUP: old rows may still come.
+
+    Raises:
+        Transient: do it again.
+    """
+    months = tables.store.rows(f"SELECT DISTINCT toYYYYMM(ts) FROM {tables.name(table)} ORDER BY 1")  # noqa: S608 - a name made here
+    for (month,) in months:
+        tables.store.command(
+            f"OPTIMIZE TABLE points PARTITION {month} FINAL SETTINGS optimize_skip_merged_partitions = 1"
+        )
