@@ -54,12 +54,13 @@ def progress_of(replay: Replay) -> job.Progress:
         return job.Progress(step="queued", paused=ALONE)
     if replay.state not in job.WORKING:
         return job.Progress(step=f"{replay.wish} asked for", paused=ALONE)
-    return msgspec.json.decode(replay.progress, type=job.Progress)
+    said = msgspec.json.decode(replay.progress, type=job.Progress)
+    return msgspec.structs.replace(said, paused=replay.error) if replay.error else said
 
 
 def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     """``streams.replay.plan.Plan``, as the API says it."""
-    about = timedelta(seconds=round(plan["seconds"]))
+    about = timedelta(seconds=max(1, round(plan["seconds"])))
     console.print(
         f"[b]{plan['records']:,} raw record(s)[/] to read ({plan['archived']:,} in the archive), about {about}"
     )
@@ -78,11 +79,11 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
 def print_dry_run(
     console: Console, replay: Replay, groups: Mapping[str, Sequence[Difference]], samples: Sequence[Sample]
 ) -> None:
-    """What a replay found: figures, the diff by everything, samples."""
+    """What a replay found: figures, the diff by everything where something differs, samples."""
     print_figures(console, replay)
     for by, found in groups.items():
-        if found:
-            console.print(_groups(by, found))
+        if differing := [one for one in found if one.counts.differing]:
+            console.print(_groups(by, differing))
     if samples:
         console.print(_samples(samples))
 
@@ -161,7 +162,7 @@ class _Bar:
     def show(self, replay: Replay, now: job.Progress) -> None:
         self._progress.update(
             self._task,
-            description=escape(f"replay {replay.id}: {now.step}"),
+            description=escape(_what(replay, now)),
             total=now.total or None,
             completed=now.done,
             how_far=escape(_how_far(now)),
@@ -173,10 +174,14 @@ class _Lines:
         self._said = ""
 
     def show(self, replay: Replay, now: job.Progress) -> None:
-        line = f"replay {replay.id} {_state(replay)}: {now.step}"
+        line = _what(replay, now)
         if line != self._said:
             print(f"{line} ({now.paused})" if now.paused else line, file=sys.stderr)
         self._said = line
+
+
+def _what(replay: Replay, now: job.Progress) -> str:
+    return f"replay {replay.id}: {now.step or replay.state}"
 
 
 def _how_far(now: job.Progress) -> str:

@@ -69,7 +69,7 @@ def report(state: Registry, replay: Replay, said: Report, author: Author) -> Rep
         _check_follows(state, replay, to)
     _check_generations(replay, said, to)
     after = structs.replace(
-        replay, **_said(said), **_moved(now, to), wish=_wish_after(replay, said, to), seen_at=author.at
+        replay, **(_moved(now, to) | _said(said)), wish=_wish_after(replay, said, to), seen_at=author.at
     )
     return structs.replace(after, changed_at=author.at) if _is_other(replay, after) else after
 
@@ -111,7 +111,7 @@ def _said(said: Report) -> dict[str, Any]:
 def _moved(now: State, to: State) -> dict[str, Any]:
     if to is now:
         return {}
-    return {"state": to.value, "failed_in": now.value if to is State.FAILED else ""}
+    return {"state": to.value, "error": "", "failed_in": now.value if to is State.FAILED else ""}
 
 
 def _wish_after(replay: Replay, said: Report, to: State) -> str:

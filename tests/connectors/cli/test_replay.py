@@ -205,11 +205,13 @@ def test_lines_are_printed_once_for_each_step_where_there_is_no_terminal(capsys:
 
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.splitlines() == ["replay 7 scanning: reading", "replay 7 diffing: comparing"]
+    assert captured.err.splitlines() == ["replay 7: reading", "replay 7: comparing"]
 
 
-def test_what_waits_for_a_worker_says_so() -> None:
+def test_what_waits_says_for_what() -> None:
     assert view.progress_of(replay("queued", runner="")).paused == view.ALONE
+    assert view.progress_of(replay("ready", wish="apply")).paused == view.ALONE
+    assert view.progress_of(replay("scanning", error="the store is away")).paused == "the store is away"
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,14 @@ def test_applied_and_taken_back_it_remembers_who_and_why(world: World) -> None:
             world.wish(number, what)
 
 
+def test_a_fault_that_a_runner_waits_out_is_told_until_it_goes_on(world: World) -> None:
+    number = world.create()
+    world.report(number, State.SCANNING)
+
+    assert world.report(number, error="the store is away").error == "the store is away"
+    assert world.report(number, State.DIFFING).error == ""
+
+
 def test_asked_to_apply_from_the_start_it_goes_on_when_the_dry_run_is_done(world: World) -> None:
     number = world.ready(apply=True)
 
