@@ -152,6 +152,8 @@ class _File(msgspec.Struct, frozen=True):
                 expected = found.offset + 1
             elif isinstance(found, Hole) and self.last is not None and expected < end:
                 last = min(self.last, end - 1)
+                yield from _hole(self.partition, expected, self.first - 1, "not in the archive")
+                expected = max(expected, self.first)
                 yield from _hole(self.partition, expected, last, found.why)
                 expected = max(expected, last + 1)
 

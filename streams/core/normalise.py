@@ -58,7 +58,7 @@ class _Left(Struct, frozen=True):
 class _Moment(Struct, frozen=True, gc=False):
     """What holds for every value of one time."""
 
-    time: int | None
+    time: int
     fault: _Left | None
     logical_uid: int | None
 
@@ -68,6 +68,7 @@ _DROPPED, _DUPLICATE = _Left("dropped-by-rule"), _Left("duplicate")
 _TEXT_TOO_LONG, _TOO_DEEP = _Left("text-too-long", rejected=True), _Left("too-deep", rejected=True)
 _BAD_NAME = _Left("bad-name", rejected=True)
 _IN_FUTURE, _OUT_OF_RANGE = _Left("time-in-future", rejected=True), _Left("time-out-of-range", rejected=True)
+_NEVER = _Moment(EARLIEST - 1, _OUT_OF_RANGE, None)
 
 
 def normalise(values: Sequence[Value], scope: Scope) -> Normalised:
@@ -80,7 +81,7 @@ def normalise(values: Sequence[Value], scope: Scope) -> Normalised:
         return Normalised([], [many], [])
     found: dict[tuple[str, int], Measurement] = {}
     left: list[tuple[_Left, Value]] = []
-    moment, ruled = _Moment(None, None, None), bool(scope.rules)
+    moment, ruled = _NEVER, bool(scope.rules)
     for value in leaves:
         if value.time != moment.time:
             moment = _Moment(value.time, _time_fault(value.time, scope.latest), place(scope.mapping, value.time))
@@ -96,8 +97,8 @@ def normalise(values: Sequence[Value], scope: Scope) -> Normalised:
 
 
 def is_time(time: int) -> bool:
-    """Whether the store can hold it and it is no clock that was never set."""
-    return EARLIEST <= time < LATEST
+    """Whether the store can hold it and it is no clock that was never set; a fraction of a ns is a decoder's mistake."""
+    return type(time) is int and EARLIEST <= time < LATEST
 
 
 def _measure(value: Value, moment: _Moment, scope: Scope, *, ruled: bool) -> Measurement | _Left:
@@ -113,8 +114,8 @@ def _measure(value: Value, moment: _Moment, scope: Scope, *, ruled: bool) -> Mea
     if moment.fault is not None:
         return moment.fault
     if isinstance(content, float):
-        return Measurement(name, unit, value.time, content, None, scope.quality, moment.logical_uid)
-    return Measurement(name, unit, value.time, None, content, scope.quality, moment.logical_uid)
+        return Measurement(name, unit, moment.time, content, None, scope.quality, moment.logical_uid)
+    return Measurement(name, unit, moment.time, None, content, scope.quality, moment.logical_uid)
 
 
 def _typed(raw: Any) -> float | str | _Left:

@@ -70,7 +70,7 @@ def _module(name: str, path: Path) -> ModuleType:
         exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - the operator's own code, as announced
     except SyntaxError as error:
         raise ValueError(f"{path}, line {error.lineno}: {error.msg}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{path} cannot be run: {_line(error)}") from error
     return module
 
@@ -94,5 +94,5 @@ def _checked(decoder: object, name: str, path: Path) -> Decoder:
     return decoder  # type: ignore[return-value]  # just checked, attribute by attribute
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())

@@ -105,6 +105,7 @@ def test_flattens_with_dots_and_keeps_unit_and_time() -> None:
         (7_258_118_400_000_000_000, "time-out-of-range"),
         (0, "time-out-of-range"),
         (10**30, "time-out-of-range"),
+        (float(T - HOUR), "time-out-of-range"),
     ],
 )
 def test_rejects_impossible_times_only(time: int, reason: str) -> None:

@@ -1,0 +1,62 @@
+"""What tests of staging share: chunks of raw records, and the rows that the store's sink would make of their readings."""
+
+from collections.abc import Sequence
+
+from streams import avro
+from streams.agents.generations import in_force
+from streams.agents.output import largest_reading
+from streams.core.decode import Context, decode
+from streams.core.records import Generation, Lineage, RawRecord, Reading
+from streams.registry.hashes import code_hash, codecs_hash, rules_hash
+from streams.replay.source import Chunk
+from streams.replay.store import Staged
+from streams.rows import points
+from streams.settings import Settings
+
+NOON = 1_793_620_800_000_000_000
+Row = tuple[object, ...]
+"""series id, ts, value, text, quality, logical uid, version"""
+
+
+def raw(payload: bytes, source: str = "json", received_at: int = NOON) -> RawRecord:
+    return RawRecord(
+        id="0190", source=source, transport="mqtt", address="json/a", received_at=received_at, payload=payload
+    )
+
+
+def chunk(values: Sequence[RawRecord | bytes], first: int = 0, partition: int = 1) -> Chunk:
+    """Consecutive records; the n-th was appended n ms after noon."""
+    data = [value if isinstance(value, bytes) else avro.encode(value) for value in values]
+    appended = [NOON + n * 1_000_000 for n in range(len(data))]
+    return Chunk(partition, first, first + len(data), list(enumerate(data, first)), appended)
+
+
+def generation(number: int, fence: int = 0, code: str | None = None, partitions: Sequence[int] = (1,)) -> Generation:
+    return Generation(
+        number=number, fences={str(p): fence for p in partitions}, code=code or code_hash(), codecs=codecs_hash(()),
+        rules=rules_hash(()), opened_at=0, opened_by="test", why="test",
+    )  # fmt: skip
+
+
+def rows(staged: Staged) -> list[Row]:
+    columns = (
+        staged.series_id, staged.ts, staged.value, staged.text, staged.quality, staged.logical_uid, staged.version
+    )  # fmt: skip
+    return list(zip(*columns, strict=True))
+
+
+def rows_of_the_sink(
+    settings: Settings, context: Context, generations: Sequence[Generation], one: Chunk
+) -> tuple[list[Row], list[Reading]]:
+    """By way of readings, one record at a time, as decode agent and sink do it; and the readings."""
+    readings: list[Reading] = []
+    for offset, value in one.records:
+        current = in_force(generations, one.partition, offset)
+        assert current is not None
+        try:
+            record = avro.decode(value, RawRecord)
+        except avro.AvroError:
+            continue
+        readings += decode(record, Lineage(one.partition, offset), current.number, context).readings
+    kept = [r for r in readings if len(avro.encode(r)) <= largest_reading(settings.kafka)]
+    return list(zip(*points(enumerate(kept)).columns(), strict=True)), kept

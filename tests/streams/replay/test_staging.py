@@ -1,0 +1,247 @@
+"""Staged columns are what live decoding gives the store: same bytes, same mapping, same rows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from streams import pipeline
+from streams.core.decode import decode
+from streams.core.identity import row_version, series_id
+from streams.core.place import place
+from streams.core.records import DeviceMapping, Interval, Lineage, Pause, RawRecord
+from streams.replay.job import Mode
+from streams.replay.runs import Runs
+from streams.replay.selection import Selection
+from streams.replay.staging import Stager, as_of, merge
+from streams.replay.store import Staged
+from streams.replay.task import Registry, Task
+from streams.settings import Settings
+from tests.contracts.test_decoder import json_values, twisted
+from tests.streams.replay.staging import NOON, chunk, generation, raw, rows, rows_of_the_sink
+from tests.test_vectors import CASES, raw_record
+
+SETTINGS = Settings()
+MAPPING = DeviceMapping(
+    device="json:a",
+    physical_uid=1,
+    intervals=[Interval(7, NOON - 100, NOON, [Pause(NOON - 50, NOON - 40)]), Interval(8, NOON)],
+)
+REGISTRY = Registry(mappings={"json:a": MAPPING}, generations=(generation(3), generation(4, fence=100)))
+
+
+def task(**more: Any) -> Task:
+    given: dict[str, Any] = {"settings": SETTINGS, "selection": Selection(), "mode": Mode.DECODE} | more
+    return Task(**given)
+
+
+def staged(*records: RawRecord | bytes, first: int = 0, registry: Registry = REGISTRY, **more: Any) -> Staged:
+    return Stager(task(**more), registry).stage(chunk(records, first))
+
+
+def body(values: dict[str, object], device: str = "a", time: int = NOON // 10**9) -> RawRecord:
+    return raw(json.dumps({"device": device, "time": time, "values": values}).encode())
+
+
+T = body({"t": 1.5})
+SERIES = series_id("json:a", "t")
+
+
+def is_as_the_sink_would_have_it(of: Settings, records: list[RawRecord | bytes], first: int = 0) -> None:
+    one, context = chunk(records, first), pipeline.context(of.decode, REGISTRY.mappings.get)
+    made = Stager(task(settings=of), REGISTRY).stage(one)
+    expected, readings = rows_of_the_sink(of, context, REGISTRY.generations, one)
+
+    assert rows(made) == expected
+    assert made.codec == [r.codec or r.decoder for r in readings for _ in r.measurements]
+    assert (made.records, made.readings) == (len(records), len(readings))
+    assert list(made.selected) == [(1, first, first + len(records) - 1)]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_rows_of_every_vector_are_those_of_its_readings(path: Path) -> None:
+    case = json.loads(path.read_text("utf-8"))
+    record = raw_record(path.parent.name, case["record"])
+
+    is_as_the_sink_would_have_it(Settings(decode=case.get("settings", {})), [record], first=99)
+
+
+@settings(max_examples=60, deadline=None)
+@given(values=st.dictionaries(st.text(max_size=8), json_values, max_size=6), first=st.sampled_from([0, 98]))
+def test_rows_of_any_values_are_those_of_their_readings(values: dict[str, object], first: int) -> None:
+    is_as_the_sink_would_have_it(SETTINGS, [T, body(values), b"no record", body({"t": 1}, "b")], first)
+
+
+@pytest.mark.parametrize("source", ["json", "ttn", "wombat", "ydoc"])
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_rows_of_any_twisted_body_are_those_of_its_readings(source: str, data: st.DataObject) -> None:
+    is_as_the_sink_would_have_it(SETTINGS, [raw(data.draw(twisted(source)), source) for _ in range(3)])
+
+
+def test_what_is_refused_or_left_out_is_told_as_decoding_tells_it() -> None:
+    records = [
+        body({"t": None, "u": "x" * 2000}),
+        raw(b"{"),
+        raw(b"", "nobody"),
+        raw(b'{"values":{"t":1}}', received_at=0),
+    ]
+    context = pipeline.context(SETTINGS.decode, REGISTRY.mappings.get)
+    outcomes = [decode(record, Lineage(1, n), 3, context) for n, record in enumerate(records)]
+
+    made = staged(*records)
+
+    assert made.dead_letters == [letter for outcome in outcomes for letter in outcome.dead_letters]
+    assert {letter.reason for letter in made.dead_letters} == {
+        "text-too-long", "bad-json", "unknown-source", "time-out-of-range",
+    }  # fmt: skip
+    assert made.ignored == sum(len(outcome.ignored) for outcome in outcomes) == 1
+
+
+def test_bytes_that_are_no_record_become_the_decode_agents_dead_letter() -> None:
+    made = staged(T, b"\xc3\x01nothing", b"")
+
+    assert [(d.stage, d.reason, d.raw_partition, d.raw_offset, d.at) for d in made.dead_letters] == [
+        ("avro", "unknown-schema", 1, 1, NOON + 1_000_000),
+        ("avro", "not-avro", 1, 2, NOON + 2_000_000),
+    ]
+    assert list(made.selected) == [(1, 0, 2)]
+
+
+def test_a_reading_that_kafka_refused_has_no_rows() -> None:
+    small = Settings(kafka={"max_record_bytes": 2_000})
+    records = [T, body({f"name-{n}": n for n in range(60)})]
+
+    is_as_the_sink_would_have_it(small, [T], first=5)
+    made = Stager(task(settings=small), REGISTRY).stage(chunk(records))
+    assert [row[:2] for row in rows(made)] == [(SERIES, NOON)]
+    assert [(d.stage, d.reason, d.raw_offset, d.device) for d in made.dead_letters] == [
+        ("send", "too-large", 1, "json:a")
+    ]
+
+
+WRONG = """
+from streams.core.message import Message, Sender, Value
+
+class Wrong:
+    name, version = "json", 2
+
+    def key(self, record): ...
+
+    def open(self, record):
+        who = Sender(device="json:a", source_ids={})
+        return [Message(sender=who, time=TIME, values=[Value("t", VALUE, record.received_at)])]
+
+DECODER = Wrong()
+"""
+
+
+@pytest.mark.parametrize(("time", "value", "stored"), [
+    ("record.received_at", "1.5", True),
+    ("record.received_at / 3", "1.5", True),
+    ("None", "1.5", False),
+    ("record.received_at", "'\\ud800'", False),
+    ("record.received_at", "'on'", True),
+])  # fmt: skip
+def test_a_candidates_mistakes_are_judged_as_the_decode_agent_would(
+    tmp_path: Path, time: str, value: str, stored: bool
+) -> None:
+    path = tmp_path / "wrong.py"
+    path.write_text(WRONG.replace("TIME", time).replace("VALUE", value), "utf-8")
+
+    made = staged(T, candidates=(("json", path),))
+
+    assert made.codec == ["json@2"] * stored
+    assert [letter.reason for letter in made.dead_letters] == ["decoder-failed"] * (not stored)
+
+
+def test_rows_have_the_generation_in_force_at_their_offset() -> None:
+    assert staged(T, T, first=99).version == [row_version(3, 1, 99), row_version(4, 1, 100)]
+
+
+def test_records_of_another_code_are_foreign_to_restoring_only() -> None:
+    registry = replace(REGISTRY, generations=(generation(3, code="other"), generation(4, fence=100, code="other")))
+
+    made = staged(T, T, first=99, registry=registry, mode=Mode.RESTORE)
+    assert (made.version, made.foreign, list(made.selected)) == ([], 2, [])
+    assert staged(T, T, first=99, registry=registry).version == [row_version(3, 1, 99), row_version(4, 1, 100)]
+
+
+def test_restoring_gives_old_records_the_generation_that_live_decoding_gives_them_now() -> None:
+    registry = replace(REGISTRY, generations=(generation(3, code="other"), generation(4, fence=100)))
+
+    assert staged(T, T, first=99, registry=registry, mode=Mode.RESTORE).version == [
+        row_version(4, 1, 99), row_version(4, 1, 100),
+    ]  # fmt: skip
+
+
+def test_points_are_placed_by_the_mapping_of_their_time_or_of_the_moment_asked_for() -> None:
+    before = body({"t": 1}, time=(NOON - 70) // 10**9)
+
+    assert staged(T).logical_uid == [8]
+    assert staged(raw(T.payload), mapping_as_of=NOON - 70).logical_uid == [7]
+    assert staged(T, mapping_as_of=NOON - 45).logical_uid == [0]
+    assert staged(T, before, mapping_as_of=NOON + 1).logical_uid == [8, 8]
+
+
+@given(st.integers(-200, 200), st.integers(-200, 200))
+def test_a_mapping_as_of_a_moment_places_every_time_alike(moment: int, time: int) -> None:
+    assert place(as_of(MAPPING, NOON + moment), NOON + time) == place(MAPPING, NOON + moment)
+
+
+A, B, DEAD = body({"t": 1, "u": 2}), body({"t": 1}, "b"), raw(b"{")
+
+
+@pytest.mark.parametrize(("more", "offsets", "rows"), [
+    ({}, [0, 1, 2], 3),
+    ({"selection": Selection(devices=("json:b",))}, [1], 1),
+    ({"selection": Selection(devices=("json:b",)), "stored": Runs([(1, 0, 0), (1, 2, 2)])}, [0, 1, 2], 3),
+    ({"selection": Selection(logical=(8,))}, [0], 2),
+    ({"selection": Selection(codecs=("lpp",))}, [], 0),
+    ({"selection": Selection(codecs=("json",))}, [0, 1], 3),
+    ({"selection": Selection(time_until=NOON)}, [], 0),
+    ({"selection": Selection(sources=("ttn",))}, [], 0),
+    ({"selection": Selection(offsets={"1": (1, 2)})}, [1], 1),
+    ({"selection": Selection(offsets={"0": (0, 2)})}, [], 0),
+    ({"wanted": Runs([(1, 2, 2)])}, [2], 0),
+    ({"wanted": Runs([(1, 0, 1)]), "selection": Selection(devices=("json:a",))}, [0], 2),
+])  # fmt: skip
+def test_takes_records_as_a_whole_by_what_they_are_what_is_stored_and_what_they_become(
+    more: dict[str, Any], offsets: list[int], rows: int
+) -> None:
+    made = staged(A, B, DEAD, **more)
+
+    assert [o for _, first, last in made.selected for o in range(first, last + 1)] == offsets
+    assert len(made.ts) == len(made.codec) == rows
+    assert made.records == 3
+    assert [d.raw_offset for d in made.dead_letters] == [2] * (2 in offsets)
+
+
+def test_merging_is_staging_together() -> None:
+    stager = Stager(task(), REGISTRY)
+    one, other = stager.stage(chunk([A, DEAD])), stager.stage(chunk([B, A], first=2))
+    merge(one, other)
+    together = stager.stage(chunk([A, DEAD, B, A]))
+
+    assert rows(one) == rows(together)
+    assert list(one.selected) == list(together.selected)
+    assert one.names == together.names
+    assert (one.records, one.readings, len(one.dead_letters)) == (4, 3, 1)
+
+
+def test_a_series_is_told_by_its_latest_record_and_first_seen_by_its_earliest() -> None:
+    stager = Stager(task(), REGISTRY)
+    late = stager.stage(chunk([replace(T, received_at=NOON + 9)]))
+    merge(late, stager.stage(chunk([T], first=5)))
+
+    name = late.names[SERIES]
+    assert (name.device, name.name, name.source) == ("json:a", "t", "json")
+    assert (name.first_seen, name.partition, name.offset) == (NOON, 1, 5)
+
+
+def test_no_records_are_no_rows() -> None:
+    assert rows(staged()) == []
