@@ -72,7 +72,7 @@ class Difference(Struct):
 
 
 class Told(NamedTuple):
-    """One key of a difference, as a person reads it; a value that is not there is "", its uid 0."""
+    """One key of a difference, as a person reads it; a value that is not there is ""."""
 
     kind: str
     device: str
@@ -80,8 +80,6 @@ class Told(NamedTuple):
     time: int
     before: float | str
     after: float | str
-    before_uid: int
-    after_uid: int
 
 
 class Model:
@@ -157,12 +155,17 @@ class Model:
                 back = before[key] if key in before else replace(row, gone=True)
                 self.rows[key] = back.at(generation)
 
+    def by_device(self, difference: Difference) -> dict[str, dict[str, int]]:
+        """The counts of each device."""
+        found: dict[str, dict[str, int]] = {}
+        for kind in difference.counts:
+            for series, _ in getattr(difference, kind):
+                found.setdefault(self.names[series][0], dict.fromkeys(difference.counts, 0))[kind] += 1
+        return found
+
     def _told(self, kind: str, key: Key, old: Row | None, new: Row | None) -> Told:
-        shown = [
-            ("", 0) if row is None else (row.text if row.value is None else row.value, row.uid) for row in (old, new)
-        ]
-        (before, before_uid), (after, after_uid) = shown
-        return Told(kind, *self.names[key[0]], key[1], before, after, before_uid, after_uid)
+        before, after = ("" if row is None else row.text if row.value is None else row.value for row in (old, new))
+        return Told(kind, *self.names[key[0]], key[1], before, after)
 
     def _rows(
         self, standing: Standing, context: Context, generation: Callable[[int, int], int]

@@ -20,7 +20,7 @@ from streams.scan import table
 from tests.stack import raw_log
 from tests.stack.api import Api
 from tests.stack.harness import Installation, Process, eventually, free_port
-from tests.stack.replay_oracle import Key, Letter, Model, Row, Told, differences, expected, found, letters
+from tests.stack.replay_oracle import Difference, Key, Letter, Model, Row, Told, differences, expected, found, letters
 from tests.stack.replay_world import Standing, World
 
 PROCESSES = {
@@ -168,18 +168,36 @@ class Running:
         """The record of a replay once nobody works on it."""
         return eventually(lambda: self._rested(replay), timeout)
 
-    def told(self, replay: int) -> set[Told]:
-        """What the API says would change, point by point."""
-        with self.api.client() as client:
-            samples = client.get(f"/replays/{replay}/samples", params={"limit": 10_000}).json()
-        assert len(samples) < 10_000
-        return {
-            Told(
-                s["kind"], s["device"], s["name"], to_ns(datetime.fromisoformat(s["time"])),
-                number(s["before"]), number(s["after"]), s["before_uid"], s["after_uid"],
-            )
-            for s in samples
-        }  # fmt: skip
+    def told(self, replay: int) -> Difference:
+        """What the replay keeps of its difference, point by point; what is the same is only counted."""
+        now, before = (f"{p}value, {p}text, {p}quality, {p}uid, {p}version" for p in ("", "before_"))
+        columns = f"kind, series_id, ts, {now.replace(' uid', ' logical_uid')}, {before}"
+        made = Difference()
+        for kind, series, ts, *content in self.store.rows(f"SELECT {columns} FROM replay_{replay}_diff"):
+            new, old = Row(*content[:5]), Row(*content[5:])
+            if kind == "changed":
+                made.changed[series, ts] = old, new
+            elif kind == "shielded":
+                made.shielded.add((series, ts))
+            else:
+                getattr(made, kind)[series, ts] = old if kind == "removed" else new
+        return made
+
+    def agrees(self, record: dict[str, Any], wanted: Difference) -> None:
+        """A replay found what the oracle says: the counts, each point in every detail, the groups, the samples."""
+        assert not record["error"], record["error"]
+        told, replay = self.told(record["id"]), record["id"]
+        for kind in ("added", "removed", "changed", "shielded"):
+            wrong = unlike(getattr(told, kind), getattr(wanted, kind))
+            assert not wrong, (kind, [(self.model.names[key[0]], key, *rest) for key, *rest in wrong])
+        assert record["figures"]["counts"] == wanted.counts
+        assert record["figures"]["shielded"] == len(wanted.shielded)
+        groups = self.ask("GET", f"/replays/{replay}/diff?by=device&limit=10000")
+        assert {g["group"]: g["counts"] for g in groups if any(g["counts"].values())} == self.model.by_device(wanted)
+        samples = {Told(s["kind"], s["device"], s["name"], time_of(s), number(s["before"]), number(s["after"]))
+                   for s in self.ask("GET", f"/replays/{replay}/samples?limit=1000")}  # fmt: skip
+        assert samples <= self.model.told(wanted)
+        assert bool(samples) == bool(told.added or told.removed or told.changed)
 
     def _rested(self, replay: int) -> dict[str, Any]:
         record: dict[str, Any] = self.ask("GET", f"/replays/{replay}")
@@ -194,6 +212,19 @@ class Running:
         for key, record in records.items():
             producer.send(topic, key, avro.encode(record))
         producer.flush()
+
+
+def unlike(told: Any, wanted: Any) -> list[tuple[Any, ...]]:
+    """Some keys that are not in both, or not the same: key, told, wanted."""
+    if isinstance(told, set):
+        return [(key, key in told, key in wanted) for key in list(told ^ wanted)[:5]]
+    wrong = [key for key in told.keys() | wanted.keys() if told.get(key) != wanted.get(key)]
+    return [(key, told.get(key), wanted.get(key)) for key in wrong[:5]]
+
+
+def time_of(sample: dict[str, Any]) -> int:
+    """In ns."""
+    return to_ns(datetime.fromisoformat(sample["time"]))
 
 
 def number(shown: str) -> float | str:
