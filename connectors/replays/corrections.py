@@ -16,6 +16,7 @@ from connectors.sinks.base import Record, Rejection, Transient
 from connectors.sinks.clickhouse.replay import ClickHouseReplayStore
 from connectors.sinks.clickhouse.store import Store
 from connectors.sinks.ubidots import UbidotsSink
+from connectors.sinks.ubidots.payload import number
 from streams import avro, log
 from streams.core.records import DeviceMapping, Lineage, PhysicalDevice
 from streams.core.replay_record import Replay
@@ -33,7 +34,10 @@ logger = log.get("replay")
 
 
 class Sent(Struct):
-    """What Ubidots got. ``withdrawn``: dots that are wrong there now and cannot be deleted by the calls that it has."""
+    """What Ubidots got: ``points`` are numbers, since it takes no texts.
+
+    ``withdrawn``: dots that are wrong there now and cannot be deleted by the calls that it has.
+    """
 
     points: int = 0
     readings: int = 0
@@ -119,7 +123,8 @@ def _post(sink: UbidotsSink, waiting: Sequence[Corrected], sent: Sent) -> None:
         logger.warning("correction-refused", raw=f"{lineage.raw_partition}:{lineage.raw_offset}", why=rejection.detail)
     sent.readings += len(batch)
     sent.refused += len(refused)
-    sent.points += sum(len(message.measurements) for one in waiting for message in one.messages)
+    shown = (m for one in waiting for message in one.messages for m in message.measurements)
+    sent.points += sum(number(m) is not None for m in shown)
 
 
 def _patiently(sink: UbidotsSink, batch: Sequence[Record]) -> Sequence[Rejection]:
