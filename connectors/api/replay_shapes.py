@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from connectors.api.bodies import Text, Time
 from connectors.api.shapes import Answer
 from connectors.api.times import from_ns, to_ns
+from streams.core.records import Changed
 from streams.core.replay_record import Replay
 from streams.registry.replay_reports import Report
 from streams.registry.replays import Asked
@@ -173,7 +174,8 @@ def replay(record: Replay) -> dict[str, Any]:
     """As ``ShownReplay``."""
     shown: dict[str, Any] = msgspec.to_builtins(record)
     shown |= {name: msgspec.json.decode(shown[name]) for name in DOCUMENTS}
-    return shown | {
+    last = {name: shown.pop(name) for name in Changed.__struct_fields__}
+    return {**shown, **last} | {
         "selection": selection(msgspec.json.decode(record.selection, type=Selection)),
         "created_at": from_ns(record.created_at),
         "changed_at": from_ns(record.changed_at),

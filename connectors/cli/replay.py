@@ -9,7 +9,7 @@ from connectors.api import replay_shapes as shapes
 from connectors.cli import replay_run
 from connectors.cli import replay_view as view
 from connectors.cli.replay_end import NOTHING, SAMPLES, check_asks, document, end, print_json, wished, write
-from connectors.cli.replay_follow import follow, office
+from connectors.cli.replay_follow import follow, office, rests
 from connectors.cli.replay_options import AsJson, Page, Why, Yes
 from streams.replay.store import GROUPS
 
@@ -46,7 +46,8 @@ def status(
     if as_json:
         print_json(shapes.replay(replay))
         return
-    Console().print(view.details(shapes.replay(replay)))
+    told = shapes.replay(replay) | ({"progress": {}} if rests(replay) else {})
+    Console().print(view.details(told))
     typer.echo(view.outcome(replay))
 
 

@@ -75,7 +75,7 @@ def rests(replay: Replay) -> bool:
 def _until_rest(look: Callable[[], Replay], show: Show) -> Replay:
     now, progress = look(), job.Progress()
     while not rests(now):
-        show(now, progress := view.progress_of(now))
+        show(now, progress := view.progress_of(now, time.time_ns()))
         time.sleep(LOOK_S)
         try:
             now = look()

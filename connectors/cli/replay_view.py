@@ -28,6 +28,8 @@ COLOURS = {
 }
 TITLES = {"device": "by device", "measurement": "by measurement", "codec": "by codec", "day": "by day"}
 BAR_WIDTH = 16
+PATIENCE_S = 3
+"""A worker that is there takes a replay up before."""
 KINDS = ("added", "changed", "removed", "same")
 ALONE = "no worker has taken it up yet (`isthmus run replay`)"
 
@@ -48,12 +50,13 @@ def bar(*, quiet: bool = False) -> Iterator[Show]:
             yield _Bar(progress).show
 
 
-def progress_of(replay: Replay) -> job.Progress:
-    """What its runner said last; that it waits for one, when it does."""
+def progress_of(replay: Replay, now: int) -> job.Progress:
+    """What its runner said last; that it waits for one, when it does so for long. ``now``: ns."""
+    alone = ALONE if now - replay.changed_at > PATIENCE_S * 1_000_000_000 else ""
     if replay.state == State.QUEUED and not replay.runner:
-        return job.Progress(step="queued", paused=ALONE)
+        return job.Progress(step="queued", paused=alone)
     if replay.state not in job.WORKING:
-        return job.Progress(step=f"{replay.wish} asked for", paused=ALONE)
+        return job.Progress(step=f"{replay.wish} asked for", paused=alone)
     said = msgspec.json.decode(replay.progress, type=job.Progress)
     return msgspec.structs.replace(said, paused=replay.error) if replay.error else said
 
@@ -115,7 +118,7 @@ def outcome(replay: Replay) -> str:
     at = f"generation {replay.generation}" if replay.generation else "the rows' own generations"
     return {
         State.READY: f"nothing was changed yet; apply it with: isthmus replay apply {number}",
-        State.APPLIED: f"applied, {counted(f.counts)} at {at}, visible at once (in {f.visible_ms:.0f} ms), "
+        State.APPLIED: f"applied: {counted(f.counts, KINDS[:3])} at {at}; visible at once (in {f.visible_ms:.0f} ms), "
         f"{f.windows} window(s) computed anew, {f.apply_s:.1f} s in all; take it back with: isthmus replay undo {number}",
         State.UNDONE: f"undone at generation {replay.undo_generation}: all is as it was before",
         State.CANCELLED: "cancelled: nothing was changed",
@@ -144,9 +147,9 @@ def details(shown: Mapping[str, Any]) -> Table:
     return table
 
 
-def counted(counts: Counts) -> str:
+def counted(counts: Counts, kinds: Sequence[str] = KINDS) -> str:
     """In words."""
-    return ", ".join(f"{getattr(counts, kind)} {kind}" for kind in KINDS)
+    return ", ".join(f"{getattr(counts, kind)} {kind}" for kind in kinds)
 
 
 def figures(replay: Replay) -> Figures:
@@ -171,13 +174,15 @@ class _Bar:
 
 class _Lines:
     def __init__(self) -> None:
-        self._said = ""
+        self._step, self._said = "", set[bool]()
 
     def show(self, replay: Replay, now: job.Progress) -> None:
-        line = _what(replay, now)
-        if line != self._said:
-            print(f"{line} ({now.paused})" if now.paused else line, file=sys.stderr)
-        self._said = line
+        """A step is told once, and once that it pauses, however often it does."""
+        step, pauses = _what(replay, now), bool(now.paused)
+        said = self._said if step == self._step else set()
+        if pauses not in said and (pauses or not said):
+            print(f"{step} ({now.paused})" if pauses else step, file=sys.stderr)
+        self._step, self._said = step, said | {pauses}
 
 
 def _what(replay: Replay, now: job.Progress) -> str:
@@ -203,7 +208,7 @@ def _groups(by: str, found: Sequence[Difference]) -> Table:
     table = _table(TITLES[by], by, *KINDS, "mean change", "largest change")
     for one in found:
         numbers = (str(getattr(one.counts, kind)) for kind in KINDS)
-        table.add_row(escape(one.group), *numbers, _number(one.mean_change), _number(one.largest_change))
+        table.add_row(escape(one.group or "-"), *numbers, _number(one.mean_change), _number(one.largest_change))
     return table
 
 
@@ -230,6 +235,10 @@ def _table(title: str | None, *headings: str) -> Table:
     return table
 
 
+def _rounded(value: Any) -> Any:
+    return round(value, 3) if isinstance(value, float) else value
+
+
 def _time(ns: int) -> str:
     return from_ns(ns).removesuffix("+00:00")
 
@@ -243,4 +252,4 @@ def _flat(shown: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
         if isinstance(value, dict):
             yield from _flat(value, f"{before}{name} ")
         elif value not in ("", None, [], 0, 0.0, -1, -1.0):
-            yield f"{before}{name}", ", ".join(map(str, value)) if isinstance(value, list) else value
+            yield f"{before}{name}", ", ".join(map(str, value)) if isinstance(value, list) else _rounded(value)

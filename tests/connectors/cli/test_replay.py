@@ -132,7 +132,7 @@ def test_every_command_shows_an_example(command: str) -> None:
         (
             replay("applied", generation=4),
             (
-                "applied, 1 added, 2 changed, 3 removed, 14 same at generation 4, visible at once (in 4 ms), "
+                "applied: 1 added, 2 changed, 3 removed at generation 4; visible at once (in 4 ms), "
                 "3 window(s) computed anew, 2.0 s in all; take it back with: isthmus replay undo 7"
             ),
         ),
@@ -205,13 +205,18 @@ def test_lines_are_printed_once_for_each_step_where_there_is_no_terminal(capsys:
 
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.splitlines() == ["replay 7: reading", "replay 7: comparing"]
+    assert captured.err.splitlines() == [
+        "replay 7: reading",
+        "replay 7: reading (the store is slow)",
+        "replay 7: comparing",
+    ]
 
 
 def test_what_waits_says_for_what() -> None:
-    assert view.progress_of(replay("queued", runner="")).paused == view.ALONE
-    assert view.progress_of(replay("ready", wish="apply")).paused == view.ALONE
-    assert view.progress_of(replay("scanning", error="the store is away")).paused == "the store is away"
+    second = 1_000_000_000
+    for waiting in (replay("queued", runner=""), replay("ready", wish="apply")):
+        assert [view.progress_of(waiting, now * second).paused for now in (3, 4)] == ["", view.ALONE]
+    assert view.progress_of(replay("scanning", error="the store is away"), 0).paused == "the store is away"
 
 
 @pytest.mark.parametrize(
