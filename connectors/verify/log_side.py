@@ -74,6 +74,8 @@ def _account(side: LogSide, message: Message, core: Core, origins: Origins) -> N
         raw = core.open(message.value())
     except avro.AvroError as fault:
         side.contents.dead_letters["avro", fault.reason, lineage.partition, lineage.offset, 0] = 1
+        if not origins.own(lineage):
+            side.unsure.add(lineage.partition, lineage.offset)
         return
     side.fingerprints[fingerprint(raw.source, raw.payload)] += 1
     generation = core.generation(lineage)

@@ -71,10 +71,14 @@ class Origins:
         self._undoing = {a.replay.undo_generation for a in self.applied if a.replay.undo_generation is not None}
         self.of_replays = self._by_generation.keys() | self._undoing
 
+    def live(self, lineage: Lineage) -> int | None:
+        """The number of the generation in force at the record."""
+        generation = in_force(self._generations, lineage.partition, lineage.offset)
+        return None if generation is None else generation.number
+
     def own(self, lineage: Lineage) -> bool:
         """Whether live decoding of the record was this code's."""
-        generation = in_force(self._generations, lineage.partition, lineage.offset)
-        return generation is not None and generation.number in self._ours
+        return self.live(lineage) in self._ours
 
     def redone(self, raw: RawRecord, lineage: Lineage, outcome: Outcome) -> bool:
         """Whether a replay that stands has certainly decoded the record by this code."""
@@ -85,8 +89,7 @@ class Origins:
         number, lineage = version_parts(version)
         if lineage.offset < self.begins.get(lineage.partition, 0):
             return GONE
-        generation = in_force(self._generations, lineage.partition, lineage.offset)
-        if generation is not None and generation.number == number:
+        if self.live(lineage) == number:
             return OTHER_CODE if number in self._others else ""
         return self._doubt_of_replayed(number, lineage)
 

@@ -59,8 +59,7 @@ class _Judge:
             return expected
         if found is None:
             return None if self.set_aside(self._absence(key, expected)) else expected
-        same = replace(expected, version=found.version) == found
-        if same and self._same_record(expected.version, found.version):
+        if replace(expected, version=found.version) == found and self._stands_for(expected.version, found.version):
             return found
         return found if self.set_aside(self._doubt(key, expected, found)) else expected
 
@@ -70,9 +69,12 @@ class _Judge:
             self.unchecked[reason] += 1
         return bool(reason)
 
-    def _same_record(self, expected: int, found: int) -> bool:
+    def _stands_for(self, expected: int, found: int) -> bool:
+        """Whether a row of the same content is the expected one: a replay leaves what is the same already as it is."""
         (wanted, lineage), (generation, other) = version_parts(expected), version_parts(found)
-        return lineage == other and (generation == wanted or generation in self._origins.of_replays)
+        if lineage != other:
+            return self._origins.replayed(lineage) and self._origins.replayed(other)
+        return generation in {wanted, self._origins.live(lineage)} or generation in self._origins.of_replays
 
     def _absence(self, key: PointKey, expected: Point) -> str:
         lineage = version_parts(expected.version)[1]

@@ -71,12 +71,24 @@ def test_a_replays_row_has_the_replays_generation_and_the_rest_as_expected() -> 
 
     right = judge(point(2.0, 1), point(2.0, 3), replay(), generations=generations)
     wrong = judge(point(2.0, 1), point(9.0, 3), replay(), generations=generations)
-    of_another_record = judge(point(2.0, 1), point(2.0, 3, offset=6), replay(), generations=generations)
+    of_another_record = judge(point(2.0, 1), point(2.0, 3, offset=300), replay(), generations=generations)
 
     assert right.contents.points == {K: point(2.0, 3)}
     assert wrong.contents.points == {K: point(2.0, 1)}, "content that is not ours stays a fault"
     assert of_another_record.contents.points == {K: point(2.0, 1)}
     assert right.unchecked == wrong.unchecked == of_another_record.unchecked == Counter()
+
+
+def test_a_row_that_a_replay_found_the_same_stays_whoever_wrote_it() -> None:
+    generations = (generation(1, 0, "old"), generation(2, 50), generation(3, 100))
+
+    kept = judge(point(2.0, 2), point(2.0, 1), replay(), generations=generations)
+    of_a_repeat = judge(point(2.0, 2), point(2.0, 1, offset=6), replay(), generations=generations)
+    of_nobody = judge(point(2.0, 2), point(2.0, 1, offset=6), generations=(generation(2, 0),))
+
+    assert kept.contents.points == {K: point(2.0, 1)}
+    assert of_a_repeat.contents.points == {K: point(2.0, 1, offset=6)}
+    assert of_nobody.contents.points == {K: point(2.0, 2)}
 
 
 def test_a_generation_that_no_replay_opened_is_a_fault() -> None:
