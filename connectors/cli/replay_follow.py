@@ -51,10 +51,13 @@ def follow(at: Office, number: int, *, quiet: bool) -> Replay:
 
 def run_here(at: Office, number: int, candidates: Sequence[Candidate], *, quiet: bool) -> Replay:
     """Run a replay in this process, with the operator's own decoders; Ctrl-C leaves it so that it can be gone on with."""
-    from connectors.replays import worker
+    try:
+        from connectors.replays import worker
 
-    with view.bar(quiet=quiet) as show:
-        rested = worker.run_here(settings.load(), number, candidates, show)
+        with view.bar(quiet=quiet) as show:
+            rested = worker.run_here(settings.load(), number, candidates, show)
+    except KeyboardInterrupt:  # before the worker listens for it itself
+        rested = None
     rested = rested or at.get(number)
     if not rests(rested):
         tried = " ".join(f"--decoder {name}={file}" for name, file in candidates)
