@@ -27,7 +27,7 @@ def prepare(settings: Settings, count: int) -> None:
     producer.send("generations", "1", avro.encode(_generation(settings.kafka.partitions)))
     for mapping in mappings():
         producer.send("device-mapping", mapping.device, avro.encode(mapping))
-    for number, record in enumerate(_raw(count)):
+    for number, record in enumerate(records(count)):
         producer.send("raw", f"ttn:{number % DEVICES}", avro.encode(record))
         if number % 10_000 == 9_999:
             producer.flush()
@@ -72,7 +72,7 @@ def _generation(partitions: int) -> Generation:
     )
 
 
-def _raw(count: int) -> Iterator[RawRecord]:
+def records(count: int) -> Iterator[RawRecord]:
     received_at = time.time_ns()
     for n in range(count):
         yield RawRecord(

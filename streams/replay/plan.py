@@ -77,7 +77,7 @@ def plan(
         ValueError: the selection can never match, in one sentence.
         KafkaException: Kafka is away. OSError: the archive is.
     """
-    check(selection, mode, _sources(settings, candidates))
+    check(selection, mode, _sources(settings, selection, candidates))
     spans = {} if mode is Mode.PLACE else _spans(settings, selection, mode, known_old)
     archives = shelves.urls(settings, None)
     holes = [
@@ -207,9 +207,12 @@ class _Log:
         return found.offset if found.offset > low else min(low, shelves.since(self._archives, partition, moment))
 
 
-def _sources(settings: Settings, candidates: Sequence[str]) -> set[str]:
-    registered = (source.name for source in table(settings.kafka, "sources", Source).values())
-    return {*pipeline.decoders(settings.decode), *registered, *candidates}
+def _sources(settings: Settings, selection: Selection, candidates: Sequence[str]) -> set[str]:
+    """The registry is asked only when there is something to ask."""
+    known = {*pipeline.decoders(settings.decode), *candidates}
+    if known.issuperset(selection.sources):
+        return known
+    return known | {source.name for source in table(settings.kafka, "sources", Source).values()}
 
 
 def _rate(settings: Settings) -> float:
