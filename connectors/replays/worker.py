@@ -70,7 +70,7 @@ class Worker:
     def _turn(self) -> bool:
         """One replay, or one look at what else there is to do; whether something was done."""
         waiting = next_of(list(self._view.data.values()))
-        if waiting is not None:
+        if waiting is not None and next_of([self._office.get(waiting.id)]) is not None:  # the view may be a moment old
             run_replay(self._settings, waiting.id, self._stop, office=self._office, store=self._store)
             return True
         self._tidy()

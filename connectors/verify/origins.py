@@ -76,6 +76,10 @@ class Origins:
         generation = in_force(self._generations, lineage.partition, lineage.offset)
         return None if generation is None else generation.number
 
+    def decodes_alike(self, number: int) -> bool:
+        """Whether rows of this generation are a replay's, or were decoded by this code."""
+        return number in self.of_replays or number in self._ours
+
     def own(self, lineage: Lineage) -> bool:
         """Whether live decoding of the record was this code's."""
         return self.live(lineage) in self._ours
