@@ -1,6 +1,7 @@
 """Windows that a correction touched: computed anew from the points, in parts, and looked at once more in the end."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
+from itertools import product
 
 from connectors.sinks.clickhouse import recompute
 from connectors.sinks.clickhouse.replay.slices import Slice, slices
@@ -16,11 +17,12 @@ def settle(tables: Tables, table: str, lengths: Iterable[int]) -> int:
     Raises:
         Transient: do it again.
     """
-    windows = 0
-    for length, part in _parts(tables, table, lengths):
-        wanted = _wanted(tables, table, length, part)
-        tables.store.command(recompute.windows_statement(length, wanted, (part.since, part.until)))
-        windows += tables.store.rows(f"SELECT count() FROM ({wanted})")[0][0]  # noqa: S608 - made here
+    windows, every = 0, tuple(lengths)
+    for part in slices(tables, table):
+        for length in every:
+            wanted = _wanted(tables, table, length, part)
+            tables.store.command(recompute.windows_statement(length, wanted, (part.since, part.until)))
+        windows += _count(tables, table, every, part)
     return windows
 
 
@@ -31,18 +33,22 @@ def unsettled(tables: Tables, table: str, lengths: Iterable[int]) -> list[Touche
         Transient: do it again.
     """
     found: list[TouchedWindow] = []
-    for length, part in _parts(tables, table, lengths):
+    for part, length in product(slices(tables, table), tuple(lengths)):
         values = {"wanted": _wanted(tables, table, length, part), "from": part.since, "until": part.until}
         rows = tables.store.rows(tables.statement("unsettled", window=length, **values))
         found += [TouchedWindow(device, name, unit, length, start) for device, name, unit, start in rows]
     return found
 
 
-def _parts(tables: Tables, table: str, lengths: Iterable[int]) -> Iterator[tuple[int, Slice]]:
-    parts = slices(tables, table)
-    return ((length, part) for length in lengths for part in parts)
+def _count(tables: Tables, table: str, lengths: Sequence[int], part: Slice) -> int:
+    counts = " + ".join(f"uniqExact(series_id, {_slot(length)})" for length in lengths) or "0"
+    return int(tables.store.rows(f"SELECT {counts} FROM {tables.name(table)} WHERE {part.condition}")[0][0])  # noqa: S608 - made here
 
 
 def _wanted(tables: Tables, table: str, length: int, part: Slice) -> str:
-    slot = f"intDiv(toUnixTimestamp64Nano(ts), {length} * 1000000000) AS slot"
-    return f"SELECT DISTINCT series_id, {slot}, toUInt64(0) AS label FROM {tables.name(table)} WHERE {part.condition}"  # noqa: S608 - made here
+    columns = f"series_id, {_slot(length)} AS slot, toUInt64(0) AS label"
+    return f"SELECT DISTINCT {columns} FROM {tables.name(table)} WHERE {part.condition}"  # noqa: S608 - made here
+
+
+def _slot(length: int) -> str:
+    return f"intDiv(toUnixTimestamp64Nano(ts), {length} * 1000000000)"
