@@ -1,6 +1,6 @@
 """`make bench`: every figure on a real stack of its own, as a table and in build/bench.json.
 
-`python -m benchmarks [decode] [store] [door] [path]` measures only those. Quix Streams is compared when the environment
+`python -m benchmarks [decode] [store] [door] [path] [redecode] [correct] [replay]` measures only those. Quix Streams is compared when the environment
 build/quix exists: see CONTRIBUTING.
 """
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import decode_agent, mqtt_door, store, whole_path
+from benchmarks import decode_agent, mqtt_door, replay, replay_decode, replay_store, store, whole_path
 from benchmarks.result import Result, show, write
 from connectors.cli import processes, stack
 from deploy.local import daemon
@@ -24,7 +24,7 @@ DECODED, BACKLOG, SECONDS = 200_000, 40_000, 20
 def main() -> None:
     """Command line; exit status 0 even when a target is missed: the table says so."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", help="decode, store, door, path; default: all")
+    parser.add_argument("parts", nargs="*", help=f"{', '.join(PARTS)}; default: all")
     parts = parser.parse_args().parts or list(PARTS)
     if unknown := set(parts) - set(PARTS):
         sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
@@ -86,6 +86,9 @@ PARTS: dict[str, Callable[[Settings], list[Result]]] = {
     "store": _store,
     "door": _door,
     "path": _path,
+    "redecode": lambda _: replay_decode.results(),
+    "correct": lambda settings: _with_servers(settings, lambda: replay_store.results(settings)),
+    "replay": lambda settings: replay.run(settings, BACKLOG, SECONDS),
 }
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def run(
     mapping_as_of: Annotated[
         str, typer.Option(help="**event**: the mapping at each measurement's time; **now**: today's for all of them")
     ] = "event",
-    sinks: Annotated[str, typer.Option(help="tell these of corrections, too: files,ubidots")] = "",
+    sinks: Annotated[str, typer.Option(help="tell these of corrections, too: ubidots")] = "",
     allow_holes: Annotated[bool, typer.Option("--allow-holes", help="go on where raw records are missing")] = False,
     why: Why = "",
     decoder: Annotated[

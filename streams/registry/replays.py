@@ -22,8 +22,8 @@ SECOND = 1_000_000_000
 LOOKING = (State.QUEUED, State.SCANNING, State.DIFFING)
 CORRECTING = (State.APPLYING, State.UNDOING)
 OVER = (State.UNDONE, State.CANCELLED)
-SINKS = ("files", "ubidots")
-"""Outgoing sinks that can be told of a correction."""
+SINKS = ("ubidots",)
+"""Outgoing sinks that can be told of a correction; files always are."""
 
 Wishes = Callable[[Registry, Replay], dict[str, Any]]
 """What changes in the record; nothing: it is so already."""

@@ -54,8 +54,8 @@ def dry_run(office: Office, replay: int) -> Replay:
 
 
 def test_a_replay_is_recorded_as_asked_and_carried_by_wishes_and_reports(office: Office) -> None:
-    made = office.create(Mode.DECODE.value, WHOLE, sinks=("files",), why="scale was wrong")
-    assert (made.state, made.created_by, made.why, made.sinks) == ("queued", "operator", "scale was wrong", ["files"])
+    made = office.create(Mode.DECODE.value, WHOLE, sinks=("ubidots",), why="scale was wrong")
+    assert (made.state, made.created_by, made.why, made.sinks) == ("queued", "operator", "scale was wrong", ["ubidots"])
     assert msgspec.json.decode(made.selection, type=Selection) == WHOLE
     assert office.get(made.id) == made
 
