@@ -7,6 +7,7 @@ command that asked for it: they are the operator's own code.
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -24,7 +25,7 @@ from connectors.sinks.clickhouse.replay import ClickHouseReplayStore
 from streams import log, ops
 from streams.core.replay_record import Replay
 from streams.kafka import Undelivered
-from streams.replay.course import Stopped
+from streams.replay.course import Failed, Stopped
 from streams.replay.job import WORKING, Mode, Progress
 from streams.replay.runner import Runner
 from streams.settings import Settings
@@ -71,8 +72,8 @@ class Worker:
         """One replay, or one look at what else there is to do; whether something was done."""
         waiting = next_of(list(self._view.data.values()))
         if waiting is not None and next_of([self._office.get(waiting.id)]) is not None:  # the view may be a moment old
-            run_replay(self._settings, waiting.id, self._stop, office=self._office, store=self._store)
-            return True
+            rested = run_replay(self._settings, waiting.id, self._stop, office=self._office, store=self._store)
+            return rested is not None
         self._tidy()
         return self._place()
 
@@ -120,14 +121,15 @@ def run_replay(
     show: Show = lambda *_: None,
 ) -> Replay | None:
     """Run a replay to where it rests, through outages; None when it was stopped before."""
+    registry = office or Office(settings, stop=stop)
     runner = Runner(
-        settings, store or ClickHouseReplayStore(settings), office or Office(settings, stop=stop),
+        settings, store or ClickHouseReplayStore(settings), registry,
         correct=lambda record, undo: correct(settings, record, undo=undo), candidates=candidates,
     )  # fmt: skip
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(PASSING),
         wait=tenacity.wait_exponential(multiplier=0.5, max=LONGEST_BACK_OFF_S),
-        before_sleep=lambda state: _say(replay, state),
+        before_sleep=lambda state: _say(registry, replay, state),
         sleep=sleep_using_event(stop),
         stop=lambda _: stop.is_set(),
         reraise=True,
@@ -159,9 +161,12 @@ def run(settings: Settings) -> None:
         end_ops()
 
 
-def _say(replay: int, state: tenacity.RetryCallState) -> None:
-    fault = state.outcome.exception() if state.outcome else None
-    logger.warning("replay waits", replay=replay, fault=str(fault), attempt=state.attempt_number)
+def _say(registry: Office, replay: int, state: tenacity.RetryCallState) -> None:
+    """In the log, and to whoever looks at the replay; its next state takes the fault away."""
+    fault = str(state.outcome.exception() if state.outcome else None)
+    logger.warning("replay waits", replay=replay, fault=fault, attempt=state.attempt_number)
+    with suppress(Failed):
+        registry.report(replay, error=f"waits: {fault}")
 
 
 def _stop_on_signals(stop: Event) -> None:

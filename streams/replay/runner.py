@@ -70,8 +70,8 @@ class Runner:
         try:
             self._carry_on(course, barrier)
         except Cancelled:
-            self._store.drop(course.id, journal=True)
             course.enter(State.CANCELLED, took_wish=True)
+            self._store.drop(course.id, journal=True)
         except (Failed, ValueError) as fault:
             course.enter(State.FAILED, error=str(fault))
         finally:
@@ -79,6 +79,7 @@ class Runner:
         return course.replay
 
     def _carry_on(self, course: Course, barrier: Barrier) -> None:
+        course.may_cancel = self._may_cancel(course)
         course.heed()
         if course.replay.state in (State.QUEUED, State.SCANNING, State.DIFFING):
             self._dry_run(course, barrier)
@@ -87,6 +88,11 @@ class Runner:
             self._apply(course, barrier)
         elif state == State.UNDOING or (state == State.APPLIED and wish == "undo"):
             self._undo(course, barrier)
+
+    def _may_cancel(self, course: Course) -> bool:
+        """Not once rows are visible, whether or not an earlier runner lived to say so."""
+        state = course.replay.state
+        return state != State.UNDOING and not (state == State.APPLYING and self._store.attached(course.id))
 
     # --- looking
 
