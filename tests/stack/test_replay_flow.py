@@ -126,7 +126,7 @@ def expect(run: Running, decoders: Callable[[int], dict[str, Any]], patience: fl
 
 
 def paused(run: Running, replay: int) -> str:
-    return str(run.ask("GET", f"/replays/{replay}")["progress"]["paused"])
+    return str(run.ask("GET", f"/replays/{replay}")["progress"].get("paused"))
 
 
 def places(run: Running) -> list[dict[str, Any]]:
