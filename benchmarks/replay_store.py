@@ -118,10 +118,10 @@ def compare(target: Settings, rows: int) -> Comparing:
 def expose(target: Settings, rows: int, corrected: int, polls: int) -> Showing:
     """Correct the first ``corrected`` of ``rows`` points and take it back, again and again, until ``polls`` were made."""
     with world(target) as made:
-        made.fill(rows, 86_400 * 90 // max(1, rows // SERIES))
+        made.fill(rows, 86_400 * 90 // (corrected // SERIES))
         apply_ms: list[float] = []
         undo_ms: list[float] = []
-        generation = 1
+        generation, months = 1, 0
         with Watch(made, corrected) as watch:
             before = final_ms(made.store)
             while watch.polls < polls or not apply_ms:
@@ -136,9 +136,9 @@ def expose(target: Settings, rows: int, corrected: int, polls: int) -> Showing:
                 made.replay.build_undo(job, generation + 1)
                 undo_ms.append(made.replay.attach_undo(job))
                 watch.turn()
+                months = made.store.rows(f"SELECT uniqExact(toYYYYMM(ts)) FROM replay_{job}_delta")[0][0]
                 made.replay.optimise(job)
                 made.replay.drop(job, journal=True)
-            months = made.store.rows("SELECT uniqExact(toYYYYMM(ts)) FROM points WHERE version % 256 = 0")[0][0]
         merged = final_ms(made.store)
         return Showing(
             corrected, months, apply_ms, undo_ms, watch.polls, len(watch.mixes), watch.lost(made.store), watch.live,
