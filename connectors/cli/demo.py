@@ -12,24 +12,24 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from connectors.api import operator
-from connectors.cli import processes, simulate, stack, verify
-from connectors.demo import figures, plot, quiet
-from connectors.demo.mapping import Api, map_fleet, place_name
+from connectors.cli import processes, replay_end, replay_follow, replay_view, simulate, stack, verify
+from connectors.demo import correct, figures, plot, quiet
+from connectors.demo.mapping import Api, map_fleet, place_name, text_of
 from connectors.simulator import fleet
 from connectors.simulator.ledger import Ledger
 from connectors.verify import store_side
 from connectors.verify.report import Report
 from deploy.local import daemon
 from deploy.local.plan import Http, Port, Process
-from streams import lag, settings
-from streams.settings import Settings
+from streams import lag, log, settings
+from streams.settings import LogSettings, Settings
 
 HOME = Path("var/demo")
 STUB_PORT, STUB_TOKEN = 25790, "demo-token"
 SECOND = 1_000_000_000
 MAPPED_BEFORE = 8 * 3600 * SECOND
 """Late messages are up to six hours old; their places were known then."""
-PATIENCE_S = 180
+PATIENCE_S, SAMPLES = 180, 6
 QUESTIONS: dict[str, dict[str, str]] = {
     "latest_values": {},
     "logical_hourly_means": {"logical_device": place_name(2, "wombat")},
@@ -116,8 +116,8 @@ def stub() -> Process:
 
 def _show(loaded: Settings, console: Console, options: fleet.Options, *, seconds: float, rate: float) -> Report:
     api = Api(f"http://{loaded.api.host}:{loaded.api.port}", lambda: operator.read_token(loaded.api))
-    mapped = map_fleet(api, fleet.devices(options), options.start - MAPPED_BEFORE)
-    api.close()
+    boxes, since = fleet.devices(options), options.start - MAPPED_BEFORE
+    mapped = map_fleet(api, boxes, since)
     console.print(f"{mapped} of {options.devices} devices mapped over the API; now they send for {seconds:.0f} s")
     with Ledger(HOME / f"ledger-{options.seed}.ndjson") as book:
         simulate.run(loaded, options, book, rate=rate, count=round(rate * seconds))
@@ -128,7 +128,32 @@ def _show(loaded: Settings, console: Console, options: fleet.Options, *, seconds
         console.print(table)
     _plot(loaded, console)
     verify.show(report, console)
+    if report.faults:
+        return report
+    _correct(loaded, console, api, boxes[-1], since)
+    api.close()
+    report = quiet.settled(loaded, sorted(HOME.glob("ledger-*.ndjson")), PATIENCE_S)
+    verify.show(report, console)
     return report
+
+
+def _correct(loaded: Settings, console: Console, api: Api, box: fleet.Device, since: int) -> None:
+    """The past, corrected: by a mapping that comes late, and, to look at only, by another decoder."""
+    console.print(f"\n{box.key} was not mapped. It is now, from eight hours ago on")
+    placed = correct.map_late(loaded, api, box, text_of(since), PATIENCE_S)
+    found = replay_view.figures(placed)
+    console.print(
+        f"replay {placed.id} has placed its {found.counts.changed} points anew: visible at one moment "
+        f"(in {found.visible_ms:.0f} ms), taken back by `isthmus replay undo {placed.id}`"
+    )
+    console.print("and what would a decoder change that is not deployed? (connectors/demo/centimetres.py, a dry run)")
+    log.configure(LogSettings(level="error"), "demo")
+    tried = correct.try_decoder(loaded)
+    if tried is None:
+        raise quiet.Restless("the dry run was stopped")
+    with replay_follow.office(loaded) as at:
+        groups, samples = replay_end.diff_of(at, tried)
+    replay_view.print_dry_run(console, tried, groups, samples[:SAMPLES])
 
 
 def _wait(loaded: Settings) -> None:

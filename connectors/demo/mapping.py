@@ -49,6 +49,11 @@ def place_name(number: int, source: str) -> str:
     return f"Paddock {number} ({source})"
 
 
+def text_of(time: int) -> str:
+    """ISO 8601 of ns since the epoch."""
+    return datetime.fromtimestamp(time / 1e9, UTC).isoformat()
+
+
 def map_fleet(api: Api, fleet: Sequence[Device], start: int) -> int:
     """Create each box and its logical device and map them from ``start`` (ns) on; the last box stays unmapped.
 
@@ -61,16 +66,17 @@ def map_fleet(api: Api, fleet: Sequence[Device], start: int) -> int:
         Away: for longer than PATIENCE_S.
         httpx.HTTPStatusError: the API refused.
     """
-    since = datetime.fromtimestamp(start / 1e9, UTC).isoformat()
+    since = text_of(start)
     patient = Retrying(
         stop=stop_after_delay(PATIENCE_S), wait=wait_fixed(0.5), retry=retry_if_exception_type(Away), reraise=True
     )
     for box in fleet:
-        patient(_settle, api, box, None if box is fleet[-1] else since)
+        patient(settle_box, api, box, None if box is fleet[-1] else since)
     return len(fleet) - 1
 
 
-def _settle(api: Api, box: Device, since: str | None) -> None:
+def settle_box(api: Api, box: Device, since: str | None) -> None:
+    """Create a box, and unless ``since`` (ISO 8601) is None its logical device; map it from then on."""
     boxes = {known["device"]: known["uid"] for known in api.call("GET", "/physical/devices/")}
     physical = {"source_name": box.source, "name": f"{box.source} {box.number}", "source_ids": box.source_ids}
     uid = boxes.get(box.key) or api.call("POST", "/physical/devices/", physical)["uid"]
