@@ -139,11 +139,18 @@ class Runner:
     def _outdated(self, course: Course, selection: Selection, seen: Mapping[str, int]) -> bool:
         """Whether what was staged is not what would be staged now. Its own generation makes no difference."""
         figures, replay = course.figures, course.replay
-        if replay.mode == Mode.PLACE or figures.mapping_position not in (-1, seen["mapping_position"]):
+        if replay.mode == Mode.PLACE or self._mapped_since(figures.mapping_position):
             return True
         others = seen["newest_generation"] - (replay.generation is not None)
         by_rows = selection.by_points or replay.mode == Mode.DEAD_LETTERS
         return by_rows and figures.newest_generation not in (-1, others, seen["newest_generation"])
+
+    def _mapped_since(self, position: int) -> bool:
+        """Whether a mapping changed at this offset or later; a device that was only seen has nothing mapped."""
+        if position < 0:
+            return False
+        later = (m for m in scan.scan(self._settings.kafka, "device-mapping") if (m.offset() or 0) >= position)
+        return any(avro.decode(m.value() or b"", DeviceMapping).intervals for m in later if m.value())
 
     def _stored(self, course: Course, barrier: Barrier, selection: Selection) -> Runs | None:
         """Raw records that are chosen by what the store has of them, once it has all; None when raw itself says it."""
@@ -170,6 +177,8 @@ class Runner:
         checkpoint = self._store.checkpoint(course.id)
         begins = {p: max(r.start, checkpoint.get(p, r.start)) for p, r in planned.partitions.items()}
         until = {p: min(end, _bound(selection, p, end)) for p, end in ends.items() if p in begins}
+        if mode is Mode.DEAD_LETTERS:
+            until = {p: min(end, planned.partitions[p].end) for p, end in until.items()}
         task = Task(
             settings=self._settings, selection=selection, mode=mode,
             stored=None if mode is Mode.DEAD_LETTERS else stored, wanted=stored if mode is Mode.DEAD_LETTERS else None,
