@@ -12,19 +12,19 @@ from threading import Event
 import msgspec
 
 from streams import avro, scan
-from streams.core.records import Codec, DeviceMapping, Generation, Repair, Rule
+from streams.core.records import DeviceMapping, Repair
 from streams.core.replay_record import Replay
 from streams.kafka import BatchProducer
-from streams.registry.hashes import code_hash, codecs_hash, rules_hash
 from streams.replay.barrier import Barrier
+from streams.replay.basis import basis, outdated
 from streams.replay.course import Cancelled, Course, Failed, Office
-from streams.replay.decoding import Task
 from streams.replay.job import Mode, Progress, State
 from streams.replay.plan import plan
 from streams.replay.runs import Runs
 from streams.replay.scanning import Scan
 from streams.replay.selection import Selection
 from streams.replay.store import ReplayStore
+from streams.replay.task import Task, hashes, read_registry
 from streams.settings import Settings
 
 SECOND = 1_000_000_000
@@ -105,19 +105,15 @@ class Runner:
         course.enter(State.READY)
 
     def _hashes(self) -> dict[str, str]:
-        kafka = self._settings.kafka
-        code = code_hash(self._settings.decode)
-        return {
-            "code": f"candidate on {code}" if self._candidates else code,
-            "codecs": codecs_hash(scan.table(kafka, "codecs", Codec).values()),
-            "rules": rules_hash(scan.table(kafka, "rules", Rule).values()),
-        }
+        found = hashes(self._settings, read_registry(self._settings))
+        return found | {"code": f"candidate on {found['code']}"} if self._candidates else found
 
     def _stage(self, course: Course, barrier: Barrier, ends: Mapping[int, int]) -> None:
         """Stage what is not staged yet up to ``ends``; all of it again when points would be placed elsewhere now."""
-        began, seen = time.monotonic(), self._look(barrier)
+        began, seen = time.monotonic(), basis(self._settings.kafka, barrier.ends("device-mapping")[0])
         selection = msgspec.json.decode(course.replay.selection, type=Selection)
-        if self._outdated(course, selection, seen):
+        newest = seen["newest_generation"]
+        if outdated(self._settings.kafka, course.replay, course.figures, selection, newest):
             self._store.drop(course.id, journal=True)
         self._store.open(course.id)
         course.count(**seen)
@@ -127,30 +123,6 @@ class Runner:
         else:
             self._scan(course, barrier, selection, ends)
         course.count(scan_s=round(course.figures.scan_s + time.monotonic() - began, 1))
-
-    def _look(self, barrier: Barrier) -> dict[str, int]:
-        """What staging depends on besides raw and code: mappings, and rows that other replays moved."""
-        generations = scan.table(self._settings.kafka, "generations", Generation).values()
-        return {
-            "mapping_position": barrier.ends("device-mapping")[0],
-            "newest_generation": max((g.number for g in generations), default=0),
-        }
-
-    def _outdated(self, course: Course, selection: Selection, seen: Mapping[str, int]) -> bool:
-        """Whether what was staged is not what would be staged now. Its own generation makes no difference."""
-        figures, replay = course.figures, course.replay
-        if replay.mode == Mode.PLACE or self._mapped_since(figures.mapping_position):
-            return True
-        others = seen["newest_generation"] - (replay.generation is not None)
-        by_rows = selection.by_points or replay.mode == Mode.DEAD_LETTERS
-        return by_rows and figures.newest_generation not in (-1, others, seen["newest_generation"])
-
-    def _mapped_since(self, position: int) -> bool:
-        """Whether a mapping changed at this offset or later; a device that was only seen has nothing mapped."""
-        if position < 0:
-            return False
-        later = (m for m in scan.scan(self._settings.kafka, "device-mapping") if (m.offset() or 0) >= position)
-        return any(avro.decode(m.value() or b"", DeviceMapping).intervals for m in later if m.value())
 
     def _stored(self, course: Course, barrier: Barrier, selection: Selection) -> Runs | None:
         """Raw records that are chosen by what the store has of them, once it has all; None when raw itself says it."""

@@ -1,0 +1,41 @@
+"""What staged rows rest on besides raw bytes and code: mappings, and the rows by which records were chosen."""
+
+from streams import avro, scan
+from streams.core.records import DeviceMapping, Generation
+from streams.core.replay_record import Replay
+from streams.replay.job import Figures, Mode
+from streams.replay.selection import Selection
+from streams.settings import KafkaSettings
+
+MAPPING, GENERATIONS = "device-mapping", "generations"
+
+
+def basis(settings: KafkaSettings, mapping_end: int) -> dict[str, int]:
+    """The basis of what is staged from now on, as ``Figures`` keeps it; ``mapping_end``: of `device-mapping`.
+
+    Raises:
+        TimeoutError, KafkaException: the log does not answer.
+    """
+    generations = scan.table(settings, GENERATIONS, Generation).values()
+    return {"mapping_position": mapping_end, "newest_generation": max((g.number for g in generations), default=0)}
+
+
+def outdated(settings: KafkaSettings, replay: Replay, figures: Figures, selection: Selection, newest: int) -> bool:
+    """Whether what was staged is not what would be staged now. Its own generation makes no difference.
+
+    Raises:
+        TimeoutError, KafkaException: the log does not answer.
+    """
+    if replay.mode == Mode.PLACE or _mapped_since(settings, figures.mapping_position):
+        return True
+    others = newest - (replay.generation is not None)
+    by_rows = selection.by_points or replay.mode == Mode.DEAD_LETTERS
+    return by_rows and figures.newest_generation not in (-1, others, newest)
+
+
+def _mapped_since(settings: KafkaSettings, position: int) -> bool:
+    """Whether a mapping changed at this offset or later; a device that was only seen has nothing mapped."""
+    if position < 0:
+        return False
+    later = (m for m in scan.scan(settings, MAPPING) if (m.offset() or 0) >= position)
+    return any(avro.decode(m.value() or b"", DeviceMapping).intervals for m in later if m.value())
