@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -114,7 +115,8 @@ async def _from_store(has: Has, number: int, ask: Callable[[ReplayStore], T]) ->
 def _ask(settings: Settings, ask: Callable[[ReplayStore], T]) -> T:
     from connectors.sinks.clickhouse.replay import ClickHouseReplayStore  # noqa: PLC0415 - the registry needs no store
 
-    return ask(ClickHouseReplayStore(settings))
+    with closing(ClickHouseReplayStore(settings)) as store:
+        return ask(store)
 
 
 def _shown(has: Has, number: int) -> dict[str, Any]:

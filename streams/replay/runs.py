@@ -35,11 +35,6 @@ class Runs:
         at = bisect_right(self._firsts.get(partition, ()), offset) - 1
         return at >= 0 and offset <= self._lasts[partition][at]
 
-    def holds(self, partition: int, first: int, last: int) -> bool:
-        """Whether every record from ``first`` to ``last``, both included, is in it."""
-        at = bisect_right(self._firsts.get(partition, ()), first) - 1
-        return at >= 0 and last <= self._lasts[partition][at]
-
     def add(self, partition: int, offset: int) -> None:
         """Add one record."""
         self.add_run(partition, offset, offset)

@@ -120,9 +120,6 @@ class ReplayStore(Protocol):
     def totals(self, job: int) -> Totals:
         """What has been staged."""
 
-    def lacks(self, job: int, stored: Runs) -> bool:
-        """Whether staging passed one of these records without selecting it."""
-
     def stage_places(self, job: int, mappings: Sequence[DeviceMapping], selection: Selection) -> int:
         """Mode ``place``: stage the rows of these devices whose place is another now; returns how many rows it looked at."""
 

@@ -60,10 +60,6 @@ class ClickHouseReplayStore:
         """What has been staged."""
         return staging.totals(self._tables(job))
 
-    def lacks(self, job: int, stored: Runs) -> bool:
-        """Whether staging passed one of these records without selecting it."""
-        return staging.lacks(self._tables(job), stored)
-
     def stage_places(self, job: int, mappings: Sequence[DeviceMapping], selection: Selection) -> int:
         """Mode ``place``: stage the rows of these devices whose place is another now; returns how many it looked at."""
         return places.stage(self._tables(job), mappings, selection)

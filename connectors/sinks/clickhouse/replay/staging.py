@@ -114,16 +114,6 @@ def selected(tables: Tables) -> Runs:
     return Runs((partition, first, last) for partition, first, last in tables.store.rows(question))
 
 
-def lacks(tables: Tables, wanted: Runs) -> bool:
-    """Whether a record of ``wanted`` stands before the checkpoint and has not been staged."""
-    reached = checkpoint(tables)
-    if not reached:
-        return False
-    staged = selected(tables)
-    before = ((p, first, min(last, reached.get(p, 0) - 1)) for p, first, last in wanted)
-    return any(not staged.holds(p, first, last) for p, first, last in before if first <= last)
-
-
 def dead_letters(tables: Tables) -> Sequence[DeadLetter]:
     """Dead letters of staging that table `dead_letters` does not hold."""
     if not tables.have("letters"):
