@@ -97,8 +97,10 @@ class Runner:
     # --- looking
 
     def _dry_run(self, course: Course, barrier: Barrier) -> None:
-        ends = _partitions(course.replay.ends) or barrier.ends("raw")
-        course.enter(State.SCANNING, ends=_texts(ends), **self._hashes())
+        ends, decoding = _partitions(course.replay.ends) or barrier.ends("raw"), self._hashes()
+        if any(getattr(course.replay, part) not in ("", ran) for part, ran in decoding.items()):
+            self._store.drop(course.id, journal=True)  # staged by other code, before this process was started
+        course.enter(State.SCANNING, ends=_texts(ends), **decoding)
         self._stage(course, barrier, ends)
         course.enter(State.DIFFING)
         self._diff(course)
@@ -182,6 +184,7 @@ class Runner:
     def _correct_points(self, course: Course, barrier: Barrier) -> None:
         number = self._open_generation(course, "apply") if course.replay.mode != Mode.RESTORE else 0
         ends = self._pass(course, barrier)
+        self._check_decoding(course)
         course.note(ends=_texts(ends))
         self._stage(course, barrier, ends)
         self._diff(course)
@@ -204,20 +207,26 @@ class Runner:
         course.enter(State.UNDONE)
 
     def _open_generation(self, course: Course, what: str) -> int:
-        """The generation of the rows to write. Its code must be what decoded the staged ones.
-
-        Raises:
-            Failed: live decoding has changed since.
-        """
+        """The generation of the rows to write."""
         course.begin(f"opening a generation to {what}")
         opened = self._office.open_generation(f"replay {course.id}: {what}")
-        ran, mode = (course.replay.code, course.replay.codecs, course.replay.rules), course.replay.mode
-        if what == "apply" and mode != Mode.PLACE and (opened.code, opened.codecs, opened.rules) != ran:
-            raise Failed("live decoding is not what this replay ran with (code, codecs or rules changed): run it again")
         course.note(**{"generation" if what == "apply" else "undo_generation": opened.number})
         while time.time_ns() < opened.opened_at + KNOWN_AFTER_S * SECOND:
             course.wait(LOOK_S)
         return opened.number
+
+    def _check_decoding(self, course: Course) -> None:
+        """What decoded the staged rows is what decodes live data, and what this process would stage more with.
+
+        Raises:
+            Failed: one of them has changed since, be it while a runner was dead.
+        """
+        registry = read_registry(self._settings)
+        newest, own = max(registry.generations, key=lambda g: g.number), hashes(self._settings, registry)
+        ran = {part: getattr(course.replay, part) for part in own}
+        live = {part: getattr(newest, part) for part in own}
+        if course.replay.mode != Mode.PLACE and not ran == live == own:
+            raise Failed("live decoding is not what this replay ran with (code, codecs or rules changed): run it again")
 
     def _pass(self, course: Course, barrier: Barrier) -> dict[int, int]:
         """The barrier: what was decoded before the generation is in the store. Returns the ends of raw before it."""

@@ -237,7 +237,7 @@ def number(shown: str) -> float | str:
 
 def decode_as_older_code(
     installation: Installation, world: World, mapping: Mapping[str, DeviceMapping], **decoders: Decoder
-) -> list[tuple[Key, Row]]:
+) -> Model:
     """Before anything runs: an older version, with these decoders, decoded the world. Returns what the store will hold."""
     settings, model = installation.settings, Model()
     context = pipeline.context(settings.decode, dict(mapping).get)
@@ -251,7 +251,8 @@ def decode_as_older_code(
     producer.flush()
     raw_log.open_generation(settings.kafka, 1, code="older")
     raw_log.commit(settings.kafka, raw_log.ends(settings.kafka))
-    return model.decoded(world.records, context)
+    model.put(model.decoded(world.records, context))
+    return model
 
 
 def numbers(generations: Collection[Generation]) -> Callable[[int, int], int]:

@@ -46,14 +46,14 @@ class Workers:
     """One worker at a time."""
 
     def __init__(self, run: Running) -> None:
-        self._run = run
-        self._settings = run.installation.with_settings(replay={"health_port": free_port()}).settings
+        self._run, self._port = run, free_port()
         self._log = run.directory / "replay.log"
         self._now: BaseProcess | None = None
 
     def start(self, death: Death | None = None) -> BaseProcess:
         self.kill()
-        self._now = replay_worker.start(self._settings, self._log, death)
+        settings = self._run.installation.with_settings(replay={"health_port": self._port}).settings
+        self._now = replay_worker.start(settings, self._log, death)
         return self._now
 
     def die(self, death: Death) -> None:
@@ -74,10 +74,9 @@ def run(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
     with installed(stack, directory) as installation:
         world = World(SEED)
         world.write(installation.settings.kafka, RECORDS)
-        older = candidate()
-        rows = decode_as_older_code(installation, world, mappings(), json=older)
+        older = decode_as_older_code(installation, world, mappings(), json=candidate())
         made = Running(installation, directory, world)
-        made.model.put(rows)
+        made.model = older
         made.map(mappings())
         made.start("window", "clickhouse")
         made.quiet()
@@ -177,3 +176,20 @@ def difference(run: Running, *sources: str) -> Difference:
 def candidate() -> Any:
     """Every switch on: what has to be corrected."""
     return replay_candidate.Candidate(frozenset(replay_candidate.EVERY))
+
+
+def test_what_other_code_staged_is_staged_anew_and_never_applied(run: Running, workers: Workers) -> None:
+    scanning = run.replay(rests=False)
+    workers.die(Death("stage"))
+    run.deploy(json_source={"values": "better"})
+    workers.start()
+    run.agrees(run.rested(scanning["id"]), difference(run))
+
+    applying = run.replay(rests=False, apply=True)
+    workers.die(Death("build"))
+    run.deploy(json_source={})
+    workers.start()
+    failed = run.rested(applying["id"])
+    assert (failed["state"], failed["failed_in"]) == ("failed", "applying")
+    assert "live decoding is not what this replay ran with" in failed["error"]
+    run.check()
