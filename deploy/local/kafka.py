@@ -93,8 +93,13 @@ def process(kafka: Kafka) -> Process:
     )
 
 
+def cluster_id(random: bytes) -> str:
+    """Kafka's text of 16 random bytes. The first is set: an id that began with `-` would be taken for an option."""
+    return base64.urlsafe_b64encode(b"I" + random[1:]).decode().rstrip("=")
+
+
 def _format(kafka: Kafka) -> None:
-    identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    identity = cluster_id(uuid.uuid4().bytes)
     properties = str(kafka.directory / "server.properties")
     arguments = ["format", "-t", identity, "-c", properties, "--ignore-formatted"]
     done = subprocess.run(

@@ -1,5 +1,5 @@
--- How can a replay's rows be worked on in parts of about this many? Parts follow the order of the store: month, series.
--- rows: per part; one series may have more in a month. table: of the replay.
+-- How can a replay's rows be worked on in parts of about this many?
+-- Parts follow the order of the store: month, series. rows: per part; one series may have more in a month. table: of the replay.
 SELECT month, min(series_id) AS first, max(series_id) AS last, min(since) AS since, max(until) AS until, sum(held) AS held
 FROM
 (
