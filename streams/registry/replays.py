@@ -139,14 +139,15 @@ def is_visible(replay: Replay) -> bool:
 
 
 def may_touch_the_same(one: Replay, other: Replay) -> bool:
-    """False only when it is provable from the selections that no row is touched by both."""
+    """False only when it is provable from the selections that no row is touched by both.
+
+    Sources prove it: their series differ. Offsets and times of receipt do not, since two raw records may tell the same
+    point; nor do devices, since a raw record is replayed as a whole, with the points of devices that nobody named.
+    Placing alone works on points, not on raw records.
+    """
     a, b = (msgspec.json.decode(replay.selection, type=Selection) for replay in (one, other))
-    if _apart(a.devices, b.devices):
-        return False
-    if Mode.PLACE in {one.mode, other.mode}:  # chooses stored points, whatever raw record they are from
-        return True
-    received = _in_turn((a.received_from, a.received_until), (b.received_from, b.received_until))
-    return not (received or _apart(a.sources, b.sources) or _offsets_apart(a.offsets, b.offsets))
+    placing = one.mode == Mode.PLACE and other.mode == Mode.PLACE
+    return not (_apart(a.sources, b.sources) or (placing and _apart(a.devices, b.devices)))
 
 
 def _apply(state: Registry, replay: Replay) -> dict[str, Any]:
@@ -240,15 +241,3 @@ def _empty(first: int | None, end: int | None) -> bool:
 def _apart(some: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
     """Both name what they take, and nothing in common."""
     return bool(some and others) and set(some).isdisjoint(others)
-
-
-def _in_turn(one: tuple[int | None, int | None], other: tuple[int | None, int | None]) -> bool:
-    """One range ends before the other begins."""
-    (a, a_end), (b, b_end) = one, other
-    return (a_end is not None and b is not None and a_end <= b) or (b_end is not None and a is not None and b_end <= a)
-
-
-def _offsets_apart(some: dict[str, Offsets], others: dict[str, Offsets]) -> bool:
-    if not (some and others):
-        return False
-    return all(_in_turn(some[partition], others[partition]) for partition in some.keys() & others.keys())
