@@ -197,6 +197,11 @@ class Runner:
     def _undo(self, course: Course, barrier: Barrier) -> None:
         course.may_cancel = False
         course.enter(State.UNDOING, took_wish=True)
+        if not self._store.attached(course.id):
+            raise Failed(
+                "nothing of it can be taken back: it changed nothing, its rows have all been replaced since, "
+                "or what it replaced is not kept any more (setting replay.keep_days)"
+            )
         if not self._store.undo_attached(course.id):
             number = self._open_generation(course, "undo")
             self._pass(course, barrier)
