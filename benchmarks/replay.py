@@ -84,10 +84,11 @@ def _beside_live(settings: Settings, seconds: float) -> list[Result]:
     warm_up = payloads(WARM_UP_S * whole_path.RATE, time.time_ns(), 2 * MS)
     publish(settings.stack.mqtt_port, warm_up, rate=whole_path.RATE, clients=2)
     alone = _p99(settings, seconds)
-    over, done = threading.Event(), list[int]()
+    over, done, office = threading.Event(), list[int](), Office(settings)
     with _worker(POLITE):
         replaying = threading.Thread(target=_again_and_again, args=(Office(settings), over, done))
         replaying.start()
+        _until_it_reads(office)
         began = time.perf_counter()
         beside = _p99(settings, seconds)
         took = time.perf_counter() - began
@@ -118,6 +119,15 @@ def _again_and_again(office: Office, over: threading.Event, done: list[int]) -> 
                 break
             replay = office.get(asked.id)
         done.append(_records(replay))
+
+
+def _until_it_reads(office: Office) -> None:
+    """The worker has started, and its first replay too."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not any(replay.state == State.SCANNING for replay in office.all()):
+        if time.monotonic() > deadline:
+            raise RuntimeError("no replay began")
+        time.sleep(POLL_S)
 
 
 def _records(replay: Replay) -> int:
