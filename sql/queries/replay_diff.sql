@@ -53,18 +53,20 @@ WITH
     ),
     buried AS
     (
-        SELECT series_id, ts, max(version) AS newest
+        SELECT series_id, ts, max(version) AS newest, max(bitAnd(version, 70368744177663)) AS record
         FROM points
         WHERE $restore AND is_deleted
           AND ts >= fromUnixTimestamp64Nano(toInt64($first)) AND ts <= fromUnixTimestamp64Nano(toInt64($last))
         GROUP BY series_id, ts
     ),
     r.held AND p.before_offset <= r.last AS covered,
+    -- Code that came after a correction stands for old records with a higher generation: the records decide.
+    b.newest >= p.version OR (b.newest != 0 AND b.record >= bitAnd(p.version, 70368744177663)) AS withdrawn,
     p.before_partition != bitAnd(p.version, 255)
         OR p.before_offset > bitAnd(bitShiftRight(p.version, 8), 274877906943) AS later
 SELECT
     multiIf(
-        NOT p.stands, if($restore AND b.newest >= p.version, 'shielded', 'added'),
+        NOT p.stands, if($restore AND withdrawn, 'shielded', 'added'),
         NOT p.staged, if(covered, 'removed', ''),
         $restore, if(p.before_version > p.version, 'shielded', 'changed'),
         NOT covered AND later, 'shielded',
