@@ -80,13 +80,17 @@ class Running:
         return process
 
     def stop(self, *names: str) -> None:
-        """SIGTERM."""
-        for name in names:
-            self.processes.pop(name).stop()
+        """SIGTERM, all at once."""
+        ending = [self.processes.pop(name) for name in names]
+        for process in ending:
+            process.popen.terminate()
+        for process in ending:
+            process.stop()
 
     def deploy(self, rules: Iterable[Rule] = (), **decode: Any) -> None:
         """Decode settings and rules change: API, decode agent and replay worker are started anew with them."""
         again = [name for name in ("decode", "replay") if name in self.processes]
+        self.api.process.popen.terminate()
         self.stop(*again)
         self.api.process.stop()
         self.rules += rules

@@ -24,7 +24,7 @@ from tests.stack.replay_world import DAY, START, Standing, World, iso, mappings,
 SCHEDULES = int(os.environ.get("ISTHMUS_TEST_SCHEDULES", "1"))
 """more of them try more candidates, on more records"""
 SEED = int(os.environ.get("ISTHMUS_TEST_SEED", "1"))
-RECORDS = 400
+RECORDS = 300
 CANDIDATES = [replay_candidate.EVERY, *((switch,) for switch in replay_candidate.EVERY)]
 BETTER: dict[str, Any] = {
     "json_source": {"values": "better"},
@@ -98,12 +98,13 @@ def test_a_selection_takes_whole_records_by_what_they_say_and_by_what_they_said(
     week = START + 10 * DAY, START + 17 * DAY
     asked: list[tuple[dict[str, Any], Callable[[Standing], bool], Callable[[str, int, Row], bool]]] = [
         ({"devices": ["json:d1", "ydoc:900-s1"]}, always, lambda device, _, __: device in ("json:d1", "ydoc:900-s1")),
-        ({"sources": ["ttn", "json"]}, lambda s: source(s) in ("ttn", "json"), always),
         ({"offsets": {"0": [10, 60], "3": [0, 40]}}, lambda s: s.offset in {0: range(10, 60), 3: range(40)}.get(s.partition, ()), always),
-        ({"received_from": iso(week[0]), "received_until": iso(week[1])}, lambda s: received(s) in range(*week), always),
         ({"time_from": iso(week[0]), "time_until": iso(week[1])}, always, lambda _, time, __: time in range(*week)),
+        ({"sources": ["ttn", "json"]}, lambda s: source(s) in ("ttn", "json"), always),
+        ({"received_from": iso(week[0]), "received_until": iso(week[1])}, lambda s: received(s) in range(*week), always),
         ({"logical": [101, 103]}, always, lambda _, __, row: row.uid in (101, 103)),
     ]  # fmt: skip
+    asked = asked[: 3 if SCHEDULES == 1 else None]
     made = [run.replay(selection=selection, rests=False) for selection, *_ in asked]
     for record, (_, by_record, by_point) in zip(made, asked, strict=True):
         covered = selected(run, by_record, by_point)
@@ -145,17 +146,12 @@ def test_the_mapping_of_now_is_taken_for_all_times_when_that_is_wanted(run: Runn
 def test_holes_are_named_and_stop_a_replay_and_the_archive_fills_them(run: Running) -> None:
     settings = run.installation.settings.kafka
     raw_log.delete_before(settings, {0: 5})
-    stopped = run.replay()
-    assert stopped["state"] == "failed"
-    assert "raw partition 0, offsets 0 to 4" in stopped["error"]
-
     run.start("archive")
     run.quiet()
-    run.stop("archive")
     raw_log.delete_before(settings, {0: 20, 1: 10})
-    again = run.replay()
-    assert "raw partition 0, offsets 0 to 4" in again["error"]
-    assert "partition 1, offsets 0 to 9" not in again["error"]
+    stopped = run.replay()
+    assert stopped["state"] == "failed"
+    assert stopped["error"].startswith("raw partition 0, offsets 0 to 4: ")
     allowed = run.replay(allow_holes=True)
     there = [standing for standing in run.world.records if standing.partition or standing.offset > 4]
     covered = {(standing.partition, standing.offset) for standing in there}

@@ -22,7 +22,7 @@ from tests.stack.replay_world import World, mappings
 SCHEDULES = int(os.environ.get("ISTHMUS_TEST_SCHEDULES", "1"))
 """more of them try every stage, and kills at any moment"""
 SEED = int(os.environ.get("ISTHMUS_TEST_SEED", "1"))
-RECORDS = 250
+RECORDS = 200
 OFFICE = "Office"
 DEATHS = [
     (Death("stage"), Death("build_undo")),
@@ -92,7 +92,7 @@ def workers(run: Running) -> Iterator[Workers]:
     made.kill()
 
 
-@pytest.mark.parametrize(("applying", "undoing"), DEATHS[: 3 if SCHEDULES == 1 else None])
+@pytest.mark.parametrize(("applying", "undoing"), DEATHS[: 2 if SCHEDULES == 1 else None])
 def test_it_ends_the_same_wherever_it_was_killed(
     run: Running, workers: Workers, applying: Death, undoing: Death
 ) -> None:
@@ -110,7 +110,8 @@ def test_it_ends_the_same_wherever_it_was_killed(
     check_undone(run, wanted, written, run.rested(made["id"]))
 
 
-@pytest.mark.parametrize("schedule", range(SCHEDULES - 1))
+@pytest.mark.skipif(SCHEDULES == 1, reason="only when ISTHMUS_TEST_SCHEDULES says how often")
+@pytest.mark.parametrize("schedule", range(max(SCHEDULES - 1, 1)))
 def test_it_ends_the_same_killed_at_any_moment(run: Running, workers: Workers, schedule: int) -> None:
     moments, wanted = random.Random(schedule), difference(run)
     made = run.replay(apply=True, rests=False)
@@ -178,13 +179,16 @@ def candidate() -> Any:
     return replay_candidate.Candidate(frozenset(replay_candidate.EVERY))
 
 
-def test_what_other_code_staged_is_staged_anew_and_never_applied(run: Running, workers: Workers) -> None:
+def test_what_other_code_staged_is_staged_anew(run: Running, workers: Workers) -> None:
     scanning = run.replay(rests=False)
     workers.die(Death("stage"))
     run.deploy(json_source={"values": "better"})
     workers.start()
     run.agrees(run.rested(scanning["id"]), difference(run))
 
+
+@pytest.mark.skipif(SCHEDULES == 1, reason="starts everything once more: only when ISTHMUS_TEST_SCHEDULES is higher")
+def test_what_other_code_staged_is_never_applied(run: Running, workers: Workers) -> None:
     applying = run.replay(rests=False, apply=True)
     workers.die(Death("build"))
     run.deploy(json_source={})
