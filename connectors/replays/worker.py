@@ -25,8 +25,9 @@ from connectors.sinks.clickhouse.replay import ClickHouseReplayStore
 from streams import log, ops
 from streams.core.replay_record import Replay
 from streams.kafka import Undelivered
+from streams.registry.replays import is_correcting
 from streams.replay.course import Failed, Stopped
-from streams.replay.job import WORKING, Mode, Progress
+from streams.replay.job import WORKING, Mode, Progress, State
 from streams.replay.runner import Runner
 from streams.settings import Settings
 from streams.view import CompactedView
@@ -81,6 +82,8 @@ class Worker:
         if self._changes is None:
             self._changes = placing.MappingChanges(self._settings)
         self._changes.read()
+        if any(map(is_correcting, list(self._view.data.values()))):
+            return False  # placing would be refused: one that failed amid correcting has to go on first
         return placing.place(self._changes, self._store.misplaced, self._correct_places)
 
     def _correct_places(self, devices: Sequence[str], why: str) -> None:
@@ -94,7 +97,7 @@ class Worker:
         self._tidied = time.monotonic() + TIDY_S
         oldest = time.time_ns() - self._settings.replay.keep_days * DAY_NS
         for replay in list(self._view.data.values()):
-            if replay.changed_at < oldest and replay.state not in WORKING:
+            if replay.changed_at < oldest and replay.state not in WORKING and not is_correcting(replay):
                 self._store.drop(replay.id, journal=True)
 
     def _close(self) -> None:
@@ -138,6 +141,11 @@ def run_replay(
         rested: Replay = attempts(runner.run, replay, stop, show)
     except Stopped:
         return None
+    except PASSING:
+        raise
+    except Exception as fault:  # whatever it is, it must not end every worker that takes this replay up
+        logger.exception("replay failed", replay=replay)
+        return registry.report(replay, state=State.FAILED.value, error=f"{type(fault).__name__}: {fault}")
     logger.info("replay rests", replay=replay, state=rested.state, error=rested.error or None)
     return rested
 

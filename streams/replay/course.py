@@ -1,8 +1,9 @@
 """How a runner tells the world where it stands, and hears what the world wants of it."""
 
 import time
-from collections.abc import Callable
-from threading import Event
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Any, Protocol
 
 import msgspec
@@ -12,6 +13,8 @@ from streams.core.replay_record import Replay
 from streams.replay.job import Figures, Progress, State
 
 REPORT_S = 1.0
+SIGN_EVERY_S = 5.0
+"""also while one statement of the store takes long: a runner that is silent for 30 s has lost the replay"""
 CANCELLABLE = (State.QUEUED, State.SCANNING, State.DIFFING, State.READY, State.APPLYING)
 
 
@@ -48,12 +51,25 @@ class Course:
         self._office, self._stop, self._show = office, stop, show
         self._told, self._begun = 0.0, (0.0, 0)
         self._now = Progress()
+        self._lost = Event()
         self.may_cancel = True
 
     @property
     def id(self) -> int:
         """The replay's id."""
         return self.replay.id
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        """Give signs of life meanwhile."""
+        ended = Event()
+        signs = Thread(target=self._give_signs, args=(ended,), daemon=True)
+        signs.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            signs.join(REPORT_S)
 
     def enter(self, state: State, **fields: Any) -> None:
         """A new state, recorded before its work begins."""
@@ -93,7 +109,7 @@ class Course:
         Raises:
             Stopped, Cancelled: somebody does.
         """
-        if self._stop.is_set():
+        if self._stop.is_set() or self._lost.is_set():
             raise Stopped
         if self.replay.wish == "cancel" and self.may_cancel:
             raise Cancelled
@@ -110,3 +126,12 @@ class Course:
     def count(self, **figures: Any) -> None:
         """Keep figures; they are recorded with the next state."""
         self.figures = msgspec.structs.replace(self.figures, **figures)
+
+    def _give_signs(self, ended: Event) -> None:
+        """The first refusal is the last sign: a replay that another runner took over is never taken back."""
+        while not ended.wait(SIGN_EVERY_S):
+            try:
+                self._office.report(self.id, progress=self._now)
+            except (Stopped, Failed):
+                self._lost.set()
+                return

@@ -68,7 +68,8 @@ class Runner:
         course = Course(self._office, self._office.get(replay), stop, show)
         barrier = Barrier(self._settings.kafka)
         try:
-            self._carry_on(course, barrier)
+            with course.alive():
+                self._carry_on(course, barrier)
         except Cancelled:
             course.enter(State.CANCELLED, took_wish=True)
             self._store.drop(course.id, journal=True)
@@ -79,6 +80,7 @@ class Runner:
         return course.replay
 
     def _carry_on(self, course: Course, barrier: Barrier) -> None:
+        course.note()  # it is this runner's from here on, or another one's, whose tables are left alone
         course.may_cancel = self._may_cancel(course)
         course.heed()
         if course.replay.state in (State.QUEUED, State.SCANNING, State.DIFFING):
@@ -190,23 +192,26 @@ class Runner:
         self._diff(course)
         course.begin("building the correction")
         self._store.build(course.id, number)
+        course.note()  # still this runner's, after statements that may have taken long
         course.heed()
         course.count(visible_ms=max(self._store.attach(course.id), LEAST_MS))
         course.note()
 
     def _undo(self, course: Course, barrier: Barrier) -> None:
         course.may_cancel = False
-        course.enter(State.UNDOING, took_wish=True)
-        if not self._store.attached(course.id):
-            raise Failed(
+        if course.replay.state == State.APPLIED and not self._store.attached(course.id):
+            raise Failed(  # before it is undoing: one that failed there would keep others from its rows
                 "nothing of it can be taken back: it changed nothing, its rows have all been replaced since, "
                 "or what it replaced is not kept any more (setting replay.keep_days)"
             )
+        course.enter(State.UNDOING, took_wish=True)
         if not self._store.undo_attached(course.id):
             number = self._open_generation(course, "undo")
             self._pass(course, barrier)
             course.begin("building what was before")
             self._store.build_undo(course.id, number)
+            course.note()
+            course.heed()
             self._store.attach_undo(course.id)
         self._finish(course, barrier, undo=True)
         course.enter(State.UNDONE)
@@ -223,15 +228,20 @@ class Runner:
     def _check_decoding(self, course: Course) -> None:
         """What decoded the staged rows is what decodes live data, and what this process would stage more with.
 
+        Rows of a generation above the correction's own would stand above it: they must have been decoded alike.
+
         Raises:
             Failed: one of them has changed since, be it while a runner was dead.
         """
         registry = read_registry(self._settings)
-        newest, own = max(registry.generations, key=lambda g: g.number), hashes(self._settings, registry)
+        newest, own = max(g.number for g in registry.generations), hashes(self._settings, registry)
+        since = min(newest, course.replay.generation or newest)
         ran = {part: getattr(course.replay, part) for part in own}
-        live = {part: getattr(newest, part) for part in own}
-        if course.replay.mode != Mode.PLACE and not ran == live == own:
-            raise Failed("live decoding is not what this replay ran with (code, codecs or rules changed): run it again")
+        live = [{part: getattr(g, part) for part in own} for g in registry.generations if g.number >= since]
+        if course.replay.mode != Mode.PLACE and any(not ran == one == own for one in live):
+            raise Failed(
+                "live decoding is not what this replay ran with (code, codecs or rules changed): cancel it, run it again"
+            )
 
     def _pass(self, course: Course, barrier: Barrier) -> dict[int, int]:
         """The barrier: what was decoded before the generation is in the store. Returns the ends of raw before it."""
@@ -254,7 +264,8 @@ class Runner:
         course.begin("computing aggregates and latest points")
         course.count(windows=self._store.settle(course.id, lengths, undo=undo))
         # The sink commits when its own computing is done: nothing that began before the correction ends after this.
-        self._await(course, barrier, "sink-clickhouse", "readings", barrier.ends("readings"))
+        for topic in ("readings", "aggregates"):
+            self._await(course, barrier, "sink-clickhouse", topic, barrier.ends(topic))
         self._send(course, lengths, undo=undo)
         course.begin("correcting files and outgoing sinks")
         self._correct(course.replay, undo)
@@ -267,14 +278,9 @@ class Runner:
         generation = (course.replay.undo_generation if undo else course.replay.generation) or 0
         for w in self._store.unsettled(course.id, lengths, undo=undo):
             repair = Repair(
-                device=w.device,
-                name=w.name,
-                unit=w.unit,
-                window=w.window,
-                start=w.start,
-                label=0,
+                device=w.device, name=w.name, unit=w.unit, window=w.window, start=w.start, label=0,
                 generation=generation,
-            )
+            )  # fmt: skip
             producer.send("aggregates", w.device, avro.encode(repair))
         for letter in () if undo else self._store.dead_letters(course.id):
             producer.send("dead-letters", letter.device, avro.encode(letter))

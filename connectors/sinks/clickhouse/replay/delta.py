@@ -23,6 +23,7 @@ def build(tables: Tables, generation: int) -> None:
     tables.store.command(tables.statement("delta", generation=generation, restore=restore))
     tables.store.command(tables.statement("names", generation=generation, restore=restore))
     tables.store.command(f"EXCHANGE TABLES {tables.name('names')} AND {tables.name('names_next')}")
+    _merge(tables, "delta")
 
 
 def build_undo(tables: Tables, generation: int) -> int:
@@ -35,7 +36,13 @@ def build_undo(tables: Tables, generation: int) -> int:
     for part in slices(tables, "delta"):
         tables.store.command(tables.statement("undo", generation=generation, within=part.condition))
     tables.store.command(tables.statement("undo_names", generation=generation))
+    _merge(tables, "undo")
     return rows(tables, "undo")
+
+
+def _merge(tables: Tables, table: str) -> None:
+    """One part a month: what is attached is few parts, and attaching takes no time."""
+    tables.store.command(f"OPTIMIZE TABLE {tables.name(table)} FINAL")
 
 
 def rows(tables: Tables, table: str) -> int:
@@ -53,7 +60,6 @@ def attach(tables: Tables, table: str, names: str) -> float:
     """
     if attached(tables, table):
         return 0.0
-    tables.store.command(f"OPTIMIZE TABLE {tables.name(table)} FINAL")  # may take long: before the names
     tables.store.command(f"INSERT INTO series ({_NAMES}) SELECT {_NAMES} FROM {tables.name(names)}")  # noqa: S608 - names made here
     if tables.empty(table):
         return 0.0
