@@ -1,7 +1,8 @@
 """Places points anew after mapping changes, so that a change that races with data, or starts in the past, ends right.
 
 The place in topic `device-mapping` up to which this has been done is a committed offset. A device is looked at when its
-change is some seconds old and everything that was decoded before has reached the store; usually nothing is misplaced.
+change is some seconds old and all that a decode worker may have begun before has reached the store; usually nothing is
+misplaced. After an undo, devices whose mapping changed since are looked at again: it gave points their old places.
 """
 
 import time
@@ -11,7 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from streams import avro, kafka, log
 from streams.core.records import DeviceMapping
-from streams.replay.barrier import Barrier
+from streams.replay.barrier import Barrier, Offsets
 from streams.settings import Settings
 
 GROUP, TOPIC = "replay", "device-mapping"
@@ -27,11 +28,12 @@ class MappingChanges:
 
     def __init__(self, settings: Settings) -> None:
         self._settings, self._wait_s = settings, settings.replay.place_after_s
-        self._topic = kafka.topic(settings.kafka, TOPIC)
+        self._topic, self._committed = kafka.topic(settings.kafka, TOPIC), 0
         self._reader, self._barrier = self._begun(), Barrier(settings.kafka)
         self._changed: dict[str, DeviceMapping] = {}
         self._next, self._quiet_from = -1, 0.0
-        self._readings: dict[int, int] | None = None
+        self._raw: Offsets | None = None
+        self._readings: Offsets | None = None
 
     def read(self) -> None:
         """Take in what changed.
@@ -44,7 +46,7 @@ class MappingChanges:
                 continue
             self._take(message.value())
             self._next = (message.offset() or 0) + 1
-            self._quiet_from, self._readings = time.monotonic() + self._wait_s, None
+            self._wait_again()
 
     def due(self) -> Mapping[str, DeviceMapping]:
         """Devices to look at now; empty while changes go on or the store has not got what was decoded before them.
@@ -54,8 +56,10 @@ class MappingChanges:
         """
         if self._next < 0 or time.monotonic() < self._quiet_from:
             return {}
-        if self._readings is None:
-            self._readings = self._barrier.ends("readings")
+        self._raw = self._raw or self._barrier.ends("raw")
+        if self._readings is None and self._barrier.behind("decode", "raw", self._raw):
+            return {}
+        self._readings = self._readings or self._barrier.ends("readings")
         if self._barrier.behind("sink-clickhouse", "readings", self._readings):
             return {}
         return dict(list(self._changed.items())[:AT_ONCE])
@@ -70,8 +74,20 @@ class MappingChanges:
             if self._changed.get(device) is mapping:
                 del self._changed[device]
         if not self._changed and self._next >= 0:
-            self._reader.commit(offsets=[TopicPartition(self._topic, 0, self._next)], asynchronous=False)
+            self._commit(self._next)
             self._next = -1
+
+    def again(self, position: int) -> None:
+        """What changed at this offset or later is to be looked at once more.
+
+        Raises:
+            KafkaException: Kafka is away.
+        """
+        if position < self._committed:
+            self._commit(position)
+            self._reader.assign([TopicPartition(self._topic, 0, position)])
+            self._next = -1
+            self._wait_again()
 
     def close(self) -> None:
         """Let go of the clients."""
@@ -82,8 +98,16 @@ class MappingChanges:
         reader = kafka.consumer(self._settings.kafka, GROUP)
         (committed,) = reader.committed([TopicPartition(self._topic, 0)], timeout=ANSWER_S)
         start = committed.offset if committed.offset >= 0 else OFFSET_BEGINNING
+        self._committed = max(committed.offset, 0)
         reader.assign([TopicPartition(self._topic, 0, start)])
         return reader
+
+    def _wait_again(self) -> None:
+        self._quiet_from, self._raw, self._readings = time.monotonic() + self._wait_s, None, None
+
+    def _commit(self, position: int) -> None:
+        self._reader.commit(offsets=[TopicPartition(self._topic, 0, position)], asynchronous=False)
+        self._committed = position
 
     def _take(self, value: bytes | None) -> None:
         """A device that was never mapped has nothing to be placed."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import msgspec
 import tenacity
 from confluent_kafka import KafkaException
 from tenacity.nap import sleep_using_event
@@ -27,7 +28,7 @@ from streams.core.replay_record import Replay
 from streams.kafka import Undelivered
 from streams.registry.replays import is_correcting
 from streams.replay.course import Failed, Stopped
-from streams.replay.job import WORKING, Mode, Progress, State
+from streams.replay.job import WORKING, Figures, Mode, Progress, State
 from streams.replay.runner import Runner
 from streams.settings import Settings
 from streams.view import CompactedView
@@ -74,17 +75,22 @@ class Worker:
         waiting = next_of(list(self._view.data.values()))
         if waiting is not None and next_of([self._office.get(waiting.id)]) is not None:  # the view may be a moment old
             rested = run_replay(self._settings, waiting.id, self._stop, office=self._office, store=self._store)
+            if rested is not None and rested.state == State.UNDONE:
+                self._mapping_changes().again(msgspec.json.decode(rested.figures, type=Figures).mapping_position)
             return rested is not None
         self._tidy()
         return self._place()
 
     def _place(self) -> bool:
-        if self._changes is None:
-            self._changes = placing.MappingChanges(self._settings)
-        self._changes.read()
+        changes = self._mapping_changes()
+        changes.read()
         if any(map(is_correcting, list(self._view.data.values()))):
             return False  # placing would be refused: one that failed amid correcting has to go on first
-        return placing.place(self._changes, self._store.misplaced, self._correct_places)
+        return placing.place(changes, self._store.misplaced, self._correct_places)
+
+    def _mapping_changes(self) -> placing.MappingChanges:
+        self._changes = self._changes or placing.MappingChanges(self._settings)
+        return self._changes
 
     def _correct_places(self, devices: Sequence[str], why: str) -> None:
         made = self._office.create(mode=Mode.PLACE.value, selection={"devices": list(devices)}, why=why, apply=True)

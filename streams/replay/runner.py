@@ -101,7 +101,7 @@ class Runner:
     def _dry_run(self, course: Course, barrier: Barrier) -> None:
         ends, decoding = _partitions(course.replay.ends) or barrier.ends("raw"), self._hashes()
         if any(getattr(course.replay, part) not in ("", ran) for part, ran in decoding.items()):
-            self._store.drop(course.id, journal=True)  # staged by other code, before this process was started
+            self._forget(course)  # staged by other code, before this process was started
         course.enter(State.SCANNING, ends=_texts(ends), **decoding)
         self._stage(course, barrier, ends)
         course.enter(State.DIFFING)
@@ -118,7 +118,7 @@ class Runner:
         selection = msgspec.json.decode(course.replay.selection, type=Selection)
         newest = seen["newest_generation"]
         if outdated(self._settings.kafka, course.replay, course.figures, selection, newest):
-            self._store.drop(course.id, journal=True)
+            self._forget(course)
         self._store.open(course.id)
         course.count(**seen)
         course.note()
@@ -127,6 +127,10 @@ class Runner:
         else:
             self._scan(course, barrier, selection, ends)
         course.count(scan_s=round(course.figures.scan_s + time.monotonic() - began, 1))
+
+    def _forget(self, course: Course) -> None:
+        self._store.drop(course.id, journal=True)
+        course.count(holes=[])
 
     def _stored(self, course: Course, barrier: Barrier, selection: Selection) -> Runs | None:
         """Raw records that are chosen by what the store has of them, once it has all; None when raw itself says it."""
@@ -160,10 +164,8 @@ class Runner:
             stored=None if mode is Mode.DEAD_LETTERS else stored, wanted=stored if mode is Mode.DEAD_LETTERS else None,
             candidates=self._candidates, mapping_as_of=replay.created_at if replay.mapping_as_of == "now" else None,
         )  # fmt: skip
-        passing = Scan(self._settings, self._store, course)
-        passing.run(task, begins, until)
-        totals = self._store.totals(course.id)
-        course.count(holes=[*course.figures.holes, *passing.holes], **msgspec.structs.asdict(totals))
+        Scan(self._settings, self._store, course).run(task, begins, until)
+        course.count(**msgspec.structs.asdict(self._store.totals(course.id)))
 
     def _diff(self, course: Course) -> None:
         began = time.monotonic()
@@ -228,14 +230,12 @@ class Runner:
     def _check_decoding(self, course: Course) -> None:
         """What decoded the staged rows is what decodes live data, and what this process would stage more with.
 
-        Rows of a generation above the correction's own would stand above it: they must have been decoded alike.
-
         Raises:
             Failed: one of them has changed since, be it while a runner was dead.
         """
         registry = read_registry(self._settings)
         newest, own = max(g.number for g in registry.generations), hashes(self._settings, registry)
-        since = min(newest, course.replay.generation or newest)
+        since = min(newest, course.replay.generation or newest)  # rows of later ones stand above the correction
         ran = {part: getattr(course.replay, part) for part in own}
         live = [{part: getattr(g, part) for part in own} for g in registry.generations if g.number >= since]
         if course.replay.mode != Mode.PLACE and any(not ran == one == own for one in live):
@@ -278,8 +278,7 @@ class Runner:
         generation = (course.replay.undo_generation if undo else course.replay.generation) or 0
         for w in self._store.unsettled(course.id, lengths, undo=undo):
             repair = Repair(
-                device=w.device, name=w.name, unit=w.unit, window=w.window, start=w.start, label=0,
-                generation=generation,
+                device=w.device, name=w.name, unit=w.unit, window=w.window, start=w.start, label=0, generation=generation
             )  # fmt: skip
             producer.send("aggregates", w.device, avro.encode(repair))
         for letter in () if undo else self._store.dead_letters(course.id):

@@ -54,12 +54,11 @@ class Pace:
 
 
 class Scan:
-    """One pass over raw. ``holes``: what neither Kafka nor the archive had."""
+    """One pass over raw."""
 
     def __init__(self, settings: Settings, store: ReplayStore, course: Course) -> None:
         self._settings, self._store, self._course = settings, store, course
         self._pace, self._done = Pace(settings, course), 0
-        self.holes: list[str] = []
 
     def run(self, task: Task, start: Mapping[int, int], ends: Mapping[int, int]) -> None:
         """Stage everything from ``start`` up to ``ends``.
@@ -89,7 +88,10 @@ class Scan:
         text = f"raw partition {hole.partition}, offsets {hole.first} to {hole.last}: {hole.why}"
         if not self._course.replay.allow_holes:
             raise Failed(f"{text}; allow holes (--allow-holes) to go on without these records")
-        self.holes.append(text)
+        known = self._course.figures.holes
+        if text not in known:  # recorded at once: what is staged after it is not read again
+            self._course.count(holes=[*known, text])
+            self._course.note()
 
     def _stage(self, staged: Staged, checkpoint: Mapping[int, int]) -> None:
         began = time.monotonic()
