@@ -4,6 +4,7 @@ What a worker was killed in, its successor goes on with. A replay that tries dec
 command that asked for it: they are the operator's own code.
 """
 
+import os
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -35,6 +36,8 @@ from streams.view import CompactedView
 
 PASSING = (Transient, KafkaException, Undelivered, TimeoutError, NoAnswer, OSError)
 """something is away; every step of a replay can be done again"""
+NICE = 10
+"""live processes get the processor first"""
 LOOK_S, LONGEST_BACK_OFF_S = 0.5, 15
 TIDY_S = 3600
 DAY_NS = 86_400_000_000_000
@@ -165,6 +168,7 @@ def run_here(settings: Settings, replay: int, candidates: Sequence[tuple[str, Pa
 
 def run(settings: Settings) -> None:
     """The process: until SIGTERM or SIGINT."""
+    os.nice(NICE)
     stop = Event()
     _stop_on_signals(stop)
     worker = Worker(settings, stop)

@@ -182,6 +182,7 @@ class Runner:
             self._correct_points(course, barrier)
         course.may_cancel = False
         self._finish(course, barrier, undo=False)
+        self._store.drop(course.id, journal=False)
         course.count(apply_s=round(time.monotonic() - began, 1))
         course.enter(State.APPLIED)
 
