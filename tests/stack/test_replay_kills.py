@@ -3,6 +3,7 @@
 The store begins with what an older decoder made of the world; replays correct it and take the correction back.
 """
 
+import itertools
 import os
 import random
 from collections.abc import Iterator
@@ -148,8 +149,9 @@ def test_cancelled_it_leaves_live_tables_as_they_were_and_one_amid_applying_keep
 
 
 def kill_until_it_rests(run: Running, workers: Workers, replay: int, moments: random.Random) -> None:
-    while True:
-        workers.start().join(moments.uniform(0.3, 4))
+    """Each worker may live a little longer, so that every step comes to its end at last."""
+    for patience in itertools.count(2):
+        workers.start().join(moments.uniform(0.3, patience))
         record = run.ask("GET", f"/replays/{replay}")
         if record["state"] in RESTING and not record["wish"]:
             return
@@ -191,7 +193,7 @@ def test_what_other_code_staged_is_staged_anew(run: Running, workers: Workers) -
 def test_what_other_code_staged_is_never_applied(run: Running, workers: Workers) -> None:
     applying = run.replay(rests=False, apply=True)
     workers.die(Death("build"))
-    run.deploy(json_source={})
+    run.deploy(json_source={"values": "elsewhere"})
     workers.start()
     failed = run.rested(applying["id"])
     assert (failed["state"], failed["failed_in"]) == ("failed", "applying")
