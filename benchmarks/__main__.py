@@ -88,7 +88,7 @@ PARTS: dict[str, Callable[[Settings], list[Result]]] = {
     "path": _path,
     "redecode": lambda _: replay_decode.results(),
     "correct": lambda settings: _with_servers(settings, lambda: replay_store.results(settings)),
-    "replay": lambda settings: replay.run(settings, BACKLOG, SECONDS),
+    "replay": lambda settings: replay.run(settings, 3 * BACKLOG, SECONDS),
 }
 
 if __name__ == "__main__":

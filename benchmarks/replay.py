@@ -31,8 +31,8 @@ from streams.settings import Settings
 
 MS, SECOND = 1_000_000, 1_000_000_000
 WORKER = (sys.executable, "-m", "connectors.cli", "run", "replay")
-POLITE = 5_000
-"""raw records a second that replays may read beside live data: ten times its rate"""
+POLITE = 3_500
+"""raw records a second that replays may read beside live data: seven times its rate"""
 WARM_UP_S = 10
 PATIENCE_S = 600
 POLL_S = 0.2

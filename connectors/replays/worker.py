@@ -36,7 +36,7 @@ from streams.view import CompactedView
 
 PASSING = (Transient, KafkaException, Undelivered, TimeoutError, NoAnswer, OSError)
 """something is away; every step of a replay can be done again"""
-NICE = 10
+NICE = 19
 """live processes get the processor first"""
 LOOK_S, LONGEST_BACK_OFF_S = 0.5, 15
 TIDY_S = 3600
