@@ -15,7 +15,7 @@ from rich.table import Table
 from connectors.api.times import from_ns
 from streams.core.replay_record import Replay
 from streams.replay import job
-from streams.replay.job import Counts, Figures, State
+from streams.replay.job import Counts, Figures, Mode, State
 from streams.replay.store import Difference, Sample
 
 COLOURS = {
@@ -91,13 +91,21 @@ def print_dry_run(
         console.print(_samples(samples))
 
 
+_SHIELDED = {
+    False: "point(s) would differ but stay: a later record outside of the replay wrote them",
+    True: "point(s) are not put back: a correction or an undo withdrew them, or a later record has their time",
+}
+
+
 def print_figures(console: Console, replay: Replay) -> None:
     """One line each on what was read, what differs, and what was left out."""
     f = figures(replay)
     console.print(f"[b]replay {replay.id}[/] ({replay.mode}): {counted(f.counts)}")
+    if replay.mode == Mode.RESTORE and f.counts.changed + f.counts.removed:
+        console.print("only the added ones are put back: the others stand otherwise, and stay")
     console.print(f"{f.records} raw record(s) read, {f.selected} selected, {f.points} point(s) compared")
     left_out = {
-        "point(s) would differ but stay: a later record outside of the replay wrote them": f.shielded,
+        _SHIELDED[replay.mode == Mode.RESTORE]: f.shielded,
         "record(s) end as dead letters": f.dead_letters,
         "record(s) were decoded by code that this code cannot stand for": f.foreign,
     }
@@ -115,10 +123,14 @@ def outcome(replay: Replay) -> str:
         return f"nothing was changed; to correct, deploy the decoder and run the replay without --decoder (this was {number})"
     if replay.state == State.READY and not f.counts.differing:
         return "nothing differs: there is nothing to apply"
-    at = f"generation {replay.generation}" if replay.generation else "the rows' own generations"
+    if replay.state == State.APPLIED and replay.mode == Mode.RESTORE:
+        return (
+            f"{f.counts.added} lost point(s) are back, as they were, visible at once (in {f.visible_ms:.0f} ms); nothing else "
+            f"was touched; take it back with: isthmus replay undo {number}"
+        )
     return {
         State.READY: f"nothing was changed yet; apply it with: isthmus replay apply {number}",
-        State.APPLIED: f"applied: {counted(f.counts, KINDS[:3])} at {at}; visible at once (in {f.visible_ms:.0f} ms), "
+        State.APPLIED: f"applied: {counted(f.counts, KINDS[:3])} at generation {replay.generation}; visible at once (in {f.visible_ms:.0f} ms), "
         f"{f.windows} window(s) computed anew, {f.apply_s:.1f} s in all; take it back with: isthmus replay undo {number}",
         State.UNDONE: f"undone at generation {replay.undo_generation}: all is as it was before",
         State.CANCELLED: "cancelled: nothing was changed",

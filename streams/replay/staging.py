@@ -6,7 +6,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from streams import avro, pipeline
-from streams.agents.generations import Hashes, cut, generation_for, in_force
+from streams.agents.generations import Hashes, cut, in_force
 from streams.agents.output import UNDECODABLE, largest_reading, too_large, undecodable
 from streams.core.decode import Account, Context, Item, decode, measure_batch
 from streams.core.identity import row_version, version_parts
@@ -83,12 +83,14 @@ class Stager:
             self._add(making, item, account)
 
     def _generation(self, partition: int, offset: int) -> int | None:
-        """The generation that its rows have; None when nobody, or nobody with this code, decodes the record."""
-        if self._task.mode is Mode.RESTORE:
-            found = generation_for(self._generations, partition, offset, self._hashes)
-        else:
-            found = in_force(self._generations, partition, offset)
-        return None if found is None else found.number
+        """The generation that its rows have; None when nobody decodes the record.
+
+        A lost row can be put back only by the code that wrote it: newer code would write rows that never were.
+        """
+        found = in_force(self._generations, partition, offset)
+        if found is None or (self._task.mode is Mode.RESTORE and not self._hashes.cover(found)):
+            return None
+        return found.number
 
     def _items(self, making: _Making, chunk: Chunk, low: int, high: int, number: int) -> Iterator[Item]:
         """The records whose own content fits; what is no record is told at once."""
