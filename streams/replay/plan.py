@@ -20,7 +20,7 @@ from streams.settings import Settings
 
 SECOND, MILLISECOND = 1_000_000_000, 1_000_000
 RECORDS_PER_S = 30_000
-"""that one process reads, decodes and stages; measured with small records"""
+"""of small records that one process decodes, about: its start and large records take longer"""
 
 
 class Span(Struct, frozen=True, kw_only=True):
