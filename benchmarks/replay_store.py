@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from statistics import median
 from threading import Event, Thread
 
 from msgspec import Struct
