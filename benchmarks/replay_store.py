@@ -24,7 +24,6 @@ from streams.settings import Settings
 
 SERIES, PER_RECORD, READERS = 2000, 4, 3
 MEGABYTE = 1 << 20
-FIRST_OFFSET_LIVE = 1 << 30
 ROWS = """
 SELECT
     cityHash64(number % {series}) AS series_id,

@@ -230,7 +230,6 @@ def settings_for(directory: Path) -> Settings:
         "FILES__ARCHIVE": directory / "archive",
         "SPOOL__DIRECTORY": directory / "spool",
         "DIVERSION__URL": directory / "diverted",
-        "REPLAY__DIRECTORY": directory / "replays",
         "API__DIRECTORY": directory / "api",
         "UBIDOTS__TOKEN": STUB_TOKEN,
         "UBIDOTS__URL": f"http://127.0.0.1:{STUB_PORT}",

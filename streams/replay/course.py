@@ -15,7 +15,6 @@ from streams.replay.job import Figures, Progress, State
 REPORT_S = 1.0
 SIGN_EVERY_S = 5.0
 """also while one statement of the store takes long: a runner that is silent for 30 s has lost the replay"""
-CANCELLABLE = (State.QUEUED, State.SCANNING, State.DIFFING, State.READY, State.APPLYING)
 
 
 class Office(Protocol):
