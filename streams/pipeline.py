@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from streams import codecs as native
 from streams import decoders as known
 from streams.core.codec import Codec, Codecs, Unavailable
-from streams.core.decode import Context, Options
+from streams.core.decode import Context
 from streams.core.message import Decoder
+from streams.core.options import Options
 from streams.core.records import Codec as Registered
 from streams.core.records import DeviceMapping, Rule
 from streams.core.rules import Rules

@@ -42,6 +42,8 @@ def raw_record(source: str, told: dict[str, Any]) -> RawRecord:
         source=source,
         transport=told["transport"],
         address=told["address"],
+        content_type=told.get("content_type", ""),
+        headers=told.get("headers", {}),
         received_at=round(received.timestamp()) * 1_000_000_000,
         payload=payload,
     )
@@ -74,6 +76,7 @@ def described(outcome: Outcome) -> dict[str, Any]:
         "seen": [
             {"device": event.device, "at": written(event.at), "name": event.name}
             | ({} if event.latitude is None else {"latitude": event.latitude, "longitude": event.longitude})
+            | ({"properties": event.properties} if event.properties else {})
             for event in outcome.events
         ],
     }

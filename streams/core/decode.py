@@ -12,24 +12,14 @@ from streams.core.codec import Answer, Call, Codec, Codecs
 from streams.core.identity import content_id
 from streams.core.message import Decoder, Message, Opened, Rejected, Sender, Value
 from streams.core.normalise import Scope, is_time, normalise
+from streams.core.options import HOUR
 from streams.core.outcome import Outcome, dead_letter
 from streams.core.payload import detail
 from streams.core.records import DeadLetter, DeviceEvent, DeviceMapping, Lineage, Measurement, RawRecord, Reading
 from streams.core.rules import Rules
 
-HOUR = 3_600_000_000_000
-
 Item = tuple[RawRecord, Lineage, int]
 """A raw record, where it stands in ``raw``, and the generation that it is decoded in."""
-
-
-class Options(Struct, frozen=True, kw_only=True):
-    """What decoders can be told. Offset in ns; paths are dotted, of several the first that is found counts."""
-
-    ydoc_utc_offset: int = 10 * HOUR
-    json_device: tuple[str, ...] = ("device", "device_id", "id")
-    json_time: tuple[str, ...] = ("time", "timestamp", "ts")
-    json_values: str = "values"
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -235,6 +225,7 @@ def _seen(raw: RawRecord, lineage: Lineage, sender: Sender, time: int | None) ->
         name=sender.name,
         latitude=sender.latitude,
         longitude=sender.longitude,
+        properties=sender.properties,
         raw_partition=lineage.partition,
         raw_offset=lineage.offset,
     )

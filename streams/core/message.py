@@ -1,6 +1,6 @@
 """What a decoder says about one raw record: messages of devices, parts that it rejects, parts that it ignores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -9,8 +9,19 @@ from streams.core.records import RawRecord
 
 RECEIPT_TIME = 1
 """Quality bit: the sender gave no time, so the value carries the time of its receipt."""
+IMPLAUSIBLE = 2
+"""Quality bit: outside the range that the vocabulary calls plausible for this measurement."""
+CODEC_DIFFERS = 4
+"""Quality bit: the registered codec and the network server decoded the payload differently."""
+DELETED = 8
+"""Quality bit: the sender says that this value is no longer: it hides earlier ones from ``latest_readings``."""
 
-QUALITY = {"receipt-time": RECEIPT_TIME}
+QUALITY = {
+    "receipt-time": RECEIPT_TIME,
+    "implausible": IMPLAUSIBLE,
+    "codec-differs": CODEC_DIFFERS,
+    "deleted": DELETED,
+}
 """Every quality bit by its name; 0 is good."""
 
 
@@ -27,6 +38,7 @@ class Sender(Struct, frozen=True, kw_only=True, gc=False):
     """The device that a message is from; ``name`` is a hint for people, latitude and longitude are WGS 84 degrees.
 
     ``application``, ``profile`` and ``model`` choose a codec and normalisation rules; empty where the source has none.
+    ``properties``: what else the device tells of itself (``ip_addr``, ``state``); the registry keeps the newest.
     """
 
     device: str
@@ -37,6 +49,7 @@ class Sender(Struct, frozen=True, kw_only=True, gc=False):
     application: str = ""
     profile: str = ""
     model: str = ""
+    properties: dict[str, str] = {}
 
 
 class Message(Struct, frozen=True, kw_only=True, gc=False):
@@ -86,6 +99,9 @@ class Decoder(Protocol):
 
     def key(self, record: RawRecord) -> str | None:
         """What keeps this sender's records in order: the Kafka key of ``raw``. Never raises; None when unknown."""
+
+    def device(self, source_ids: Mapping[str, str]) -> str | None:
+        """The device key of what people, and its own messages, know a device by; None: they do not say which it is."""
 
     def open(self, record: RawRecord) -> list[Opened]:
         """At least one part, at most one message per device. Never raises."""

@@ -32,6 +32,11 @@ def sender(
     return Sender(device=key, source_ids=source_ids, name=name[:NAME_LIMIT] if name else None, **more)
 
 
+def named(source: str, identity: str | None) -> str | None:
+    """The device key of an identity that people wrote; None where there is none."""
+    return device_key(source, identity) if identity else None
+
+
 def coordinate(value: object, limit: float) -> float | None:
     """A latitude or longitude in degrees; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -limit <= value <= limit:

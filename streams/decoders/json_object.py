@@ -4,17 +4,18 @@ Without a device in the body the rest of the MQTT topic is the device (``json/gr
 a time the time of receipt counts, marked in the quality. A number as time counts as s, ms, µs or ns by its magnitude.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from msgspec.json import Decoder as JsonDecoder
 
-from streams.core.decode import Options
 from streams.core.message import RECEIPT_TIME, Message, Opened, Rejected, Sender, Value
 from streams.core.names import NAME_LIMIT
+from streams.core.options import Options
 from streams.core.payload import detail, read
 from streams.core.records import RawRecord
-from streams.core.sender import sender
+from streams.core.sender import named, sender
 from streams.core.times import from_any
 
 _BODY = JsonDecoder(dict[str, Any])
@@ -36,6 +37,10 @@ class JsonObject:
         body = read(record.payload, _BODY)
         who = body if isinstance(body, Rejected) else self._sender(body, record)
         return None if isinstance(who, Rejected) else who.device
+
+    def device(self, source_ids: Mapping[str, str]) -> str | None:
+        """See ``Decoder.device``."""
+        return named("json", source_ids.get("id"))
 
     def open(self, record: RawRecord) -> list[Opened]:
         """One message; values are an object, else the object itself without device and time."""
@@ -92,3 +97,6 @@ def _at(tree: Any, path: list[str]) -> Any:
     for name in path:
         tree = tree.get(name) if isinstance(tree, dict) else None
     return tree
+
+
+DECODER = JsonObject

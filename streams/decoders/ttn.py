@@ -4,6 +4,7 @@ Sources: The Things Stack, "Data Formats"; IoTa's ``AllMsgsWriter`` for identity
 its ``dev_eui`` alone, so that it stays itself in another application; one without is its application and device id.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from streams.core.message import RECEIPT_TIME, Ignored, Message, Opened, Rejected, Sender, Value
 from streams.core.payload import detail, read
 from streams.core.records import RawRecord
-from streams.core.sender import LATITUDE_LIMIT, LONGITUDE_LIMIT, coordinate, sender
+from streams.core.sender import LATITUDE_LIMIT, LONGITUDE_LIMIT, coordinate, named, sender
 from streams.core.times import from_text
 
 CACHED_IDS_LIMIT = 400
@@ -81,6 +82,12 @@ class Ttn:
         found = read(record.payload, _KEYED)
         who = found if isinstance(found, Rejected) else _sender(found.end_device_ids, None)
         return None if isinstance(who, Rejected) else who.device
+
+    def device(self, source_ids: Mapping[str, str]) -> str | None:
+        """By ``dev_eui``, else by application and device id: the alias of one whose ``dev_eui`` is not known."""
+        application, device = source_ids.get("app_id"), source_ids.get("dev_id")
+        alias = f"{application}/{device}" if application and device else None
+        return named("ttn", source_ids.get("dev_eui", "").lower() or alias)
 
     def open(self, record: RawRecord) -> list[Opened]:
         """One message; a join or another event without uplink is ignored, its device was still seen."""

@@ -3,6 +3,7 @@
 Source: IoTa's ``Wombat``. A node is its ``serial_no``; all its ``source_ids`` are kept as they last came.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -11,7 +12,7 @@ from msgspec.json import Decoder as JsonDecoder
 from streams.core.message import Message, Opened, Rejected, Sender, Value
 from streams.core.payload import detail, read
 from streams.core.records import RawRecord
-from streams.core.sender import sender
+from streams.core.sender import named, sender
 from streams.core.times import from_any
 
 
@@ -50,6 +51,10 @@ class Wombat:
         found = read(record.payload, _KEYED)
         who = found if isinstance(found, Rejected) else _sender(found)
         return None if isinstance(who, Rejected) else who.device
+
+    def device(self, source_ids: Mapping[str, str]) -> str | None:
+        """See ``Decoder.device``."""
+        return named("wombat", source_ids.get("serial_no"))
 
     def open(self, record: RawRecord) -> list[Opened]:
         """One message, and a rejection for the values whose own time is none."""

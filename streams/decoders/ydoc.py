@@ -6,7 +6,7 @@ that sensor 10 was lost); of other names each character that is no letter, digit
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -14,9 +14,10 @@ from msgspec.json import Decoder as JsonDecoder
 
 from streams.core.message import Ignored, Message, Opened, Rejected, Value
 from streams.core.names import NAME_LIMIT
+from streams.core.options import Options
 from streams.core.payload import detail, read
 from streams.core.records import RawRecord
-from streams.core.sender import sender
+from streams.core.sender import named, sender
 from streams.core.times import from_text
 
 _SENSOR_CODE = re.compile(r"([a-z][0-9]+)[a-z][0-9]+").match
@@ -67,13 +68,13 @@ _KEYED, _BODY = JsonDecoder(Keyed), JsonDecoder(Body)
 
 
 class Ydoc:
-    """Decoder of source ``ydoc``; ``utc_offset`` (ns) is that of the loggers' clocks."""
+    """Decoder of source ``ydoc``."""
 
     name = "ydoc"
     version = 1
 
-    def __init__(self, utc_offset: int) -> None:
-        self._utc_offset = utc_offset
+    def __init__(self, options: Options) -> None:
+        self._utc_offset = options.ydoc_utc_offset
 
     def key(self, record: RawRecord) -> str | None:
         """One key per logger, whose devices then stay in order."""
@@ -82,6 +83,10 @@ class Ydoc:
             return None
         who = sender("ydoc", str(found.device.sn), {})
         return None if isinstance(who, Rejected) else who.device
+
+    def device(self, source_ids: Mapping[str, str]) -> str | None:
+        """See ``Decoder.device``."""
+        return named("ydoc", source_ids.get("id"))
 
     def open(self, record: RawRecord) -> list[Opened]:
         """One message per sub-device with values; what is no number is ignored, a set without a time rejected."""
@@ -179,3 +184,6 @@ def _rejected(untimed: list[dict[str, Any]], logger: Logger) -> list[Opened]:
     told = [value for key, value in untimed[0].items() if key.lower() == "$ts"]
     what = f"logger {logger.sn}: {len(untimed)} set(s) without a time, first with $ts {told}"
     return [Rejected("open", "bad-time", detail(what))]
+
+
+DECODER = Ydoc

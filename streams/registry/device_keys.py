@@ -1,26 +1,22 @@
 """A device's key from what people know of it, so that it can be registered and mapped before its first message.
 
-The decoders make the same keys from what the device says; ``tests/streams/registry/test_device_keys.py`` holds the two
-against each other.
+Each decoder says it for its source (``Decoder.device``), and makes the same keys from what a device says;
+``tests/streams/registry/test_device_keys.py`` holds the two against each other.
 """
 
 from collections.abc import Mapping
+from functools import cache
 
+from streams import decoders
 from streams.core.identity import device_key
-
-IDENTITY = {"ttn": "dev_eui", "ydoc": "id", "wombat": "serial_no", "json": "id"}
-"""The source id that names a device, by source."""
-LOWER_CASE = frozenset({"ttn"})
+from streams.core.message import Decoder
+from streams.core.options import Options
 
 
 def key_of(source: str, source_ids: Mapping[str, str]) -> str | None:
     """The device key; None when the source ids do not say which device it is."""
-    if source == "ttn" and not source_ids.get("dev_eui"):
-        return _ttn_alias(source_ids)
-    identity = source_ids.get(IDENTITY.get(source, ""), "")
-    if not identity:
-        return None
-    return device_key(source, identity.lower() if source in LOWER_CASE else identity)
+    decoder = _decoders().get(source)
+    return None if decoder is None else decoder.device(source_ids)
 
 
 def unnamed_key(source: str, uid: int) -> str:
@@ -28,6 +24,7 @@ def unnamed_key(source: str, uid: int) -> str:
     return device_key(source, f"uid-{uid}")
 
 
-def _ttn_alias(source_ids: Mapping[str, str]) -> str | None:
-    application, device = source_ids.get("app_id"), source_ids.get("dev_id")
-    return device_key("ttn", f"{application}/{device}") if application and device else None
+@cache
+def _decoders() -> Mapping[str, Decoder]:
+    """Which settings they are told makes no difference to keys."""
+    return decoders.load(Options())

@@ -1,7 +1,7 @@
 """A decoder that is not deployed yet, from the operator's own file: `isthmus replay run --decoder NAME=FILE`.
 
 The file is a Python module with ``DECODER``: a ``streams.core.message.Decoder``, or a class of one that takes
-``streams.core.decode.Options``. It runs as the operator's own code, in the replay's processes, for dry runs only. Complete:
+``streams.core.options.Options``. It runs as the operator's own code, in the replay's processes, for dry runs only. Complete:
 
     from streams.core.message import Message
     from streams.core.sender import sender
@@ -27,8 +27,8 @@ from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
-from streams.core.decode import Options
 from streams.core.message import Decoder
+from streams.core.options import Options
 
 HASH_DIGITS = 16
 

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from msgspec.structs import replace
@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from streams import pipeline
 from streams.core.codec import Answer, Call, Codecs
 from streams.core.decode import Context, decode, decode_batch
-from streams.core.message import Message, Opened, Rejected, Sender, Value
+from streams.core.message import Ignored, Message, Opened, Rejected, Sender, Value
 from streams.core.records import Codec, DeadLetter, DeviceMapping, Interval, Lineage, RawRecord
 from streams.settings import DecodeSettings
 
@@ -65,6 +65,25 @@ def test_gives_dead_letters_their_lineage() -> None:
         )
     ]  # fmt: skip
     assert [event.kind for event in outcome.events] == ["seen"]
+
+
+class Telling:
+    name, version = "ttn", 1
+
+    def key(self, record: RawRecord) -> str | None:
+        return None
+
+    def device(self, source_ids: Mapping[str, str]) -> str | None:
+        return None
+
+    def open(self, record: RawRecord) -> list[Opened]:
+        return [Ignored("heartbeat", Sender(device=KEY, source_ids={}, properties={"ip_addr": "10.0.0.7"}), T)]
+
+
+def test_passes_on_what_a_device_tells_of_itself() -> None:
+    outcome = decode(raw(), Lineage(0, 0), 1, context(decoders={"ttn": Telling()}))
+
+    assert [event.properties for event in outcome.events] == [{"ip_addr": "10.0.0.7"}]
 
 
 def test_rejects_an_unknown_source() -> None:

@@ -59,3 +59,8 @@ def test_key_of_incomplete_source_ids_is_unknown() -> None:
     assert key_of("ttn", {"app_id": "tanks"}) is None
     assert key_of("ydoc", {}) is None
     assert key_of("other", {"id": "1"}) is None
+
+
+def test_an_identity_is_written_in_the_case_that_its_source_has() -> None:
+    assert key_of("ttn", {"dev_eui": "70B3D57ED0051A2B"}) == "ttn:70b3d57ed0051a2b"
+    assert key_of("wombat", {"serial_no": "B8D61A0100AA"}) == "wombat:B8D61A0100AA"

@@ -6,8 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from streams.core.decode import Options
 from streams.core.message import Message
+from streams.core.options import Options
 from streams.core.records import RawRecord
 from streams.replay import candidate
 
