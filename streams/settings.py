@@ -96,6 +96,7 @@ class MqttBroker(Section):
         Subscription(filter="wombat", source="wombat"),
         Subscription(filter="json/#", source="json"),
         Subscription(filter="v3/+/devices/+/up", source="ttn"),
+        Subscription(filter="application/+/device/+/event/+", source="chirpstack"),
     )
 
     @model_validator(mode="after")
@@ -161,7 +162,7 @@ class WebhookSettings(Section):
     name: str = Field("webhook", description="of this instance; part of every record's connector")
     host: str = "127.0.0.1"
     port: Port = 5688
-    sources: tuple[str, ...] = ("ttn", "wombat", "ydoc", "json")
+    sources: tuple[str, ...] = ("ttn", "wombat", "ydoc", "json", "chirpstack")
     auth: dict[str, WebhookAuth] = Field(default_factory=dict, description="by source; a source without is open")
     max_body_bytes: int = Field(32_000_000, ge=1, description="what Kafka does not take of it is diverted")
     body_timeout_s: float = Field(20, gt=0, description="a sender that needs longer for headers or body gets 408")
@@ -169,6 +170,7 @@ class WebhookSettings(Section):
     max_in_process_mb: int = Field(256, ge=1, description="their bodies; more get 503")
     spool: bool = Field(True, description="take over to disk when Kafka does not confirm in time")
     kept_headers: tuple[str, ...] = ("content-type", "user-agent", "x-request-id")
+    kept_parameters: tuple[str, ...] = Field(("event",), description="of the query; ChirpStack names its event there")
     tls_cert_file: Path | None = None
     tls_key_file: Path | None = None
     health_port: Port = 25702

@@ -155,7 +155,7 @@ class Webhook:
             "http",
             request.url.path,
             payload,
-            headers=((name, value) for name, value in request.headers.items() if name in self._kept),
+            headers=self._kept_headers(request),
             content_type=request.headers.get("content-type", ""),
             connector=self._settings.name,
         )
@@ -164,6 +164,12 @@ class Webhook:
         except Full as full:
             LOG.warning("not-durable", source=source, reason=str(full))
             raise Refused(503, "not-durable", RETRY_AFTER) from full
+
+    def _kept_headers(self, request: Request) -> Iterator[tuple[str, str]]:
+        """Chosen headers and query parameters: the others may hold secrets."""
+        yield from ((name, value) for name, value in request.headers.items() if name in self._kept)
+        parameters = request.query_params.multi_items()
+        yield from ((f"query:{name}", value) for name, value in parameters if name in self._settings.kept_parameters)
 
     def _authenticate(self, source: str, request: Request, body: bytes | None) -> None:
         auth = self._settings.auth.get(source)

@@ -52,7 +52,8 @@ class Codecs:
     the ``fallback`` for applications that match one of its patterns (``*`` wildcards).
 
     Args:
-        registered: codecs with their targets ``device:<key>``, ``application:<id>``, ``profile:<id>``,
+        registered: codecs with their targets ``device:<key>``, ``application:<name or id>``,
+            ``profile:<name or id>``,
             ``model:<brand>/<model>``; of two codecs for one target the first counts.
         fallback: reads what nobody else does.
         fallback_applications: patterns of application ids.
@@ -84,7 +85,9 @@ class Codecs:
         targets = (
             ("device", sender.device),
             ("application", sender.application),
+            ("application", sender.application_id),
             ("profile", sender.profile),
+            ("profile", sender.profile_id),
             ("model", sender.model),
         )
         found = (self._by_target.get(f"{kind}:{name}") for kind, name in targets if name)

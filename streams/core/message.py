@@ -38,6 +38,7 @@ class Sender(Struct, frozen=True, kw_only=True, gc=False):
     """The device that a message is from; ``name`` is a hint for people, latitude and longitude are WGS 84 degrees.
 
     ``application``, ``profile`` and ``model`` choose a codec and normalisation rules; empty where the source has none.
+    ``application_id``, ``profile_id``: what the source's server calls them, where the former are names for people.
     ``properties``: what else the device tells of itself (``ip_addr``, ``state``); the registry keeps the newest.
     """
 
@@ -49,6 +50,8 @@ class Sender(Struct, frozen=True, kw_only=True, gc=False):
     application: str = ""
     profile: str = ""
     model: str = ""
+    application_id: str = ""
+    profile_id: str = ""
     properties: dict[str, str] = {}
 
 

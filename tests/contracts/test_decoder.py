@@ -33,23 +33,44 @@ json_values = st.recursive(
 )
 
 
+def cases(source: str) -> list[dict[str, Any]]:
+    """The records of the source's vectors."""
+    return [json.loads(path.read_text("utf-8"))["record"] for path in sorted((VECTORS / source).glob("*.json"))]
+
+
 def bodies(source: str) -> list[dict[str, Any]]:
     """The payloads of the source's vectors that are JSON objects."""
-    cases = [json.loads(path.read_text("utf-8"))["record"] for path in sorted((VECTORS / source).glob("*.json"))]
-    return [case["payload"] for case in cases if isinstance(case.get("payload"), dict)]
+    return [case["payload"] for case in cases(source) if isinstance(case.get("payload"), dict)]
 
 
 @st.composite
-def twisted(draw: st.DrawFn, source: str) -> bytes:
+def twisted(draw: st.DrawFn, source: str) -> RawRecord:
     """A good body in which something somewhere is replaced by anything."""
-    body = json.loads(json.dumps(draw(st.sampled_from(bodies(source)))))
+    case = draw(st.sampled_from([case for case in cases(source) if isinstance(case.get("payload"), dict)]))
+    body = json.loads(json.dumps(case["payload"]))
     spot: Any = body
     while True:
         key = draw(st.sampled_from(sorted(spot) if isinstance(spot, dict) else range(len(spot))))
         if not isinstance(spot[key], (dict, list)) or not spot[key] or draw(st.booleans()):
             spot[key] = draw(json_values)
-            return json.dumps(body).encode()
+            return came(source, case, json.dumps(body).encode())
         spot = spot[key]
+
+
+@st.composite
+def twisted_bytes(draw: st.DrawFn, source: str) -> RawRecord:
+    """A good record with some of its bytes cut out or replaced, where it came in."""
+    case = draw(st.sampled_from(cases(source)))
+    payload = body_of(case)
+    start = draw(st.integers(0, len(payload)))
+    end = draw(st.integers(start, min(len(payload), start + 8)))
+    return came(source, case, payload[:start] + draw(st.binary(max_size=8)) + payload[end:])
+
+
+def came(source: str, case: dict[str, Any], payload: bytes) -> RawRecord:
+    """A record that came in as the vector's did."""
+    found = record(source, payload, case["transport"])
+    return msgspec.structs.replace(found, address=case["address"], headers=case.get("headers", {}))
 
 
 def record(source: str, payload: bytes, transport: str = "http") -> RawRecord:
@@ -93,11 +114,18 @@ def test_answers_any_bytes_with_values(decoder: Decoder, payload: bytes, transpo
     holds_every_law(decoder, record(decoder.name, payload, transport))
 
 
+@pytest.mark.parametrize("source", [source for source in DECODERS if bodies(source)])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_answers_any_twisted_body_with_values(source: str, data: st.DataObject) -> None:
+    holds_every_law(DECODERS[source], data.draw(twisted(source)))
+
+
 @pytest.mark.parametrize("decoder", DECODERS.values(), ids=DECODERS)
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_answers_any_twisted_body_with_values(decoder: Decoder, data: st.DataObject) -> None:
-    holds_every_law(decoder, record(decoder.name, data.draw(twisted(decoder.name))))
+def test_answers_any_twisted_record_with_values(decoder: Decoder, data: st.DataObject) -> None:
+    holds_every_law(decoder, data.draw(twisted_bytes(decoder.name)))
 
 
 @pytest.mark.parametrize("decoder", DECODERS.values(), ids=DECODERS)
@@ -114,22 +142,20 @@ def test_answers_ten_megabytes_with_values(decoder: Decoder) -> None:
 
 @pytest.mark.parametrize("source", DECODERS)
 def test_gives_readings_and_key_of_the_same_sender(source: str) -> None:
-    keys = {DECODERS[source].key(record(source, json.dumps(body).encode(), "mqtt")) for body in bodies(source)}
+    keys = {DECODERS[source].key(came(source, case, body_of(case))) for case in cases(source)}
 
     assert len(keys - {None}) >= 1
 
 
 def test_decodes_a_batch_as_it_decodes_one_by_one() -> None:
-    raws = [
-        record(path.parent.name, base64.b64decode(case["base64"]) if "base64" in case else body_of(case), "mqtt")
-        for path in sorted(VECTORS.glob("*/*.json"))
-        for case in [json.loads(path.read_text("utf-8"))["record"]]
-    ]
+    raws = [came(source, case, body_of(case)) for source in DECODERS for case in cases(source)]
     items = [(raw, Lineage(1, offset), 7) for offset, raw in enumerate(raws)]
 
     assert decode_batch(items, CONTEXT) == [decode(*item, CONTEXT) for item in items]
 
 
 def body_of(case: dict[str, Any]) -> bytes:
+    if "base64" in case:
+        return base64.b64decode(case["base64"])
     text: str = case["text"] if "text" in case else json.dumps(case["payload"])
     return text.encode()

@@ -132,6 +132,16 @@ def test_keeps_chosen_headers_only() -> None:
     run(scenario, kept_headers=("X-One",))
 
 
+def test_keeps_chosen_parameters_of_the_query_and_no_secret() -> None:
+    async def scenario(client: httpx.AsyncClient, writer: MemoryWriter) -> None:
+        await client.post(f"{JSON}?event=up&token=secret", content=b"")
+        record = writer.records[0]
+        assert record.headers["query:event"] == "up"
+        assert "secret" not in record.address + str(record.headers)
+
+    run(scenario)
+
+
 def basic(credentials: str) -> str:
     return "Basic " + base64.b64encode(credentials.encode()).decode()
 

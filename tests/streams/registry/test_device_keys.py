@@ -33,6 +33,7 @@ PAYLOADS = {
         "source_ids": {"serial_no": "B8D61A0100AA", "firmware": "1.0.8"},
         "timeseries": [{"name": "battery (v)", "value": 4.16}],
     },
+    "chirpstack": {"deviceInfo": {"devEui": "24E124136B502217"}, "fPort": 1, "object": {"level": 1.0}},
     "json": {"device": "Tank 4", "time": "2024-05-10T23:00:00Z", "values": {"level": 1}},
 }
 
@@ -44,7 +45,7 @@ def test_key_of_what_a_decoder_saw_is_the_decoders_key(case: str) -> None:
         id="1",
         source=source,
         transport="http",
-        address="/",
+        address="application/1/device/24e124136b502217/event/up",
         received_at=10**18,
         payload=json.dumps(PAYLOADS[case]).encode(),
     )
