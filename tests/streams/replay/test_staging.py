@@ -76,11 +76,11 @@ def test_rows_of_any_values_are_those_of_their_readings(values: dict[str, object
     is_as_the_sink_would_have_it(SETTINGS, [T, body(values), b"no record", body({"t": 1}, "b")], first)
 
 
-@pytest.mark.parametrize("source", ["json", "ttn", "wombat", "ydoc"])
+@pytest.mark.parametrize("source", ["chirpstack", "json", "ttn", "wombat", "ydoc"])
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_rows_of_any_twisted_body_are_those_of_its_readings(source: str, data: st.DataObject) -> None:
-    is_as_the_sink_would_have_it(SETTINGS, [raw(data.draw(twisted(source)), source) for _ in range(3)])
+    is_as_the_sink_would_have_it(SETTINGS, [data.draw(twisted(source)) for _ in range(3)])
 
 
 def test_what_is_refused_or_left_out_is_told_as_decoding_tells_it() -> None:
