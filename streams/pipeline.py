@@ -11,6 +11,9 @@ from streams.core.options import Options
 from streams.core.records import Codec as Registered
 from streams.core.records import DeviceMapping, Rule
 from streams.core.rules import Rules
+from streams.javascript import codec as javascript
+from streams.javascript.process import Limits
+from streams.javascript.sandbox import Sandbox, shared
 from streams.settings import DecodeSettings
 
 SECOND = 1_000_000_000
@@ -38,14 +41,16 @@ def context(
     mapping_position: int = -1,
     rules: Iterable[Rule] = (),
     codecs: Iterable[Registered] = (),
+    patient: bool = False,
 ) -> Context:
     """What decoding depends on. For a later mapping position: ``msgspec.structs.replace(context, mapping_position=…)``.
 
-    Building it costs; build it when rules or codecs change, not per batch.
+    Building it costs; build it when rules or codecs change, not per batch. ``patient``: no codec is suspended for
+    having been too slow before, so that the outcome depends on the record alone.
     """
     natives = native.load()
     in_order = sorted(codecs, key=lambda record: record.name)
-    registered = [(_codec(record, natives), record.applies_to) for record in in_order]
+    registered = [(_codec(record, natives, settings, patient=patient), record.applies_to) for record in in_order]
     return Context(
         decoders=decoders(settings),
         codecs=Codecs(registered, natives["lpp"], settings.lpp_applications),
@@ -56,6 +61,20 @@ def context(
     )
 
 
-def _codec(record: Registered, natives: Mapping[str, Codec]) -> Codec:
+def sandbox(settings: DecodeSettings) -> Sandbox:
+    """Where this process runs JavaScript; its workers start with the first call."""
+    limits = Limits(
+        ms=settings.javascript_ms,
+        mb=settings.javascript_mb,
+        budget_mb=settings.javascript_budget_mb,
+        kept=settings.javascript_kept,
+    )
+    return shared(limits, settings.javascript_workers)
+
+
+def _codec(record: Registered, natives: Mapping[str, Codec], settings: DecodeSettings, *, patient: bool) -> Codec:
+    if record.language == javascript.LANGUAGE:
+        lenient = settings.javascript_bare_data
+        return javascript.JavaScript(record, sandbox(settings), lenient=lenient, patient=patient)
     found = natives.get(record.name) if record.language == "native" else None
     return found or Unavailable(f"{record.name}@{record.hash[:12]}")

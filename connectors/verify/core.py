@@ -57,7 +57,9 @@ def load(settings: Settings) -> Core:
         found = dict(zip(kinds, readers.map(partial(table, settings.kafka), kinds, kinds.values()), strict=True))
     mapping, rules, codecs = found["device-mapping"], list(found["rules"].values()), list(found["codecs"].values())
     return Core(
-        pipeline.context(settings.decode, lambda device: mapping.get(device.encode()), rules=rules, codecs=codecs),
+        pipeline.context(
+            settings.decode, lambda device: mapping.get(device.encode()), rules=rules, codecs=codecs, patient=True
+        ),
         tuple(found["generations"].values()),
         Hashes(code_hash(settings.decode), {codecs_hash(codecs)}, {rules_hash(rules)}),
         tuple(found["replays"].values()),

@@ -10,7 +10,7 @@ from functools import lru_cache
 from struct import Struct as Layout
 from typing import NamedTuple
 
-from streams.core.codec import Answer, Call
+from streams.core.codec import Call
 from streams.core.message import Rejected, Value
 
 GPS, POLYLINE = 136, 240
@@ -82,12 +82,12 @@ class Lpp:
     name = "lpp"
     label = "lpp@1"
 
-    def run(self, calls: Sequence[Call]) -> Sequence[Answer]:
+    def run(self, calls: Sequence[Call]) -> Sequence[Sequence[Value] | Rejected]:
         """One answer per call; rejected as ``unknown-type`` or ``truncated``."""
         return [_read(call) for call in calls]
 
 
-def _read(call: Call) -> Answer:
+def _read(call: Call) -> Sequence[Value] | Rejected:
     payload, time, end, at = call.payload, call.time, len(call.payload), 0
     values: list[Value] = []
     while at + 2 <= end:

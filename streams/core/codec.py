@@ -20,7 +20,18 @@ class Call(Struct, frozen=True, gc=False):
     sender: Sender
 
 
-Answer = Sequence[Value] | Rejected
+class Decoded(Struct, frozen=True, gc=False):
+    """Values, and a reason for each thing that the codec left out or complained of: those are counted."""
+
+    values: Sequence[Value]
+    ignored: Sequence[str] = ()
+
+
+Answer = Sequence[Value] | Decoded | Rejected
+
+
+class Unable(Exception):
+    """What runs codecs does not work on this machine now: nothing is known about the payloads, all stays to be done."""
 
 
 class Codec(Protocol):
@@ -31,7 +42,11 @@ class Codec(Protocol):
         """``name@version`` or ``name@hash``: stands in every reading that it made."""
 
     def run(self, calls: Sequence[Call]) -> Sequence[Answer]:
-        """One answer per call, in order; a bad payload is a ``Rejected``, never an exception."""
+        """One answer per call, in order; a bad payload is a ``Rejected``, never an exception.
+
+        Raises:
+            Unable: no payload is at fault; the batch has to be done again later.
+        """
 
 
 class Unavailable:

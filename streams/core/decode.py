@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct, field
 
-from streams.core.codec import Answer, Call, Codec, Codecs
+from streams.core.codec import Answer, Call, Codec, Codecs, Decoded, Unable
 from streams.core.identity import content_id
 from streams.core.message import Decoder, Message, Opened, Rejected, Sender, Value
 from streams.core.normalise import Scope, is_time, normalise
@@ -71,12 +71,16 @@ Answers = dict[tuple[int, int], tuple[Answer, str]]
 
 
 def decode(raw: RawRecord, lineage: Lineage, generation: int, context: Context) -> Outcome:
-    """What becomes of one raw record; never raises."""
+    """What becomes of one raw record; raises as ``decode_batch`` does."""
     return decode_batch([(raw, lineage, generation)], context)[0]
 
 
 def decode_batch(items: Sequence[Item], context: Context) -> list[Outcome]:
-    """What becomes of each raw record, in order; never raises. Codec calls of the batch run together."""
+    """What becomes of each raw record, in order. Codec calls of the batch run together.
+
+    Raises:
+        Unable: what runs the codecs does not work now; no record is at fault.
+    """
     accounts = measure_batch(items, context)
     return [_outcome(item, account, context) for item, account in zip(items, accounts, strict=True)]
 
@@ -119,6 +123,8 @@ def _run(codec: Codec, calls: list[Call]) -> Sequence[Answer]:
         if len(answers) == len(calls):
             return answers
         failure = f"{codec.label} gave {len(answers)} answers to {len(calls)} calls"
+    except Unable:
+        raise
     except Exception as error:  # noqa: BLE001 - the core's outer edge: a codec's mistake costs its own messages only
         failure = detail(repr(error))
     return [Rejected("codec", "codec-failed", failure, call.sender.device) for call in calls]
@@ -148,6 +154,9 @@ def _add(work: _Work, index: int, part: Opened, answered: tuple[Answer, str] | N
 def _add_message(work: _Work, index: int, message: Message, answered: tuple[Answer, str] | None) -> None:
     answer, codec = answered or (message.values, None)
     time = message.time
+    if isinstance(answer, Decoded):
+        work.account.ignored.extend([("codec", reason) for reason in answer.ignored])
+        answer = answer.values
     if answer is None and message.payload is not None:
         where = f"application {message.sender.application!r}, port {message.port}"
         _reject(work, index, Rejected("codec", "no-codec", detail(where), message.sender.device))

@@ -11,10 +11,18 @@ import msgspec
 from streams.core.records import Codec, Rule
 from streams.settings import DecodeSettings
 
-DECODING = ("streams.core", "streams.decoders", "streams.codecs")
+DECODING = ("streams.core", "streams.decoders", "streams.codecs", "streams.javascript")
 CODE_SUFFIXES = (".py", ".json", ".toml", ".js")
 """Tables that decoding code reads from its own folder change readings as much as the code does."""
-NOT_TOLD = ("instance", "batch_max", "seen_interval_s", "health_port")
+NOT_TOLD = (
+    "instance",
+    "batch_max",
+    "seen_interval_s",
+    "health_port",
+    "javascript_workers",
+    "javascript_kept",
+    "javascript_budget_mb",
+)
 """Decode settings that change no reading."""
 DEFAULTS = DecodeSettings()
 LENGTH = 16

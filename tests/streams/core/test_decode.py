@@ -180,7 +180,7 @@ def test_chooses_device_before_application_before_model_before_the_servers_value
 
 def test_keeps_what_an_unavailable_codec_should_read_as_dead_letter() -> None:
     made = pipeline.context(
-        DecodeSettings(), mapping=lambda _: None, codecs=[registered("acme", f"device:{KEY}", language="javascript")]
+        DecodeSettings(), mapping=lambda _: None, codecs=[registered("acme", f"device:{KEY}", language="forth")]
     )
     outcome = decode(raw(uplink(decoded_payload={"v": 1})), Lineage(0, 0), 1, made)
 

@@ -1,0 +1,58 @@
+"""A registered JavaScript codec, as the core calls it."""
+
+from collections.abc import Sequence
+
+from streams.core.codec import Answer, Call, Decoded
+from streams.core.message import Rejected, Value
+from streams.core.payload import detail
+from streams.core.records import Codec as Registered
+from streams.javascript.sandbox import Mode, Program, Sandbox
+from streams.javascript.told import Answer as Raw
+
+LANGUAGE = "javascript"
+
+
+class JavaScript:
+    """Reads one device model's payloads by its vendor's code, in the sandbox.
+
+    ``lenient``: a bare object counts as the data. ``patient``: a codec that is cut again and again is never left alone,
+    so that a replay depends on nothing that happened before.
+    """
+
+    def __init__(
+        self,
+        record: Registered,
+        sandbox: Sandbox,
+        *,
+        mode: Mode = "wrapped",
+        lenient: bool = False,
+        patient: bool = False,
+    ) -> None:
+        self.label = f"{record.name}@{record.hash[:12]}"
+        self._sandbox, self._patient = sandbox, patient
+        self._program = program(record.hash, record.code, mode, lenient=lenient)
+
+    def run(self, calls: Sequence[Call]) -> Sequence[Answer]:
+        """One answer per call; ``Rejected`` by the reasons of ``told.Refused``.
+
+        Raises:
+            Unable: no worker can be started.
+        """
+        answers = self._sandbox.run(self._program, calls, patient=self._patient)
+        return [_answer(call, answer) for call, answer in zip(calls, answers, strict=True)]
+
+
+def program(digest: str, code: str, mode: Mode, *, lenient: bool = False) -> Program:
+    """The code as workers run it; ``digest`` is its sha-256."""
+    return Program(f"{digest}:{mode}:{lenient:d}", code, mode, lenient)
+
+
+def _answer(call: Call, answer: Raw) -> Answer:
+    if isinstance(answer, tuple):
+        reason, why = answer
+        return Rejected("codec", reason, detail(why), call.sender.device)
+    values = [Value(name, value, call.time) for name, value in answer.data.items()]
+    ignored = ["codec-warning"] * len(answer.warnings) + ["not-finite"] * len(answer.not_finite)
+    if answer.normalizer_error is not None:
+        ignored.append("normalizer-failed")
+    return Decoded(values, ignored) if ignored else values

@@ -1,0 +1,153 @@
+"""A codec tried out before it is registered: does it load, do its examples come out, how does it have to be run."""
+
+import time
+from collections.abc import Sequence
+from hashlib import sha256
+from itertools import islice
+from typing import Any
+
+from msgspec import Struct
+
+from streams.core.codec import Call
+from streams.core.message import Sender
+from streams.javascript.codec import program
+from streams.javascript.compare import differences
+from streams.javascript.examples import Example
+from streams.javascript.process import Limits
+from streams.javascript.sandbox import Mode, Program, Sandbox, shared
+from streams.javascript.told import Answer, Told
+
+DEAR_S = 200e-6
+"""Re-initialisation of a codec that takes longer than this per message is left out, if it is shown to be needless."""
+MEASURED_CALLS = 100
+DIFFERENCE_LIMIT = 20
+PROBE = Example(payload=b"", port=1)
+"""loads a codec that comes without examples"""
+
+
+class Checked(Struct, frozen=True, kw_only=True):
+    """What became of one example. ``got`` and ``expected`` have data, errors, warnings, normalized as far as there are any.
+
+    ``got`` may instead have ``error``, a reason like ``codec-threw``, with its ``detail``.
+    """
+
+    description: str
+    passed: bool
+    got: dict[str, Any]
+    expected: dict[str, Any]
+    differences: list[str]
+
+
+class Examined(Struct, frozen=True, kw_only=True):
+    """``fault``: in one sentence, why the codec cannot be used; empty when it can. ``mode``: how it has to be run, and ``why``."""
+
+    mode: Mode
+    why: str
+    fault: str
+    checked: list[Checked]
+
+    @property
+    def passed(self) -> bool:
+        """Whether it can be used and every example came out."""
+        return not self.fault and all(one.passed for one in self.checked)
+
+
+def examine(
+    code: str, examples: Sequence[Example] = (), *, sandbox: Sandbox | None = None, lenient: bool = False
+) -> Examined:
+    """Runs the examples in every mode.
+
+    A codec whose answers in mode ``wrapped`` are those of a fresh context is run wrapped, else in fresh contexts. Where
+    wrapping is dear, and the answers of a context that is simply kept are the same in any order, it is kept.
+
+    Raises:
+        Unable: no worker can be started.
+    """
+    trial = _Trial(code, examples or [PROBE], sandbox or shared(Limits(), 1), lenient=lenient)
+    fresh = trial.run("fresh")
+    fault = _load_fault(fresh)
+    if fault:
+        return Examined(mode="wrapped", why="it does not load", fault=fault, checked=[])
+    mode, why = _mode(trial, fresh)
+    checked = [check(example, answer) for example, answer in zip(examples, fresh, strict=False)]
+    return Examined(mode=mode, why=why, fault="", checked=checked)
+
+
+def check(example: Example, answer: Answer) -> Checked:
+    """An answer against its example; empty errors and warnings are as good as none."""
+    expected, got = _expected(example), answer_as_dict(answer)
+    if "normalized" not in expected:
+        got.pop("normalized", None)
+    found = list(islice(differences(expected, got, ""), DIFFERENCE_LIMIT))
+    found = [difference.removeprefix(".") for difference in found]
+    return Checked(description=example.description, passed=not found, got=got, expected=expected, differences=found)
+
+
+def answer_as_dict(answer: Answer) -> dict[str, Any]:
+    """An answer in the words of an example's output; ``error`` and ``detail`` where the codec gave none of these."""
+    if isinstance(answer, Told):
+        got = {"data": answer.data, "warnings": answer.warnings, "normalized": answer.normalized}
+        return {name: value for name, value in got.items() if value or name == "data"}
+    reason, detail = answer
+    return {"errors": detail} if reason == "decode-errors" else {"error": reason, "detail": detail}
+
+
+class _Trial:
+    """The examples as calls, run in one mode or another."""
+
+    def __init__(self, code: str, examples: Sequence[Example], sandbox: Sandbox, *, lenient: bool) -> None:
+        self._code, self._digest, self._lenient = code, sha256(code.encode()).hexdigest(), lenient
+        self._sandbox = sandbox
+        self._calls = [_call(example, place) for place, example in enumerate(examples)]
+
+    def run(self, mode: Mode, *, backwards: bool = False, times: int = 1) -> list[Answer]:
+        """The answers in the examples' order; ``backwards``: the last is called first; the last of ``times`` rounds counts."""
+        order = self._calls[::-1] if backwards else self._calls
+        answers = self._sandbox.run(self._program(mode), list(order) * times, patient=True)[-len(order) :]
+        return answers[::-1] if backwards else answers
+
+    def seconds(self, mode: Mode, answers: Sequence[Answer]) -> float:
+        """What a message costs that has an answer."""
+        good = [call for call, answer in zip(self._calls, answers, strict=True) if isinstance(answer, Told)]
+        if not good:
+            return 0.0
+        calls = good * -(-MEASURED_CALLS // len(good))
+        self._sandbox.run(self._program(mode), good, patient=True)
+        began = time.perf_counter()
+        self._sandbox.run(self._program(mode), calls, patient=True)
+        return (time.perf_counter() - began) / len(calls)
+
+    def _program(self, mode: Mode) -> Program:
+        return program(self._digest, self._code, mode, lenient=self._lenient)
+
+
+def _mode(trial: _Trial, fresh: list[Answer]) -> tuple[Mode, str]:
+    if not _agrees(trial, "wrapped", fresh):
+        return "fresh", "it keeps something between messages, or needs to be a script of its own"
+    dear = trial.seconds("wrapped", fresh) - trial.seconds("plain", fresh)
+    if dear > DEAR_S and _agrees(trial, "plain", fresh):
+        return "plain", f"re-initialisation would take {dear * 1e6:.0f} µs per message, and it keeps nothing"
+    return "wrapped", "it is re-initialised for each message"
+
+
+def _agrees(trial: _Trial, mode: Mode, fresh: list[Answer]) -> bool:
+    """In their order, in the other, and repeated."""
+    return all(
+        trial.run(mode, backwards=backwards, times=times) == fresh for backwards in (False, True) for times in (1, 2)
+    )
+
+
+def _load_fault(answers: Sequence[Answer]) -> str:
+    broken = (answer[1] for answer in answers if isinstance(answer, tuple) and answer[0] == "codec-broken")
+    return next(broken, "")
+
+
+def _call(example: Example, place: int) -> Call:
+    return Call(example.payload, example.port, example.time, Sender(device=f"example:{place}", source_ids={}))
+
+
+def _expected(example: Example) -> dict[str, Any]:
+    if example.errors:
+        return {"errors": "; ".join(example.errors)}
+    expected = {"data": example.data or {}, "warnings": example.warnings, "normalized": example.normalized}
+    return {name: value for name, value in expected.items() if value or name == "data"}

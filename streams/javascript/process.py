@@ -1,0 +1,151 @@
+"""One worker process, seen from the parent: started, asked, watched, killed."""
+
+import importlib.util
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from streams.javascript.worker.pipe import LENGTHS
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from streams.javascript.worker.main import main
+main(sys.argv[2], *map(int, sys.argv[3:]))
+"""
+START_S = 20.0
+"""A worker is ready after 0.1 s; a machine under load may need longer."""
+STALL_FACTOR, STALL_S = 20, 1.0
+"""The engine's limit is CPU time; a worker that has not answered for this much longer is stuck in something native."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one worker: CPU in ms per call, MB of heap per context, MB of all, codecs kept loaded."""
+
+    ms: int = 100
+    mb: int = 32
+    budget_mb: int = 256
+    kept: int = 500
+
+
+class Died(Exception):
+    """The worker ended, or was killed because it was stuck."""
+
+    def __init__(self, *, stuck: bool) -> None:
+        super().__init__("stuck" if stuck else "ended")
+        self.stuck = stuck
+
+
+class Wrong(Exception):
+    """The worker refuses to start: this installation's engine does not keep to limits."""
+
+
+class Worker:
+    """A process that runs codecs, for one thread at a time."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Starts it.
+
+        Raises:
+            Died: it did not come up.
+            Wrong: its engine is not the one that it has to be.
+            OSError: no process can be started.
+        """
+        self._stall = STALL_S + STALL_FACTOR * limits.ms / 1000
+        self._process = subprocess.Popen(
+            _command(limits), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            bufsize=0, cwd="/", env={"TZ": "UTC"}, close_fds=True, start_new_session=True,
+        )  # fmt: skip
+        self._in, self._out = (pipe.fileno() for pipe in (self._process.stdin, self._process.stdout) if pipe)
+        os.set_blocking(self._in, False)
+        os.set_blocking(self._out, False)
+        self._received = b""
+        header, _ = self._receive(START_S)
+        if "fault" in header:
+            self.close()
+            raise Wrong(header["fault"])
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
+    def ask(self, header: dict[str, Any], calls: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
+        """What the worker answers, group by group; the caller knows when all has come.
+
+        Raises:
+            Died: and with it what had not been answered.
+        """
+        head = msgspec.json.encode(header)
+        self._send(LENGTHS.pack(len(head), len(calls)) + head + calls)
+        while True:
+            yield self._receive(self._stall)
+
+    def close(self) -> None:
+        """Ends the process; may be called again."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+
+    def _send(self, data: bytes) -> None:
+        left = memoryview(data)
+        deadline = time.monotonic() + self._stall
+        while left:
+            self._wait(self._in, select.POLLOUT, deadline)
+            try:
+                left = left[os.write(self._in, left) :]
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                self._end(stuck=False, error=error)
+
+    def _receive(self, within: float) -> tuple[dict[str, Any], bytes]:
+        deadline = time.monotonic() + within
+        head, body = LENGTHS.unpack(self._read(LENGTHS.size, deadline))
+        return msgspec.json.decode(self._read(head, deadline)), self._read(body, deadline)
+
+    def _read(self, length: int, deadline: float) -> bytes:
+        parts, have = [self._received], len(self._received)
+        while have < length:
+            self._wait(self._out, select.POLLIN, deadline)
+            try:
+                part = os.read(self._out, 1 << 20)
+            except BlockingIOError:
+                continue
+            if not part:
+                self._end(stuck=False)
+            parts.append(part)
+            have += len(part)
+        whole = b"".join(parts)
+        self._received = whole[length:]
+        return whole[:length]
+
+    def _wait(self, stream: int, event: int, deadline: float) -> None:
+        poll = select.poll()
+        poll.register(stream, event)
+        left = deadline - time.monotonic()
+        if left <= 0 or not poll.poll(left * 1000):
+            self._end(stuck=True)
+
+    def _end(self, *, stuck: bool, error: OSError | None = None) -> None:
+        self.close()
+        raise Died(stuck=stuck) from error
+
+
+def _command(limits: Limits) -> list[str]:
+    """``-I``: no environment variable and no directory of the user's takes part; ``-S``: nothing installed either."""
+    found = importlib.util.find_spec("_quickjs")
+    if found is None or found.origin is None:
+        raise Wrong("quickjs-ng is not installed")
+    numbers = (limits.ms, limits.mb, limits.budget_mb, limits.kept)
+    return [sys.executable, "-I", "-S", "-c", PROGRAM, str(ROOT), found.origin, *map(str, numbers)]

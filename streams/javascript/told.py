@@ -1,0 +1,62 @@
+"""What a worker tells of one call: the codec's data, or why there is none."""
+
+import json
+import re
+from typing import Any
+
+import msgspec
+
+EXACT_INTEGER = 2**53
+MALFORMED = ("codec-threw", "its answer is no JSON of ours: the codec changed the language under it")
+
+_LONG_NUMBER = re.compile(rb"[0-9]{16}").search
+
+
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """A codec's data, as JSON values; names of values in it that were NaN or Infinity and are left out.
+
+    ``normalized``: what its ``normalizeUplink`` made of the data, an object or an array of them; None without one, and
+    when it failed, which ``normalizer_error`` tells.
+    """
+
+    data: dict[str, Any]
+    warnings: list[str] = []
+    not_finite: list[str] = []
+    normalized: Any = None
+    normalizer_error: str | None = None
+
+
+Refused = tuple[str, str]
+"""A reason (``codec-threw``, ``codec-timeout``, ``codec-memory``, ``codec-broken``, ``codec-crashed``, ``codec-suspended``,
+``codec-result-too-large``, ``decode-errors``, ``no-data``) and its detail."""
+
+Answer = Told | Refused
+
+_DECODER = msgspec.json.Decoder(list[Answer])
+
+
+def parse(body: bytes, count: int) -> list[Answer]:
+    """A worker's group of ``count`` answers."""
+    try:
+        answers = _DECODER.decode(_plain(body) if _LONG_NUMBER(body) else body)
+    except (ValueError, RecursionError):
+        answers = _parse_again(body)
+    return answers if len(answers) == count else [MALFORMED] * count
+
+
+def _parse_again(body: bytes) -> list[Answer]:
+    """A lone surrogate, which JavaScript allows in a text, becomes ``?``."""
+    try:
+        return _DECODER.decode(_plain(body))
+    except (ValueError, RecursionError):
+        return []
+
+
+def _plain(body: bytes) -> bytes:
+    """JavaScript has no integers: one beyond 2**53 is written with all digits and still is a float64."""
+    tree = json.loads(body, parse_int=_number)
+    return json.dumps(tree, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _number(digits: str) -> int | float:
+    return int(digits) if abs(float(digits)) <= EXACT_INTEGER else float(digits)

@@ -1,0 +1,9 @@
+"""The process that runs vendors' JavaScript: ``main.main``.
+
+Single-threaded, because QuickJS measures the CPU time of the whole process. It imports nothing but this package, has no
+environment, and once the engine is loaded it can open no file and no socket: what a codec could break out into is empty.
+
+Requests come on stdin, answers go to stdout, both as two lengths and two parts (``process.py`` is the other end):
+a header (JSON) and the calls as one JSON text ``[[bytes, port, ms], …]``, which goes to JavaScript as it is. Answers
+come in groups as soon as they are known, in order; the header of a group tells how many calls it answers.
+"""

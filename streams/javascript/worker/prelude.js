@@ -1,0 +1,279 @@
+// Evaluated in every new context, before the codec. Its value is `setup(scope, wrapped, lenient)`, which gives the
+// one function that the worker calls: `step(calls, from, to)`. `scope()` initialises the codec and tells its functions.
+//
+// The codec can change every built-in of its own context, so what is needed here is taken beforehand.
+(function (G) {
+  "use strict";
+  const { parse, stringify } = JSON;
+  const { keys, create, defineProperty } = Object;
+  const { apply, construct, deleteProperty } = Reflect;
+  const { isArray } = Array;
+  const { isFinite, isSafeInteger } = Number;
+  const [TrueDate, TrueNumber, TrueString, TrueBoolean] = [Date, Number, String, Boolean];
+  const { indexOf: search, slice } = String.prototype;
+  const { join } = Array.prototype;
+  const MemoryError = InternalError;
+
+  const RESULT_LIMIT = 262144; // characters of one codec's result
+  const TEXT_LIMIT = 300; // characters of an error or a warning
+  const LIST_LIMIT = 20; // warnings of one message
+  const FAULT_LIMIT = 20; // names of values that are no numbers
+  const DEPTH_LIMIT = 200; // of a result that has to be looked through
+
+  let calls = [];
+  let now = 0; // ms since the epoch
+  let seed = 0;
+
+  // -- the codec's surroundings: no clock but the message's own, no chance but one that repeats --
+
+  function MessageDate(...parts) {
+    if (!new.target) return new TrueDate(now).toString();
+    return construct(TrueDate, parts.length ? parts : [now], new.target === MessageDate ? TrueDate : new.target);
+  }
+  defineProperty(MessageDate, "name", { value: "Date", configurable: true });
+  defineProperty(MessageDate, "length", { value: 7, configurable: true });
+  hide(MessageDate, "now", () => now);
+  hide(MessageDate, "parse", TrueDate.parse);
+  hide(MessageDate, "UTC", TrueDate.UTC);
+  defineProperty(MessageDate, "prototype", { value: TrueDate.prototype, writable: false });
+  hide(TrueDate.prototype, "constructor", MessageDate);
+  hide(G, "Date", MessageDate);
+  hide(Math, "random", () => {
+    seed = (seed * 1664525 + 1013904223) % 4294967296;
+    return seed / 4294967296;
+  });
+  deleteProperty(G, "performance");
+
+  const silent = () => undefined;
+  const quiet = {};
+  for (const name of ["assert", "count", "debug", "dir", "error", "group", "groupCollapsed", "groupEnd", "info", "log",
+    "table", "time", "timeEnd", "timeLog", "trace", "warn"]) quiet[name] = silent;
+  hide(G, "console", quiet);
+
+  function hide(holder, name, value) {
+    defineProperty(holder, name, { value, writable: true, configurable: true, enumerable: false });
+  }
+
+  // A vendor's file may export its functions in either way.
+  function offerModule() {
+    const module = { exports: {} };
+    hide(G, "module", module);
+    hide(G, "exports", module.exports);
+  }
+
+  // -- one message --
+
+  return function setup(scope, wrapped, lenient) {
+    return function step(text, from, to) {
+      if (text !== null) calls = parse(text);
+      const answers = [];
+      for (let at = from; at < to; at++) answers[at - from] = answer(calls[at]);
+      return apply(join, ["[", apply(join, answers, [","]), "]"], [""]); // joined: the binding cannot read a rope
+    };
+
+    function answer(call) {
+      now = call[2];
+      seed = 1;
+      let text;
+      try {
+        text = read(call[0], call[1]);
+      } catch (error) {
+        text = failure("codec-threw", describe(error));
+      }
+      if (wrapped) forget();
+      return text;
+    }
+
+    function read(bytes, port) {
+      if (wrapped) offerModule();
+      const found = functions(scope());
+      const time = new TrueDate(now);
+      let result;
+      if (found.decodeUplink) {
+        const input = { bytes, fPort: port, recvTime: time, variables: {} };
+        result = apply(found.decodeUplink.call, found.decodeUplink.holder, [input]);
+        const refused = refusal(result);
+        if (refused) return failure(refused[0], refused[1]);
+        if (!isBare(result)) return told(result.data, result.warnings, found.normalizeUplink);
+      } else if (found.Decoder) {
+        result = apply(found.Decoder.call, found.Decoder.holder, [bytes, port]);
+      } else if (found.Decode) {
+        result = apply(found.Decode.call, found.Decode.holder, [port, bytes, {}]);
+      } else {
+        return failure("codec-broken", "no function decodeUplink, Decoder or Decode");
+      }
+      if (!isRecord(result)) return failure("no-data", "the codec gave " + kind(result));
+      return told(result, undefined, found.normalizeUplink);
+    }
+
+    // Why the answer of a decodeUplink cannot be used; undefined when it can.
+    function refusal(result) {
+      if (!isRecord(result)) return ["no-data", "decodeUplink gave " + kind(result)];
+      const errors = texts(result.errors);
+      if (errors.length) return ["decode-errors", joined(errors)];
+      if (isRecord(result.data) || isBare(result)) return undefined;
+      const error = texts(result.error);
+      if (error.length) return ["decode-errors", joined(error)];
+      return ["no-data", "data is " + kind(result.data)];
+    }
+
+    function isBare(result) {
+      return lenient && result.data === undefined && result.errors === undefined && result.warnings === undefined;
+    }
+  };
+
+  function functions(scope) {
+    const found = create(null);
+    const module = isHolder(G.module) ? G.module : {};
+    const holders = [scope, G.exports, module.exports, scope.driver];
+    for (let at = 0; at < 4; at++) {
+      const holder = holders[at];
+      if (isHolder(holder)) take(found, holder, at > 0 ? holder : undefined);
+    }
+    return found;
+  }
+
+  function take(found, holder, self) {
+    if (!found.decodeUplink) found.decodeUplink = method(holder.decodeUplink, self);
+    if (!found.normalizeUplink) found.normalizeUplink = method(holder.normalizeUplink, self);
+    if (!found.Decoder) found.Decoder = method(holder.Decoder, self);
+    if (!found.Decode) found.Decode = method(holder.Decode, self);
+  }
+
+  function method(call, holder) {
+    return typeof call === "function" ? { call, holder } : undefined;
+  }
+
+  // Whatever the codec left as a global is gone before the next message.
+  function forget() {
+    const left = keys(G);
+    for (let at = 0; at < left.length; at++) deleteProperty(G, left[at]);
+  }
+
+  // -- what it answers, as JSON --
+
+  function told(data, warnings, normalizer) {
+    const faults = [];
+    const text = plainText(data, faults);
+    if (text === undefined) return failure("no-data", "data is " + kind(data));
+    if (text.length > RESULT_LIMIT) return failure("codec-result-too-large", text.length + " characters");
+    let answer = '{"data":' + text;
+    const said = texts(warnings);
+    if (normalizer) answer += normalised(text, normalizer, said, faults);
+    if (said.length) answer += ',"warnings":' + stringify(said);
+    if (faults.length) answer += ',"not_finite":' + stringify(faults);
+    return answer + "}";
+  }
+
+  // Its input is what a server would hand on: the data as JSON.
+  function normalised(text, normalizer, said, faults) {
+    let result;
+    try {
+      result = apply(normalizer.call, normalizer.holder, [{ data: parse(text) }]);
+      const errors = isRecord(result) ? texts(result.errors) : ["normalizeUplink gave " + kind(result)];
+      if (errors.length) return ',"normalizer_error":' + stringify(joined(errors));
+      const more = texts(result.warnings);
+      for (let at = 0; at < more.length; at++) said[said.length] = more[at];
+      const out = plainText(result.data, faults);
+      if (out === undefined || out.length > RESULT_LIMIT) {
+        return ',"normalizer_error":' + stringify("data is " + (out ? "too large" : kind(result.data)));
+      }
+      return ',"normalized":' + out;
+    } catch (error) {
+      return ',"normalizer_error":' + stringify(describe(error));
+    }
+  }
+
+  // JSON.stringify makes null of NaN and Infinity: only a text with a null in it has to be looked through for them.
+  function plainText(value, faults) {
+    let text;
+    try {
+      text = stringify(value);
+    } catch (error) {
+      describe(error);
+      return stringify(plain(value, "", faults, 0)); // a BigInt; whatever else it was is thrown again
+    }
+    if (typeof text === "string" && holdsNull(text)) text = stringify(plain(value, "", faults, 0));
+    return text;
+  }
+
+  function holdsNull(text) {
+    return apply(search, text, ["null"]) >= 0;
+  }
+
+  function plain(value, path, faults, depth) {
+    if (isHolder(value) && typeof value.toJSON === "function") value = value.toJSON(path);
+    if (value instanceof TrueNumber || value instanceof TrueString || value instanceof TrueBoolean) value = value.valueOf();
+    if (typeof value === "number" && !isFinite(value)) {
+      if (faults.length < FAULT_LIMIT) faults[faults.length] = cut(path);
+      return undefined;
+    }
+    if (typeof value === "bigint") return isSafeInteger(TrueNumber(value)) ? TrueNumber(value) : TrueString(value);
+    if (typeof value !== "object" || value === null) return value;
+    if (depth > DEPTH_LIMIT) throw new RangeError("the result is nested too deeply");
+    const before = path === "" ? "" : path + ".";
+    if (isArray(value)) {
+      const list = [];
+      for (let at = 0; at < value.length; at++) list[at] = plain(value[at], before + at, faults, depth + 1);
+      return list;
+    }
+    const copy = create(null);
+    const names = keys(value);
+    for (let at = 0; at < names.length; at++) {
+      copy[names[at]] = plain(value[names[at]], before + names[at], faults, depth + 1);
+    }
+    return copy;
+  }
+
+  function failure(reason, detail) {
+    return stringify([reason, detail]);
+  }
+
+  // An error as text. Want of memory is nobody's answer: the worker runs the batch again, one by one.
+  function describe(error) {
+    let text;
+    try {
+      if (error instanceof MemoryError && error.message === "out of memory") throw error;
+      text = isHolder(error) && "message" in error ? error.name + ": " + error.message : TrueString(error);
+    } catch (another) {
+      if (another instanceof MemoryError && another.message === "out of memory") throw another;
+      text = "something that cannot be told";
+    }
+    return cut(text);
+  }
+
+  // errors and warnings as they come: absent, null, a text, or an array of anything.
+  function texts(told) {
+    if (told === undefined || told === null || told === false || told === "") return [];
+    const list = isArray(told) ? told : [told];
+    const said = [];
+    for (let at = 0; at < list.length && at < LIST_LIMIT; at++) {
+      said[at] = typeof list[at] === "string" ? cut(list[at]) : cut(typeof list[at] === "object" ? stringify(list[at]) : TrueString(list[at]));
+    }
+    return said;
+  }
+
+  function joined(list) {
+    let text = "";
+    for (let at = 0; at < list.length; at++) text += (at ? "; " : "") + list[at];
+    return cut(text);
+  }
+
+  function cut(text) {
+    text = typeof text === "string" ? text : typeof text === "symbol" ? "a symbol" : "" + text;
+    return text.length <= TEXT_LIMIT ? text : apply(slice, text, [0, TEXT_LIMIT]);
+  }
+
+  function isHolder(value) {
+    return (typeof value === "object" && value !== null) || typeof value === "function";
+  }
+
+  function isRecord(value) {
+    return typeof value === "object" && value !== null && !isArray(value);
+  }
+
+  function kind(value) {
+    if (value === null || value === undefined) return "missing";
+    return isArray(value) ? "an array" : "a " + typeof value;
+  }
+});

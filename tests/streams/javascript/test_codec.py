@@ -1,0 +1,73 @@
+import json
+from hashlib import sha256
+
+from msgspec.structs import replace
+
+from streams import pipeline
+from streams.core.codec import Decoded
+from streams.core.decode import decode
+from streams.core.message import Rejected, Value
+from streams.core.records import Codec, Lineage, RawRecord
+from streams.javascript.codec import JavaScript
+from streams.javascript.sandbox import Sandbox
+from streams.settings import DecodeSettings
+from tests.streams.javascript.running import TIME, call
+
+CODE = """
+function decodeUplink(input) {
+  if (input.bytes.length === 0) return { errors: ["empty", "sorry"] };
+  var data = { level: input.bytes[0] / 2, port: input.fPort, at: input.recvTime, on: true, gone: undefined };
+  if (input.bytes[0] === 1) data.ratio = 1 / 0;
+  return { data: data, warnings: input.bytes[0] === 1 ? ["odd"] : [] };
+}
+"""
+
+
+def record(code: str, name: str = "acme") -> Codec:
+    return Codec(name=name, hash=sha256(code.encode()).hexdigest(), language="javascript", code=code)
+
+
+def test_gives_the_data_as_values_at_the_messages_time(sandbox: Sandbox) -> None:
+    codec = JavaScript(record(CODE), sandbox)
+
+    assert codec.label == "acme@" + sha256(CODE.encode()).hexdigest()[:12]
+    assert codec.run([call("04", port=7)]) == [
+        [
+            Value("level", 2, TIME),
+            Value("port", 7, TIME),
+            Value("at", "2025-01-01T00:00:00.000Z", TIME),
+            Value("on", True, TIME),
+        ]
+    ]
+
+
+def test_counts_what_was_left_out_and_rejects_what_has_errors(sandbox: Sandbox) -> None:
+    warned, failed = JavaScript(record(CODE), sandbox).run([call("01"), call("", device="ttn:b")])
+
+    assert isinstance(warned, Decoded)
+    assert [value.name for value in warned.values] == ["level", "port", "at", "on"]
+    assert warned.ignored == ["codec-warning", "not-finite"]
+    assert failed == Rejected("codec", "decode-errors", "empty; sorry", "ttn:b")
+
+
+def test_reads_the_uplinks_of_the_application_that_it_is_registered_for() -> None:
+    registered = replace(record(CODE), applies_to=["application:fields"])
+    made = pipeline.context(DecodeSettings(), mapping=lambda _: None, codecs=[registered])
+    body = {
+        "end_device_ids": {"dev_eui": "A81758FFFE000001", "application_ids": {"application_id": "fields"}},
+        "uplink_message": {"f_port": 3, "frm_payload": "AQ=="},
+    }
+    raw = RawRecord(
+        id="1", source="ttn", transport="http", address="/", received_at=TIME, payload=json.dumps(body).encode()
+    )
+
+    outcome = decode(raw, Lineage(0, 7), 1, made)
+
+    assert [(m.name, m.value) for m in outcome.readings[0].measurements] == [
+        ("level", 0.5),
+        ("port", 3.0),
+        ("at", None),
+        ("on", 1.0),
+    ]
+    assert outcome.readings[0].codec == f"acme@{registered.hash[:12]}"
+    assert outcome.ignored == [("codec", "codec-warning"), ("codec", "not-finite")]
