@@ -69,6 +69,14 @@ def values(settings: KafkaSettings, topic: str, kind: type[T]) -> list[T]:
     return [avro.decode(m.value() or b"", kind) for m in messages(settings, topic)]
 
 
+def raw_records(settings: KafkaSettings) -> list[tuple[RawRecord, Lineage]]:
+    """All of `raw`, each with where it stands."""
+    return [
+        (avro.decode(m.value() or b"", RawRecord), Lineage(m.partition() or 0, m.offset() or 0))
+        for m in messages(settings, "raw")
+    ]
+
+
 def handled(settings: KafkaSettings) -> list[tuple[Lineage, int]]:
     """Each raw record that a reading or dead letter comes from, with the time (ms) when that was appended."""
     kinds: list[tuple[str, type[Reading] | type[DeadLetter]]] = [("readings", Reading), ("dead-letters", DeadLetter)]
