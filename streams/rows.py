@@ -1,13 +1,17 @@
-"""Readings -> columns of points, as every store of them has them. Pure; written for speed: the loops run once per point."""
+"""Readings -> columns of points, as every store of them has them. Pure; written for speed: the loops run once per point.
 
-from array import array
+Blocks stay what they are, columns: a run of rows that differ in time and value only.
+"""
+
 from collections.abc import Iterable, Sequence
 from math import isfinite
-from sys import byteorder
 from typing import Any
 
+import numpy as np
 from msgspec import Struct, field
 
+from streams.core import block as blocks
+from streams.core.block import Times, Values
 from streams.core.identity import row_version, series_id
 from streams.core.records import Block, Measurement, Reading
 
@@ -47,10 +51,24 @@ class Origin(Struct, frozen=True, gc=False):
     version: int
 
 
+class Run(Struct, frozen=True):
+    """The rows of one block; finite numbers at ascending, distinct times, at least one."""
+
+    series_id: int
+    ts: Times
+    value: Values
+    quality: int
+    logical_uid: int
+    version: int
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+
 class Points(Struct):
     """Columns of points, the names of the series in them, and what cannot be stored.
 
-    ``text`` is "" and ``logical_uid`` 0 for none; ``ts`` is ns since the epoch, UTC.
+    ``text`` is "" and ``logical_uid`` 0 for none; ``ts`` is ns since the epoch, UTC. ``runs``: rows besides the columns.
     """
 
     series_id: list[int] = field(default_factory=list)
@@ -60,15 +78,16 @@ class Points(Struct):
     quality: list[int] = field(default_factory=list)
     logical_uid: list[int] = field(default_factory=list)
     version: list[int] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
     names: dict[int, Name] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
 
     def columns(self) -> list[Sequence[Any]]:
-        """In the order of the store's table."""
+        """In the order of the store's table; without the runs."""
         return [self.series_id, self.ts, self.value, self.text, self.quality, self.logical_uid, self.version]
 
     def __len__(self) -> int:
-        return len(self.series_id)
+        return len(self.series_id) + sum(map(len, self.runs))
 
 
 def points(readings: Iterable[tuple[int, Reading]]) -> Points:
@@ -111,46 +130,65 @@ def add_measurements(made: Points, origin: Origin, measurements: Iterable[Measur
     return faults
 
 
+def add_blocks(made: Points, origin: Origin, runs: Iterable[Block]) -> list[Fault]:
+    """Add the points of a reading's blocks; what is no finite number is left out, as in `normalise`.
+
+    Returns why some of it cannot be stored, one fault per block.
+
+    Raises:
+        UnicodeEncodeError: as ``add_measurements``.
+    """
+    return [fault for block in runs if (fault := _add_block(made, origin, block)) is not None]
+
+
+def run_columns(runs: Sequence[Run]) -> dict[str, Any]:
+    """The rows of runs as one array per column of the store's table; without ``text``, which they have none of."""
+    lengths = [len(run) for run in runs]
+
+    def repeated(name: str, kind: type[np.generic]) -> Any:
+        return np.repeat(np.array([getattr(run, name) for run in runs], kind), lengths)
+
+    return {
+        "series_id": repeated("series_id", np.uint64),
+        "ts": np.concatenate([run.ts for run in runs]),
+        "value": np.concatenate([run.value for run in runs]),
+        "quality": repeated("quality", np.uint8),
+        "logical_uid": repeated("logical_uid", np.uint32),
+        "version": repeated("version", np.uint64),
+    }
+
+
 def _add(made: Points, reading: Reading) -> list[Fault]:
     try:
         version = row_version(reading.generation, reading.raw_partition, reading.raw_offset)
     except OverflowError as error:
         return [("lineage-out-of-range", str(error))]
     origin = Origin(reading.device, reading.source, reading.received_at, version)
-    faults = add_measurements(made, origin, reading.measurements)
-    for block in reading.blocks:
-        faults += _add_block(made, origin, block)
-    return faults
+    return [*add_measurements(made, origin, reading.measurements), *add_blocks(made, origin, reading.blocks)]
 
 
-def _add_block(made: Points, origin: Origin, block: Block) -> list[Fault]:
-    """A block's values as rows; what is no finite number is left out, as in `normalise`."""
-    values = _floats(block.values)
-    end = block.start + max(len(values) - 1, 0) * block.period
-    for time in (block.start, end):
-        fault = _fault(Measurement(block.name, block.unit, time, 0.0, None, block.quality, block.logical_uid))
-        if fault:
-            return [fault]
-    kept = [(block.start + i * block.period, value) for i, value in enumerate(values) if isfinite(value)]
-    series = series_id(origin.device, block.name)
-    made.series_id += [series] * len(kept)
-    made.ts += [time for time, _ in kept]
-    made.value += [value for _, value in kept]
-    made.text += [""] * len(kept)
-    made.quality += [block.quality] * len(kept)
-    made.logical_uid += [block.logical_uid or 0] * len(kept)
-    made.version += [origin.version] * len(kept)
+def _add_block(made: Points, origin: Origin, block: Block) -> Fault | None:
+    broken = blocks.fault(block)
+    if broken is not None:
+        return "bad-block", broken
+    fault = _fault(Measurement(block.name, block.unit, FIRST_TIME, 0.0, None, block.quality, block.logical_uid))
+    if fault is not None:
+        return fault
+    times, values = blocks.times(block), blocks.values(block)
+    finite, outside = np.isfinite(values), (times < FIRST_TIME) | (times >= LAST_TIME)
+    kept = finite & ~outside
+    if kept.any():
+        _add_run(made, origin, block, times[kept], values[kept])
+    late = times[outside]
+    return _fault(Measurement(block.name, block.unit, int(late[0]), 0.0, None)) if len(late) else None
+
+
+def _add_run(made: Points, origin: Origin, block: Block, times: Times, values: Values) -> None:
+    series, version = series_id(origin.device, block.name), origin.version
+    made.runs.append(Run(series, times, values, block.quality, block.logical_uid or 0, version))
     known = made.names.get(series)
-    if kept and (known is None or origin.version > known.version):
+    if known is None or version > known.version:
         made.names[series] = _name(origin, block, known)
-    return []
-
-
-def _floats(data: bytes) -> "array[float]":
-    values = array("d", data[: len(data) // 8 * 8])
-    if byteorder == "big":
-        values.byteswap()
-    return values
 
 
 def _fault(m: Measurement) -> Fault | None:

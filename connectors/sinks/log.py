@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from connectors.sinks.base import Record, Rejection
 from streams import avro, log
+from streams.core.block import count
 from streams.core.records import Reading
 from streams.settings import Settings
 
@@ -45,5 +46,11 @@ def _log(reading: Reading) -> None:
         correlation_id=reading.correlation_id,
         time=reading.time,
         values={m.name: m.text if m.value is None else m.value for m in reading.measurements},
-        logical_uids=sorted({m.logical_uid for m in reading.measurements if m.logical_uid is not None}),
+        blocks={block.name: count(block) for block in reading.blocks},
+        logical_uids=sorted(_logical_uids(reading)),
     )
+
+
+def _logical_uids(reading: Reading) -> set[int]:
+    uids = [*(m.logical_uid for m in reading.measurements), *(block.logical_uid for block in reading.blocks)]
+    return {uid for uid in uids if uid is not None}

@@ -4,14 +4,14 @@ Unmapped and paused measurements stay inside. The rule is `core.place.present`; 
 sink knows it, which is never older than the one that placed the reading.
 """
 
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from connectors.sinks.base import Record, Rejection, Transient
 from streams import avro
-from streams.core.place import present
+from streams.core.block import points
+from streams.core.place import present, present_block
 from streams.core.records import DeviceMapping, Measurement, Reading
 from streams.settings import Settings
 from streams.view import CompactedView
@@ -31,10 +31,14 @@ class Message(Struct, frozen=True):
 def messages(reading: Reading, mapping: DeviceMapping | None) -> list[Message]:
     """One message per logical device, in the order in which the reading comes to them; blocks become points."""
     shown: dict[int, list[Measurement]] = {}
-    for measurement in _points(reading):
+    for measurement in reading.measurements:
         found = present(measurement, mapping)
         if found is not None and found.logical_uid is not None:
             shown.setdefault(found.logical_uid, []).append(found)
+    for block in reading.blocks:
+        for run in present_block(block, mapping):
+            if run.logical_uid is not None:
+                shown.setdefault(run.logical_uid, []).extend(points(run))
     uid = mapping.physical_uid if mapping else reading.physical_uid
     return [Message(reading, uid, logical_uid, found) for logical_uid, found in shown.items()]
 
@@ -85,10 +89,3 @@ def _readings(batch: Sequence[Record]) -> tuple[dict[int, Reading], list[Rejecti
         except avro.AvroError as error:
             rejections.append(Rejection(index, error.reason, error.detail))
     return readings, rejections
-
-
-def _points(reading: Reading) -> Iterator[Measurement]:
-    yield from reading.measurements
-    for block in reading.blocks:
-        for number, value in enumerate(array("d", block.values)):
-            yield Measurement(block.name, block.unit, block.start + number * block.period, value, None, block.quality)

@@ -15,6 +15,7 @@ from connectors.trace.log_search import MOST, Search
 from connectors.verify.core import Core
 from connectors.verify.origins import Applied
 from streams import avro
+from streams.core.block import last
 from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, Lineage, Reading
 from streams.replay.selection import Selection
@@ -134,6 +135,7 @@ class Follower:
         raw = trace.raw
         received = raw.record.received_at if raw.record else raw.appended_at
         times = [m.time for reading in made for m in reading.measurements] + ([received] if received else [])
+        times += [time for reading in made for block in reading.blocks for time in (block.start, last(block))]
         return (min(times) - DAY, max(times) + DAY) if times else (stored.FIRST_TIME, stored.LAST_TIME)
 
     def _covering(self, trace: Trace) -> list[Covering]:

@@ -1,5 +1,7 @@
 """One raw record: from Kafka, else from the archive, else what the store keeps of it; and what decoding makes of it now."""
 
+from collections import Counter
+
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from connectors.sinks.base import Transient
@@ -64,7 +66,7 @@ def decoding(core: Core, record: Raw, lineage: Lineage) -> Decoding | None:
         live_is_ours=ours,
         readings=outcome.readings,
         dead_letters=outcome.dead_letters,
-        ignored=[f"{stage}: {reason}" for stage, reason in outcome.ignored],
+        ignored=[_counted(stage, reason, number) for (stage, reason), number in Counter(outcome.ignored).items()],
     )
 
 
@@ -128,6 +130,10 @@ def _from_store(store: Store, lineage: Lineage) -> Raw | None:
         payload=bytes.fromhex(payload),
     )
     return Raw(held_by="the store's raw_messages", record=record)
+
+
+def _counted(stage: str, reason: str, number: int) -> str:
+    return f"{stage}: {reason}" + (f" ({number} times)" if number > 1 else "")
 
 
 def _opened(core: Core, held_by: str, value: bytes | None, appended_at: int) -> Raw:

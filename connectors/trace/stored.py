@@ -1,10 +1,12 @@
 """What the store holds of a raw record: its points by key and by version, their windows, latest values, dead letters."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from connectors.sinks.clickhouse.store import Store
 from connectors.trace.found import Latest, Row, StoredPoint, Window
+from streams.core.block import points
 from streams.core.identity import OFFSET_BITS, PARTITION_BITS, series_id, version_parts
 from streams.core.records import Lineage, Reading
 
@@ -20,8 +22,12 @@ Key = tuple[int, int]
 
 
 def keys_of(readings: Iterable[Reading]) -> dict[Key, tuple[str, str]]:
-    """(series id, time) -> device and name of the readings' measurements."""
-    return {(series_id(r.device, m.name), m.time): (r.device, m.name) for r in readings for m in r.measurements}
+    """(series id, time) -> device and name of the readings' points."""
+    return {
+        (series_id(r.device, m.name), m.time): (r.device, m.name)
+        for r in readings
+        for m in chain(r.measurements, *map(points, r.blocks))
+    }
 
 
 def rows_at(store: Store, keys: Collection[Key]) -> list[Row]:

@@ -9,7 +9,8 @@ from rich.table import Table
 from connectors.dead_letters.letters import identity
 from connectors.replays.report import moment
 from connectors.trace.found import Decoding, Passed, Raw, Row, StoredPoint, Trace, Window
-from streams.core.records import DeadLetter, Lineage, Measurement
+from streams.core.block import count, last
+from streams.core.records import Block, DeadLetter, Lineage, Measurement, Reading
 
 SHOWN = 60
 """lines of a block; JSON has them all"""
@@ -87,6 +88,18 @@ def measured(m: Measurement) -> str:
     return f"{m.name} = {value} {m.unit} at {moment(m.time)}, {place}".replace("  ", " ")
 
 
+def _block(block: Block) -> str:
+    """A block in one line."""
+    place = f"logical device {block.logical_uid}" if block.logical_uid is not None else "unmapped"
+    span = f"from {moment(block.start)} to {moment(last(block))}"
+    return f"{block.name}: {count(block)} sample(s) {block.unit} {span}, {place}".replace("  ", " ")
+
+
+def _samples(reading: Reading) -> str:
+    number = sum(map(count, reading.blocks))
+    return f"{number} sample(s) in {len(reading.blocks)} block(s), " if number else ""
+
+
 def _raw(lineage: Lineage, raw: Raw) -> Iterator[str]:
     place = f"{lineage.partition}:{lineage.offset}" if lineage.partition >= 0 else "not in raw;"
     if not raw.held_by:
@@ -116,6 +129,7 @@ def _decoding(decoding: Decoding | None) -> Iterator[str]:
         codec = f", codec {reading.codec}" if reading.codec else ""
         yield escape(f"{reading.device} by {reading.decoder}{codec}, reading {reading.index}")
         yield from (escape(f"  {measured(m)}") for m in reading.measurements)
+        yield from (escape(f"  {_block(block)}") for block in reading.blocks)
     yield from map(letter_line, decoding.dead_letters)
     yield from (escape(f"ignored, {reason}") for reason in decoding.ignored)
 
@@ -128,6 +142,7 @@ def _readings(trace: Trace) -> Iterator[str]:
             after = f", {(logged.appended_at - trace.raw.appended_at) / 1e9:.3f} s after raw"
         yield escape(
             f"{logged.partition}:{logged.offset} {reading.device}, {len(reading.measurements)} measurement(s), "
+            f"{_samples(reading)}"
             f"generation {reading.generation}{after}"
         )
     if not trace.readings:

@@ -3,10 +3,12 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from statistics import median
 
 from msgspec import Struct, field
 
+from streams.core.block import points
 from streams.core.identity import row_version, series_id
 from streams.core.records import DeadLetter, Reading
 
@@ -56,7 +58,7 @@ class Contents(Struct):
 def add_reading(contents: Contents, reading: Reading) -> None:
     """Add a reading's points; of two for one (series, time) the higher version stays."""
     version = row_version(reading.generation, reading.raw_partition, reading.raw_offset)
-    for m in reading.measurements:
+    for m in chain(reading.measurements, *map(points, reading.blocks)):
         key = (series_id(reading.device, m.name), m.time)
         point, known = Point(m.value, m.text, m.logical_uid, version), contents.points.get(key)
         if known is not None and known.version != version:

@@ -8,6 +8,7 @@ import msgspec
 
 from streams import avro, metrics
 from streams.agents.batch import Consumed
+from streams.core.block import count
 from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, DeviceEvent, Lineage, RawRecord
 from streams.settings import KafkaSettings
@@ -55,7 +56,7 @@ class Output:
                 continue
             self.records.append(Outgoing(READINGS, reading.device, value))
             self._by_source["readings", raw.source] += 1
-            self._by_source["measurements", raw.source] += len(reading.measurements)
+            self._by_source["measurements", raw.source] += len(reading.measurements) + sum(map(count, reading.blocks))
         for letter in outcome.dead_letters:
             self._letter(key, letter)
         self._ignored.update(outcome.ignored)

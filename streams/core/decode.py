@@ -8,15 +8,26 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct, field
 
+from streams.core.block import last
 from streams.core.codec import Answer, Call, Codec, Codecs, Decoded, Unable
 from streams.core.identity import content_id
 from streams.core.message import Decoder, Message, Opened, Rejected, Sender, Value
-from streams.core.normalise import Scope, is_time, normalise
+from streams.core.normalise import is_time, normalise
 from streams.core.options import HOUR
 from streams.core.outcome import Outcome, dead_letter
 from streams.core.payload import detail
-from streams.core.records import DeadLetter, DeviceEvent, DeviceMapping, Lineage, Measurement, RawRecord, Reading
+from streams.core.records import (
+    Block,
+    DeadLetter,
+    DeviceEvent,
+    DeviceMapping,
+    Lineage,
+    Measurement,
+    RawRecord,
+    Reading,
+)
 from streams.core.rules import Rules
+from streams.core.samples import Scope
 
 Item = tuple[RawRecord, Lineage, int]
 """A raw record, where it stands in ``raw``, and the generation that it is decoded in."""
@@ -38,13 +49,19 @@ class Context(Struct, frozen=True, kw_only=True):
 
 
 class Measured(Struct, frozen=True, gc=False):
-    """What one message became: measurements, and the label of the codec that read it. ``index`` counts within the record."""
+    """What one message became: measurements, blocks, and the label of the codec that read it. ``index`` counts within the record."""
 
     index: int
     message: Message
     measurements: list[Measurement]
     codec: str | None
     mapping: DeviceMapping | None
+    blocks: list[Block] = []
+
+    @property
+    def newest(self) -> int:
+        """The latest time of all points; there is always one."""
+        return max([*(m.time for m in self.measurements), *map(last, self.blocks)])
 
 
 class Account(Struct, frozen=True, gc=False):
@@ -163,27 +180,30 @@ def _add_message(work: _Work, index: int, message: Message, answered: tuple[Answ
     elif isinstance(answer, Rejected):
         _reject(work, index, answer)
     else:
-        measurements = _add_measured(work, index, message, answer or (), codec)
-        time = max([time, *[m.time for m in measurements]])
+        measured = _add_measured(work, index, message, answer or (), codec)
+        if measured is not None:
+            time = max(time, measured.newest)
     work.account.seen.append((message.sender, time))
 
 
 def _add_measured(
     work: _Work, index: int, message: Message, values: Sequence[Value], codec: str | None
-) -> list[Measurement]:
+) -> Measured | None:
     context, account, sender = work.context, work.account, message.sender
     mapping, latest = context.mapping(sender.device), work.raw.received_at + context.future_limit
     scope = Scope(work.raw.source, sender, message.quality, context.rules, mapping, latest)
-    normalised = normalise(values, scope)
+    normalised = normalise(values, scope, message.blocks)
     for rejected in normalised.rejected:
         _reject(work, index, rejected)
     if normalised.ignored:
         account.ignored.extend([("normalise", reason) for reason in normalised.ignored])
-    if normalised.measurements:
-        account.measured.append(Measured(index, message, normalised.measurements, codec, mapping))
-    elif not normalised.rejected:
+    if normalised.measurements or normalised.blocks:
+        measured = Measured(index, message, normalised.measurements, codec, mapping, normalised.blocks)
+        account.measured.append(measured)
+        return measured
+    if not normalised.rejected:
         account.ignored.append(("normalise", "no-measurements"))
-    return normalised.measurements
+    return None
 
 
 def _outcome(item: Item, account: Account, context: Context) -> Outcome:
@@ -200,9 +220,9 @@ def _reading(item: Item, measured: Measured, decoder: str, context: Context) -> 
     raw, lineage, generation = item
     sender, time, mapping = measured.message.sender, measured.message.time, measured.mapping
     if not is_time(time) or time > raw.received_at + context.future_limit:
-        time = max(m.time for m in measured.measurements)
+        time = measured.newest
     return Reading(
-        id=content_id(sender.device, measured.measurements),
+        id=content_id(sender.device, measured.measurements, measured.blocks),
         device=sender.device,
         source=raw.source,
         correlation_id=raw.id,
@@ -218,6 +238,7 @@ def _reading(item: Item, measured: Measured, decoder: str, context: Context) -> 
         physical_uid=mapping.physical_uid if mapping else None,
         source_ids=sender.source_ids,
         measurements=measured.measurements,
+        blocks=measured.blocks,
     )
 
 

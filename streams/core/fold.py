@@ -1,18 +1,19 @@
 """Fold the readings of one partition into its open windows, and say what each touched window did."""
 
-import struct
-from array import array
 from collections.abc import Iterator
 from sys import intern
 
+import numpy as np
 from msgspec import Struct
 
+from streams.core import block as blocks
 from streams.core.aggregate import Figures, figures
+from streams.core.block import Times, Values
 from streams.core.coverage import Known, covered
 from streams.core.identity import generation_of, row_version
 from streams.core.points import Points, weight
 from streams.core.records import Aggregate, Block, Reading, Repair
-from streams.core.window import SECOND, Rule, start_of, starts
+from streams.core.window import SECOND, Rule, start_of
 
 Series = tuple[str, str]
 Window = tuple[str, str, int, int]
@@ -72,7 +73,7 @@ class Windows:
         Raises:
             Unfoldable: its lineage or a block is impossible.
         """
-        version, runs = _version(reading), [_numbers(block) for block in reading.blocks]
+        version, runs = _version(reading), [_columns(block) for block in reading.blocks]
         self.log_time = max(self.log_time, log_time)
         limit, device, span, cell = log_time + self.rule.ahead, reading.device, self.rule.span, self.rule.cell
         for m in reading.measurements:
@@ -82,8 +83,8 @@ class Windows:
                 points.give_up()
             if points is None or points.add(time, m.value, version, m.unit):
                 self._touched[device, m.name, time - time % cell] = Touch(label, version, m.unit)
-        for block, values in zip(reading.blocks, runs, strict=True):
-            self._fold_block(device, block, values, Touch(label, version, block.unit), limit)
+        for block, (times, values) in zip(reading.blocks, runs, strict=True):
+            self._fold_run((device, block.name), times, values, Touch(label, version, block.unit), limit)
 
     def emit(self, known: Known) -> Iterator[Aggregate | Repair]:
         """What every window touched since the last call did, or that the store must say."""
@@ -141,22 +142,21 @@ class Windows:
             points = sets[intern(device), intern(name)] = Points()
         return points
 
-    def _fold_block(self, device: str, block: Block, values: "array[float]", touch: Touch, limit: int) -> None:
-        if not values:
-            return
-        for start in starts(block.start, _time(block, len(values) - 1), self.rule.span):
-            low, high = _index(block, start), min(_index(block, start + self.rule.span), len(values))
-            if low < high:
-                self._fold_run(device, block, values[low:high], low, touch, limit)
+    def _fold_run(self, series: Series, times: Times, values: Values, touch: Touch, limit: int) -> None:
+        """Fold a block's points, span by span."""
+        span_starts, lows = np.unique(times - times % self.rule.span, return_index=True)
+        highs = [*lows.tolist(), len(times)][1:]
+        for start, low, high in zip(span_starts.tolist(), lows.tolist(), highs, strict=True):
+            self._fold_part(series, start, times[low:high], values[low:high], touch, limit)
 
-    def _fold_run(self, device: str, block: Block, values: "array[float]", low: int, touch: Touch, limit: int) -> None:
-        first, last = _time(block, low), _time(block, low + len(values) - 1)
-        points = self._points(device, block.name, start_of(first, self.rule.span))
-        if points is not None and (last > limit or len(points) + len(values) > MOST_POINTS):
+    def _fold_part(self, series: Series, start: int, times: Times, values: Values, touch: Touch, limit: int) -> None:
+        device, name = series
+        points = self._points(device, name, start)
+        if points is not None and (times[-1] > limit or len(points) + len(times) > MOST_POINTS):
             points.give_up()
-        if points is None or points.add_run(first, block.period, values, touch.version, block.unit):
-            for cell in starts(first, last, self.rule.cell):
-                self._touched[device, block.name, cell] = touch
+        if points is None or points.add_run(times, values, touch.version, touch.unit):
+            for cell in np.unique(times - times % self.rule.cell).tolist():
+                self._touched[device, name, cell] = touch
 
     def _describe(self, window: Window, touch: Touch, known: Known) -> Aggregate | Repair | None:
         device, name, length, start = window
@@ -195,17 +195,11 @@ def _version(reading: Reading) -> int:
         raise Unfoldable(str(error)) from error
 
 
-def _numbers(block: Block) -> "array[float]":
-    count, odd = divmod(len(block.values), 8)
-    if odd or block.period <= 0 or not -LAST < block.start <= _time(block, count) < LAST:
-        raise Unfoldable(f"block {block.name}: {len(block.values)} bytes from {block.start} each {block.period} ns")
-    return array("d", struct.unpack(f"<{count}d", block.values))
-
-
-def _time(block: Block, index: int) -> int:
-    return block.start + index * block.period
-
-
-def _index(block: Block, time: int) -> int:
-    """The first value of ``block`` at or after ``time``."""
-    return max(0, -(-(time - block.start) // block.period))
+def _columns(block: Block) -> tuple[Times, Values]:
+    """Times and values, without what is no finite number: the store refuses that too."""
+    fault = blocks.fault(block)
+    if fault is not None:
+        raise Unfoldable(fault)
+    times, values = blocks.times(block), blocks.values(block)
+    finite = np.isfinite(values)
+    return (times, values) if finite.all() else (times[finite], values[finite])

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 import xxhash
 
-from streams.core.records import Lineage, Measurement
+from streams.core import block as blocks
+from streams.core.records import Block, Lineage, Measurement
 
 GENERATION_BITS, OFFSET_BITS, PARTITION_BITS = 18, 38, 8
 
@@ -47,13 +48,28 @@ def version_parts(version: int) -> tuple[int, Lineage]:
     return version >> PARTITION_BITS + OFFSET_BITS, Lineage(partition, offset)
 
 
-def content_id(device: str, measurements: Sequence[Measurement]) -> str:
+def content_id(device: str, measurements: Sequence[Measurement], runs: Sequence[Block] = ()) -> str:
     """The reading's id: the same device, times and values give the same id, whoever sent them and however often.
 
-    A text and a number that look alike differ; a text is counted, so that no text can pass for two measurements.
+    A text and a number that look alike differ; a text is counted, so that no text can pass for two measurements. Where
+    the mapping cuts blocks changes nothing.
     """
     parts = [device]
     for m in measurements:
         value = f"t{len(m.text)}:{m.text}" if m.text is not None else f"n{m.value!r}"
         parts.append(f"\x1f{m.name}\x1f{m.time}\x1f{value}")
-    return xxhash.xxh3_128_hexdigest("".join(parts).encode())
+    text = "".join(parts).encode()
+    return xxhash.xxh3_128_hexdigest(text + _content(runs) if runs else text)
+
+
+def _content(runs: Sequence[Block]) -> bytes:
+    """Times and values of each name, in the blocks' order."""
+    by_name: dict[str, list[Block]] = {}
+    for block in runs:
+        by_name.setdefault(block.name, []).append(block)
+    return b"".join(
+        f"\x1f{name}\x1fb{sum(map(blocks.count, same))}:".encode()
+        + b"".join(blocks.times(block).tobytes() for block in same)
+        + b"".join(block.values for block in same)
+        for name, same in by_name.items()
+    )

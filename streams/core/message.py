@@ -34,6 +34,20 @@ class Value(Struct, frozen=True, gc=False):
     unit: str = ""
 
 
+class Samples(Struct, frozen=True, kw_only=True, gc=False):
+    """Numbers of one name as columns, in the sender's order, for what says thousands of them at once.
+
+    ``times`` holds int64 ns since the epoch, UTC, ``values`` as many float64, both little endian. Times may repeat or
+    jump; a value may be no number.
+    """
+
+    name: str
+    times: bytes
+    values: bytes
+    unit: str = ""
+    quality: int = 0
+
+
 class Sender(Struct, frozen=True, kw_only=True, gc=False):
     """The device that a message is from; ``name`` is a hint for people, latitude and longitude are WGS 84 degrees.
 
@@ -58,7 +72,8 @@ class Sender(Struct, frozen=True, kw_only=True, gc=False):
 class Message(Struct, frozen=True, kw_only=True, gc=False):
     """What one device said in one raw record: ``values``, and ``payload`` bytes when a codec may have to read them.
 
-    ``payload`` None: there is nothing for a codec. ``values`` None: nothing was decoded by the sender.
+    ``payload`` None: there is nothing for a codec. ``values`` None: nothing was decoded by the sender. ``blocks``: what
+    comes in columns, besides; where a value and a sample have one name and one time the sample counts.
     """
 
     sender: Sender
@@ -67,6 +82,7 @@ class Message(Struct, frozen=True, kw_only=True, gc=False):
     payload: bytes | None = None
     port: int = 0
     quality: int = 0
+    blocks: Sequence[Samples] = ()
 
 
 class Rejected(Struct, frozen=True, gc=False):

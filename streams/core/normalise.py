@@ -5,6 +5,7 @@
 - object, list: taken apart, names joined by a dot (``accelerometer_1.x``, ``probe.0``), at most ``DEPTH_LIMIT`` deep
 - time: more than the context's limit after receipt, before 1980 or from 2200 on is rejected, its neighbours go on
 - one name at one time: the last counts; a unit that could not be a name is left empty
+- samples in columns: ``core.samples``, by the same rules
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,12 +15,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from streams.core.message import Rejected, Sender, Value
+from streams.core.block import times as block_times
+from streams.core.message import Rejected, Samples, Value
 from streams.core.names import NAME_LIMIT, is_name
 from streams.core.payload import detail
 from streams.core.place import place
-from streams.core.records import DeviceMapping, Measurement
-from streams.core.rules import Rules
+from streams.core.records import Block, Measurement
+from streams.core.samples import Scope, blocks_of
 from streams.core.times import EARLIEST, LATEST, to_text
 
 MEASUREMENT_LIMIT = 5_000
@@ -29,23 +31,13 @@ DEPTH_LIMIT = 16
 EXACT_INTEGER = 2**53
 
 
-class Scope(Struct, frozen=True, gc=False):
-    """What the values of one message have in common; ``latest`` is the last time that is not in the future."""
-
-    source: str
-    sender: Sender
-    quality: int
-    rules: Rules
-    mapping: DeviceMapping | None
-    latest: int
-
-
 class Normalised(Struct, frozen=True, gc=False):
     """Measurements in the sender's order, what was rejected, and a reason for each value left out on purpose."""
 
     measurements: list[Measurement]
     rejected: list[Rejected]
     ignored: list[str]
+    blocks: list[Block] = []
 
 
 class _Left(Struct, frozen=True):
@@ -71,8 +63,19 @@ _IN_FUTURE, _OUT_OF_RANGE = _Left("time-in-future", rejected=True), _Left("time-
 _NEVER = _Moment(EARLIEST - 1, _OUT_OF_RANGE, None)
 
 
-def normalise(values: Sequence[Value], scope: Scope) -> Normalised:
-    """The measurements of one message; all of it is rejected when there are more than ``MEASUREMENT_LIMIT``."""
+def normalise(values: Sequence[Value], scope: Scope, samples: Sequence[Samples] = ()) -> Normalised:
+    """The measurements and blocks of one message."""
+    made = _measurements(values, scope)
+    if not samples:
+        return made
+    blocks, left = blocks_of(samples, scope)
+    kept, ignored = _besides(blocks, made.measurements), [*made.ignored, *left.ignored]
+    ignored += [_DUPLICATE.reason] * (len(made.measurements) - len(kept))
+    return Normalised(kept, [*made.rejected, *left.rejected], ignored, blocks)
+
+
+def _measurements(values: Sequence[Value], scope: Scope) -> Normalised:
+    """All values are rejected when there are more than ``MEASUREMENT_LIMIT``."""
     leaves = values
     if any([isinstance(value.value, (dict, list)) for value in values]):  # noqa: C419 - a list is faster here
         leaves = list(islice(_leaves(values), MEASUREMENT_LIMIT + 1))
@@ -99,6 +102,15 @@ def normalise(values: Sequence[Value], scope: Scope) -> Normalised:
 def is_time(time: int) -> bool:
     """Whether the store can hold it and it is no clock that was never set; a fraction of a ns is a decoder's mistake."""
     return type(time) is int and EARLIEST <= time < LATEST
+
+
+def _besides(blocks: Sequence[Block], measurements: list[Measurement]) -> list[Measurement]:
+    """The measurements without those that have a sample's name and time."""
+    names = {block.name for block in blocks} & {m.name for m in measurements}
+    if not names:
+        return measurements
+    taken = {(block.name, time) for block in blocks if block.name in names for time in block_times(block).tolist()}
+    return [m for m in measurements if (m.name, m.time) not in taken]
 
 
 def _measure(value: Value, moment: _Moment, scope: Scope, *, ruled: bool) -> Measurement | _Left:

@@ -8,8 +8,12 @@ part in aggregates, but hides a number of a lower version, as its row does in th
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
-from itertools import repeat
 from math import isfinite, nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.core.block import Times, Values
 
 POINT_BYTES, SET_BYTES = 28, 700
 """Memory of one more point, and of a set without points: measured on CPython 3.11, over-allocation included."""
@@ -47,18 +51,16 @@ class Points:
             self._top, self.unit = version, unit
         return self._put(time, value, version)
 
-    def add_run(self, first: int, period: int, values: "array[float]", version: int, unit: str) -> bool:
-        """Add points ``period`` ns apart, which must be positive; say whether the set may have changed."""
-        if self.given_up or not values:
+    def add_run(self, times: Times, values: Values, version: int, unit: str) -> bool:
+        """Add finite numbers at ascending, distinct times; say whether the set may have changed."""
+        if self.given_up or not len(times):
             return self.given_up
-        if (not self.times or first > self.times[-1]) and all(map(isfinite, values)):
-            self.add(first, values[0], version, unit)
-            self.times.extend(range(first + period, first + len(values) * period, period))
-            self.values.extend(values[1:])
-            self.versions.extend(repeat(version, len(values) - 1))
-            return True
-        added = [self.add(first + i * period, value, version, unit) for i, value in enumerate(values)]
-        return any(added)
+        if version > self._top:
+            self._top, self.unit = version, unit
+        if self.times and times[0] <= self.times[-1]:
+            return self._put_run_within(times, values, version)
+        self._extend(times, values, np.full(len(times), version, np.uint64))
+        return True
 
     def merge(self, other: "Points") -> None:
         """Add everything that ``other`` holds."""
@@ -93,6 +95,27 @@ class Points:
             self.versions.append(version)
             return True
         return self._put_within(time, number, version)
+
+    def _put_run_within(self, times: Times, values: Values, version: int) -> bool:
+        """Put a run among what is held; the columns are made anew."""
+        held, numbers, versions = np.array(self.times), np.array(self.values), np.array(self.versions)
+        at = np.searchsorted(held, times)
+        known = held[np.minimum(at, len(held) - 1)] == times
+        places, fresh = at[known], ~known
+        self.unnumbered |= not bool(np.isfinite(numbers[places]).all())
+        higher = versions[places] < version
+        numbers[places[higher]], versions[places[higher]] = values[known][higher], version
+        if fresh.any():
+            held, numbers = np.insert(held, at[fresh], times[fresh]), np.insert(numbers, at[fresh], values[fresh])
+            versions = np.insert(versions, at[fresh], version)
+        del self.times[:], self.values[:], self.versions[:]
+        self._extend(held, numbers, versions)
+        return bool(fresh.any() or higher.any())
+
+    def _extend(self, times: Times, values: Values, versions: NDArray[np.uint64]) -> None:
+        self.times.frombytes(times.astype(np.int64, copy=False).tobytes())
+        self.values.frombytes(values.astype(np.float64, copy=False).tobytes())
+        self.versions.frombytes(versions.tobytes())
 
     def _put_within(self, time: int, number: float, version: int) -> bool:
         at = bisect_left(self.times, time)

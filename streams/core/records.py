@@ -51,13 +51,14 @@ class Measurement(Struct, frozen=True, gc=False):
 
 
 class Block(Struct, frozen=True, kw_only=True):
-    """A uniform run of values: ``values`` holds float64 little endian, ``period`` ns apart, the first at ``start``."""
+    """Values of one name in order of time, the first at ``start``, ``period`` ns apart, or at ``offsets``: `core.block`."""
 
     name: str
     unit: str
     start: int
     period: int
     values: bytes
+    offsets: bytes = b""
     quality: int = 0
     logical_uid: int | None = None
 

@@ -60,7 +60,7 @@ def _collected(answers: Iterable[tuple[Chunk, Staged]]) -> Iterator[tuple[Staged
     for chunk, staged in answers:
         merge(together, staged)
         checkpoint[chunk.partition] = chunk.next
-        if len(together.ts) >= STAGE_ROWS or time.monotonic() - since >= STAGE_S:
+        if together.rows >= STAGE_ROWS or time.monotonic() - since >= STAGE_S:
             yield together, checkpoint
             together, checkpoint, since = Staged(), {}, time.monotonic()
     if checkpoint:

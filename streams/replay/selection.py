@@ -7,9 +7,11 @@ So a point that moves out of the selection is taken away, and one that moves in 
 
 from collections.abc import Iterable
 
+import numpy as np
 from msgspec import Struct
 
-from streams.core.records import RawRecord, Reading
+from streams.core import block as blocks
+from streams.core.records import Block, RawRecord, Reading
 
 Offsets = tuple[int, int]
 """first offset and the one after the last"""
@@ -61,19 +63,30 @@ class Selection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
     def takes_reading(self, reading: Reading) -> bool:
         """Whether a point of the reading fits; true for every reading with points when nothing is asked of them."""
-        points = [(m.time, m.logical_uid) for m in reading.measurements]
-        for block in reading.blocks:
-            count = len(block.values) // 8
-            points += [(block.start + i * block.period, block.logical_uid) for i in range(count)]
-        return self.takes_points(reading.device, reading.codec or reading.decoder, points)
+        points = ((m.time, m.logical_uid) for m in reading.measurements)
+        return self.takes_points(reading.device, reading.codec or reading.decoder, points, reading.blocks)
 
-    def takes_points(self, device: str, reader: str, points: Iterable[tuple[int, int | None]]) -> bool:
-        """Whether one of a device's points (time, logical uid) fits; ``reader``: the codec or decoder that read them."""
+    def takes_points(
+        self, device: str, reader: str, points: Iterable[tuple[int, int | None]], runs: Iterable[Block] = ()
+    ) -> bool:
+        """Whether one of a device's points (time, logical uid) fits; ``reader``: the codec or decoder that read them.
+
+        ``runs``: blocks of more points.
+        """
         if self.devices and device not in self.devices:
             return False
         if self.codecs and reader.partition("@")[0] not in self.codecs:
             return False
-        return any(self._takes_point(time, logical_uid) for time, logical_uid in points)
+        if any(self._takes_point(time, logical_uid) for time, logical_uid in points):
+            return True
+        return any(self._takes_block(block) for block in runs)
+
+    def _takes_block(self, block: Block) -> bool:
+        if self.logical and block.logical_uid not in self.logical:
+            return False
+        times = blocks.times(block)
+        first = 0 if self.time_from is None else int(np.searchsorted(times, self.time_from))
+        return first < len(times) and _within(int(times[first]), self.time_from, self.time_until)
 
     def _takes_point(self, time: int, logical_uid: int | None) -> bool:
         return (not self.logical or logical_uid in self.logical) and _within(time, self.time_from, self.time_until)

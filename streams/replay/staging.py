@@ -8,17 +8,26 @@ from msgspec.structs import replace
 from streams import avro, pipeline
 from streams.agents.generations import Hashes, cut, in_force
 from streams.agents.output import UNDECODABLE, largest_reading, too_large, undecodable
-from streams.core.decode import Account, Context, Item, decode, measure_batch
+from streams.core.decode import Account, Context, Item, Measured, decode, measure_batch
 from streams.core.identity import row_version, version_parts
 from streams.core.place import place
-from streams.core.records import DeadLetter, DeviceMapping, Interval, Lineage, Measurement, RawRecord, Reading
+from streams.core.records import (
+    Block,
+    DeadLetter,
+    DeviceMapping,
+    Interval,
+    Lineage,
+    Measurement,
+    RawRecord,
+    Reading,
+)
 from streams.replay import candidate
 from streams.replay.job import Mode
 from streams.replay.runs import Runs
 from streams.replay.source import Chunk
 from streams.replay.store import SeriesName, Staged
 from streams.replay.task import Registry, Task, hashes
-from streams.rows import Name, Origin, Points, add_measurements
+from streams.rows import Name, Origin, Points, Run, add_blocks, add_measurements
 
 ALWAYS = -(1 << 63)
 MEASUREMENT_BYTES, READING_BYTES = 6_000, 70_000
@@ -32,6 +41,7 @@ class _Part(Struct, frozen=True, gc=False):
     index: int
     reader: str
     measurements: list[Measurement]
+    blocks: list[Block]
 
 
 class _Making(Struct, gc=False):
@@ -39,6 +49,7 @@ class _Making(Struct, gc=False):
 
     points: Points = field(default_factory=Points)
     codec: list[str] = field(default_factory=list)
+    runs: list[tuple[Run, str]] = field(default_factory=list)
     selected: Runs = field(default_factory=Runs)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     readings: int = 0
@@ -125,7 +136,9 @@ class Stager:
         if (lineage.partition, lineage.offset) in (self._task.stored or ()):
             return True
         return any(
-            self._selection.takes_points(p.device, p.reader, ((m.time, m.logical_uid) for m in p.measurements))
+            self._selection.takes_points(
+                p.device, p.reader, ((m.time, m.logical_uid) for m in p.measurements), p.blocks
+            )
             for p in parts
         )
 
@@ -136,6 +149,9 @@ class Stager:
             origin = Origin(part.device, raw.source, raw.received_at, version)
             faults = add_measurements(making.points, origin, part.measurements)
             making.codec += [part.reader] * (len(part.measurements) - len(faults))
+            if part.blocks:
+                faults += add_blocks(making.points, origin, part.blocks)
+                making.runs += [(run, part.reader) for run in making.points.runs[len(making.runs) :]]
             making.dead_letters += [_refused(raw, lineage, part, *fault) for fault in faults]
 
     def _parts(self, account: Account) -> list[_Part] | None:
@@ -143,14 +159,21 @@ class Stager:
         parts = []
         for measured in account.measured:
             measurements, message = measured.measurements, measured.message
-            if len(measurements) > self._surely_fits or type(message.time) is not int:
+            if type(message.time) is not int or not self._fits(measured):
                 return None
             for m in measurements:
                 if m.text is not None and not _is_text(m.text):
                     return None
             reader = measured.codec or account.decoder
-            parts.append(_Part(message.sender.device, measured.index, reader, measurements))
+            parts.append(_Part(message.sender.device, measured.index, reader, measurements, measured.blocks))
         return parts
+
+    def _fits(self, measured: Measured) -> bool:
+        """Whether a reading of it is surely no larger than Kafka takes."""
+        points = len(measured.measurements) + len(measured.blocks)
+        return points <= self._surely_fits - sum(
+            (len(block.values) + len(block.offsets)) // MEASUREMENT_BYTES + 1 for block in measured.blocks
+        )
 
     def _in_full(self, item: Item) -> tuple[list[_Part], list[DeadLetter], int]:
         """As the decode agent does it, to the last byte."""
@@ -164,7 +187,9 @@ class Stager:
 
 def merge(one: Staged, other: Staged) -> None:
     """Add ``other`` to ``one``."""
-    for name in ("series_id", "ts", "value", "text", "quality", "logical_uid", "version", "codec", "dead_letters"):
+    for name in (
+        "series_id", "ts", "value", "text", "quality", "logical_uid", "version", "codec", "runs", "dead_letters",
+    ):  # fmt: skip
         getattr(one, name).extend(getattr(other, name))
     for series, told in other.names.items():
         one.names[series] = _newer(one.names.get(series), told)
@@ -192,7 +217,7 @@ def _context(task: Task, registry: Registry) -> Context:
 
 
 def _part_of(reading: Reading) -> _Part:
-    return _Part(reading.device, reading.index, reading.codec or reading.decoder, reading.measurements)
+    return _Part(reading.device, reading.index, reading.codec or reading.decoder, reading.measurements, reading.blocks)
 
 
 def _refused(raw: RawRecord, lineage: Lineage, part: _Part, reason: str, detail: str) -> DeadLetter:
@@ -214,6 +239,7 @@ def _staged(making: _Making, records: int) -> Staged:
         logical_uid=points.logical_uid,
         version=points.version,
         codec=making.codec,
+        runs=making.runs,
         names={series: _series_name(name) for series, name in points.names.items()},
         selected=making.selected,
         dead_letters=making.dead_letters,

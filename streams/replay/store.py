@@ -15,6 +15,7 @@ from streams.core.records import DeadLetter, DeviceMapping
 from streams.replay.job import Counts
 from streams.replay.runs import Runs
 from streams.replay.selection import Selection
+from streams.rows import Run
 
 
 class SeriesName(Struct, frozen=True):
@@ -33,7 +34,7 @@ class Staged(Struct, kw_only=True):
     """Raw records decoded again, as columns of points; ``logical_uid`` 0 and ``text`` "" stand for none.
 
     ``version``: as the live decoder would have written it; the replay's own rows get the replay's generation instead.
-    ``selected``: lineages of the raw records that are replayed, also of those without a point now.
+    ``runs``: points besides the columns, each run with its codec. ``selected``: lineages of the raw records that are replayed, also of those without a point now.
     """
 
     series_id: list[int] = field(default_factory=list)
@@ -44,6 +45,7 @@ class Staged(Struct, kw_only=True):
     logical_uid: list[int] = field(default_factory=list)
     version: list[int] = field(default_factory=list)
     codec: list[str] = field(default_factory=list)
+    runs: list[tuple[Run, str]] = field(default_factory=list)
     names: dict[int, SeriesName] = field(default_factory=dict)
     selected: Runs = field(default_factory=Runs)
     dead_letters: list[DeadLetter] = field(default_factory=list)
@@ -51,6 +53,11 @@ class Staged(Struct, kw_only=True):
     readings: int = 0
     ignored: int = 0
     foreign: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many points there are."""
+        return len(self.ts) + sum(len(run) for run, _ in self.runs)
 
 
 class Totals(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import schemas
 from streams import avro
-from streams.core.records import DeadLetter, RawRecord, Repair
+from streams.core.records import DeadLetter, RawRecord, Reading, Repair
 
 NAMES = sorted(avro.TYPES)
 LONG = st.integers(-(2**63), 2**63 - 1)
@@ -227,6 +227,14 @@ def test_reads_version_1_when_version_2_is_released_beside_it(monkeypatch: pytes
     assert avro.decode(written, NextDeadLetter) == NEW
     assert avro.decode(avro.encode(NEW), NextDeadLetter) == NEW
     assert avro.encode(NEW)[:10] != written[:10]
+
+
+def test_reads_a_reading_of_version_1_whose_blocks_had_no_offsets() -> None:
+    first = schemas.versions("reading")[0]
+    told = smallest(first)
+    read = avro.decode(written_by_fastavro(first, told), Reading)
+
+    assert [(b.values, b.offsets, b.quality) for b in read.blocks] == [(b"bytes", b"", 1_000)]
 
 
 def test_reads_version_2_in_code_of_version_1_once_it_has_its_schema() -> None:

@@ -2,12 +2,14 @@
 
 import struct
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.core.block import made as made_block
 from streams.core.identity import row_version, series_id
 from streams.core.records import Block, Measurement, Reading
-from streams.rows import FIRST_TIME, LAST_TIME, Name, points
+from streams.rows import FIRST_TIME, LAST_TIME, Name, Points, points, run_columns
 
 NOON = 1_793_620_800_000_000_000
 
@@ -94,25 +96,71 @@ def test_a_block_becomes_a_row_per_value(count: int, period: int) -> None:
         name="x", unit="g", start=NOON, period=period, values=struct.pack(f"<{count}d", *values), logical_uid=9
     )
 
-    made = points([(0, reading(blocks=(block,)))])
+    (run,) = points([(0, reading(blocks=(block,)))]).runs
 
-    assert made.ts == [NOON + i * period for i in range(count)]
-    assert made.value == values
-    assert set(made.logical_uid) == {9}
+    assert run.ts.tolist() == [NOON + i * period for i in range(count)]
+    assert run.value.tolist() == values
+    assert run.logical_uid == 9
 
 
 def test_what_is_no_number_in_a_block_is_left_out() -> None:
     block = Block(name="x", unit="", start=NOON, period=10, values=struct.pack("<3d", 1.0, float("nan"), 3.0))
 
-    made = points([(0, reading(blocks=(block,)))])
+    (run,) = points([(0, reading(blocks=(block,)))]).runs
 
-    assert list(zip(made.ts, made.value, strict=True)) == [(NOON, 1.0), (NOON + 20, 3.0)]
+    assert (run.ts.tolist(), run.value.tolist()) == ([NOON, NOON + 20], [1.0, 3.0])
 
 
-def test_a_block_that_ends_after_2200_is_rejected() -> None:
+def test_what_a_block_has_after_2200_is_rejected_and_the_rest_is_stored() -> None:
     block = Block(name="x", unit="", start=LAST_TIME - 10, period=10, values=struct.pack("<2d", 1.0, 2.0))
 
-    assert [r.reason for r in points([(4, reading(blocks=(block,)))]).refused] == ["time-out-of-range"]
+    made = points([(4, reading(blocks=(block,)))])
+
+    assert [(r.reason, r.detail) for r in made.refused] == [
+        ("time-out-of-range", "x: 7258118400000000000 ns is not between 1980 and 2200")
+    ]
+    assert [run.ts.tolist() for run in made.runs] == [[LAST_TIME - 10]]
+
+
+def test_a_block_whose_columns_do_not_fit_is_rejected() -> None:
+    offsets = struct.pack("<2q", 0, 0)
+    block = Block(name="x", unit="", start=NOON, period=0, values=struct.pack("<2d", 1.0, 2.0), offsets=offsets)
+
+    made = points([(4, reading(Measurement("t", "", NOON, 1.0, None), blocks=(block,)))])
+
+    assert [(r.reason, r.detail) for r in made.refused] == [("bad-block", "block x: offsets that are not ascending")]
+    assert (made.value, made.runs) == ([1.0], [])
+
+
+offset_lists = st.lists(
+    st.integers(-(10**12), 10**12) | st.just(LAST_TIME - NOON), min_size=1, max_size=20, unique=True
+)
+
+
+@given(offset_lists, st.data(), st.none() | st.integers(1, 9), st.integers(0, 8))
+def test_a_block_gives_the_rows_of_its_measurements_one_by_one(
+    offsets: list[int], data: st.DataObject, uid: int | None, quality: int
+) -> None:
+    times = sorted(NOON + offset for offset in offsets)
+    values = [data.draw(st.floats()) for _ in times]
+    block = made_block(np.array(times), np.array(values), name="x", unit="g", quality=quality, logical_uid=uid)
+    singles = [
+        Measurement("x", "g", time, value, None, quality, uid) for time, value in zip(times, values, strict=True)
+    ]
+
+    whole, single = points([(0, reading(blocks=(block,)))]), points([(0, reading(*singles))])
+
+    assert rows_of(whole) == rows_of(single)
+    assert whole.names == single.names
+    outside = any(not FIRST_TIME <= time < LAST_TIME for time in times)
+    assert [r.reason for r in whole.refused] == ["time-out-of-range"] * outside
+
+
+def rows_of(made: Points) -> list[tuple[object, ...]]:
+    columns = run_columns(made.runs) if made.runs else {}
+    from_runs = list(zip(*(c.tolist() for c in columns.values()), strict=True))
+    plain = zip(made.series_id, made.ts, made.value, made.quality, made.logical_uid, made.version, strict=True)
+    return [*plain, *from_runs]
 
 
 def test_lineage_that_does_not_fit_rejects_the_reading() -> None:

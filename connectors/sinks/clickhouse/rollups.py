@@ -5,6 +5,7 @@ Nothing of it is kept on disk: readings are held back from the commit until it i
 
 from collections.abc import Callable, Collection
 
+import numpy as np
 from msgspec import Struct, field
 
 from connectors.sinks.clickhouse import recompute
@@ -46,6 +47,9 @@ class Rollups:
         for series, ts in zip(points.series_id, points.ts, strict=True):
             if ts > newest.get(series, 0):
                 newest[series] = ts
+        for run in points.runs:
+            touched.hours.update((run.series_id, hour) for hour in np.unique(run.ts // HOUR_NS).tolist())
+            newest[run.series_id] = max(newest.get(run.series_id, 0), int(run.ts[-1]))
 
     def hold(self, partition: int) -> int | None:
         """The first offset whose windows are not recomputed."""

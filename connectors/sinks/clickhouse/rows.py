@@ -1,11 +1,15 @@
 """The tables that points and aggregates go to, and aggregates as rows. Pure. Points as columns: ``streams/rows.py``."""
 
+from array import array
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from connectors.sinks.clickhouse.table import Table
 from streams.core.identity import GENERATION_BITS, series_id
 from streams.core.records import Aggregate, Repair
-from streams.rows import FIRST_TIME, LAST_TIME, Fault
+from streams.rows import FIRST_TIME, LAST_TIME, Fault, Run, run_columns
 
 LABEL_BITS = 46
 SECOND = 1_000_000_000
@@ -22,6 +26,13 @@ POINTS = Table(
         "version": "UInt64",
     },
 )
+RUN_POINTS = Table(
+    "points",
+    {name: "Float64" if name == "value" else kind for name, kind in POINTS.columns.items() if name != "text"},
+)
+"""Points without texts: the client writes numbers that are never null as they lie in memory."""
+RUN_ROWS = 500_000
+"""in one insert, about: its memory is bounded"""
 AGGREGATES = Table(
     "aggregates",
     {
@@ -38,6 +49,25 @@ AGGREGATES = Table(
         "version": "UInt64",
     },
 )
+
+
+def run_rows(runs: Sequence[Run]) -> list[Any]:
+    """The rows of runs in the order of ``RUN_POINTS``."""
+    columns = run_columns(runs)
+    # The client takes times from arrays of Python's, not of numpy's.
+    return [*(array("q", c.astype(np.int64).tobytes()) if name == "ts" else c for name, c in columns.items())]
+
+
+def portions(runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
+    """Runs for one insert each: as many as make ``RUN_ROWS`` rows."""
+    start = rows = 0
+    for at, run in enumerate(runs):
+        rows += len(run)
+        if rows >= RUN_ROWS:
+            yield runs[start : at + 1]
+            start, rows = at + 1, 0
+    if rows:
+        yield runs[start:]
 
 
 def window_version(generation: int, label: int) -> int:

@@ -15,7 +15,15 @@ from connectors.sinks.clickhouse.batch import Item, bisected, columns, decoded
 from connectors.sinks.clickhouse.names import Names
 from connectors.sinks.clickhouse.repairs import Repairs
 from connectors.sinks.clickhouse.rollups import Rollups
-from connectors.sinks.clickhouse.rows import AGGREGATES, POINTS, aggregate_fault, aggregate_row
+from connectors.sinks.clickhouse.rows import (
+    AGGREGATES,
+    POINTS,
+    RUN_POINTS,
+    aggregate_fault,
+    aggregate_row,
+    portions,
+    run_rows,
+)
 from connectors.sinks.clickhouse.store import Store
 from streams import avro
 from streams.core.records import Aggregate, Reading, Repair
@@ -105,6 +113,8 @@ class ClickHouseSink:
         for one in made.values():
             self._names.write(one.names)
         self._store.insert(POINTS, _concatenated(made.values()))
+        for runs in portions([run for one in made.values() for run in one.runs]):
+            self._store.insert(RUN_POINTS, run_rows(runs))
         for partition, one in made.items():
             since = min(item.record.offset for item in items if item.record.partition == partition)
             self._rollups.touch(partition, since, one)

@@ -77,7 +77,7 @@ class Store:
             BadData: the rows are at fault.
             Transient: nothing is certain.
         """
-        if not columns[0]:
+        if not len(columns[0]):
             return 0
         with _sorted_errors():
             self._connected().insert(

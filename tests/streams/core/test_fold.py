@@ -2,8 +2,12 @@
 
 import struct
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from streams.core.block import made
 from streams.core.coverage import BEGINNING, Known
 from streams.core.fold import Unfoldable, Windows
 from streams.core.records import Aggregate, Block, Measurement, Reading, Repair
@@ -185,3 +189,34 @@ def test_it_refuses_an_impossible_reading_as_a_whole(broken: Reading) -> None:
     with pytest.raises(Unfoldable):
         held.fold(broken, 1, NOON)
     assert held.open == 0
+
+
+steps = st.lists(st.integers(-400, 3700), min_size=1, max_size=8, unique=True).map(sorted)
+runs = st.lists(st.tuples(steps, st.floats(-9, 9) | st.just(float("nan"))), min_size=1, max_size=4)
+
+
+@settings(deadline=None)
+@given(runs, st.data())
+def test_a_block_is_folded_as_its_measurements_one_by_one(
+    told: list[tuple[list[int], float]], data: st.DataObject
+) -> None:
+    whole, single = windows(), windows()
+    for offset, (seconds, value) in enumerate(told):
+        times = np.array([NOON + second * SECOND for second in seconds])
+        values = np.array([value + second for second in seconds])
+        block = made(times, values, name="t", unit="°C", quality=0, logical_uid=None)
+        finite = [(second, v) for second, v in zip(seconds, values.tolist(), strict=True) if np.isfinite(v)]
+        log_time = NOON + data.draw(st.integers(0, 600)) * SECOND
+        whole.fold(reading(blocks=(block,), offset=offset), offset, log_time)
+        single.fold(reading(*(("t", second, v) for second, v in finite), offset=offset), offset, log_time)
+        if data.draw(st.booleans()):
+            whole.close(NOON + 300 * SECOND)
+            single.close(NOON + 300 * SECOND)
+        assert emitted(whole) == emitted(single)
+
+
+def test_a_block_may_leap_over_centuries() -> None:
+    block = made(np.array([NOON, 2 * NOON]), np.array([1.0, 2.0]), name="v", unit="g", quality=0, logical_uid=None)
+    held = windows()
+    held.fold(reading(blocks=(block,)), 5, NOON)
+    assert held.open == 2

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.message import Sender, Value
-from streams.core.normalise import DEPTH_LIMIT, MEASUREMENT_LIMIT, TEXT_LIMIT, Normalised, Scope, normalise
+from streams.core.normalise import DEPTH_LIMIT, MEASUREMENT_LIMIT, TEXT_LIMIT, Normalised, normalise
 from streams.core.records import DeviceMapping, Interval, Measurement, Rule
 from streams.core.rules import Rules
+from streams.core.samples import Scope
 
 T = 1_715_382_000_000_000_000
 HOUR = 3_600_000_000_000

@@ -1,9 +1,9 @@
 """The set of points: commutative, associative, idempotent, equal to a naive dictionary."""
 
-from array import array
 from collections.abc import Iterable
 from math import isnan, nan
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,15 +75,25 @@ def test_it_says_whether_a_point_changed_it(entries: list[Entry], entry: Entry) 
     assert changed == (content(points) != before)
 
 
-@given(ENTRIES, st.integers(-20, 20), st.integers(1, 3), st.lists(st.floats(), max_size=12), st.integers(31, 32))
-def test_it_takes_a_run_as_its_single_points(
-    entries: list[Entry], first: int, period: int, values: list[float], version: int
-) -> None:
+@given(
+    ENTRIES,
+    st.dictionaries(st.integers(-25, 25), st.floats(allow_nan=False, allow_infinity=False), max_size=12),
+    st.integers(0, 32),
+)
+def test_it_takes_a_run_as_its_single_points(entries: list[Entry], run: dict[int, float], version: int) -> None:
+    """Of one time and version there is one value, so where the version was there the run says the same."""
+    for time, known in entries:
+        told = value_of((time, version)) if known == version else None
+        run = {**run, time: told} if told is not None and time in run else run
+    same = {t for t, v in entries if v == version and value_of((t, v)) is None}
+    run = {time: value for time, value in run.items() if time not in same}
     whole, single = folded(entries), folded(entries)
-    whole.add_run(first, period, array("d", values), version, "V")
-    for i, value in enumerate(values):
-        single.add(first + i * period, value, version, "V")
+    times = np.array(sorted(run), dtype=np.int64)
+    changed = whole.add_run(times, np.array([run[t] for t in sorted(run)], dtype=np.float64), version, "V")
+    singly = [single.add(time, run[time], version, "V") for time in sorted(run)]
+    assert changed == any(singly)
     assert content(whole) == content(single)
+    assert (whole.unit, whole.unnumbered) == (single.unit, single.unnumbered)
 
 
 @given(ENTRIES, st.integers(-21, 21), st.integers(0, 20))

@@ -1,11 +1,13 @@
 """What staging leaves: points, names, runs of selected records, dead letters, and the checkpoint that they lead to."""
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 
 import msgspec
 
 from connectors.sinks.clickhouse.batch import columns
 from connectors.sinks.clickhouse.replay.tables import Tables
+from connectors.sinks.clickhouse.rows import RUN_POINTS, portions, run_rows
 from connectors.sinks.clickhouse.table import Table
 from streams.core.identity import row_version
 from streams.core.records import DeadLetter
@@ -67,6 +69,7 @@ def stage(tables: Tables, staged: Staged, checkpoint: Mapping[int, int]) -> None
     Raises:
         Transient: some may be kept; do it again.
     """
+    _stage_runs(tables, staged)
     points = [getattr(staged, column) for column in POINTS]
     names = [(series, *_name(name)) for series, name in staged.names.items()]
     letters = [_letter(letter) for letter in staged.dead_letters]
@@ -120,6 +123,14 @@ def dead_letters(tables: Tables) -> Sequence[DeadLetter]:
         return []
     rows = tables.store.rows(MISSING_LETTERS.format(letters=tables.name("letters")))
     return [msgspec.json.decode(letter, type=DeadLetter) for (letter,) in rows]
+
+
+def _stage_runs(tables: Tables, staged: Staged) -> None:
+    table = Table(tables.name("staged"), RUN_POINTS.columns | {"codec": "String"})
+    codecs = {id(run): codec for run, codec in staged.runs}
+    for runs in portions([run for run, _ in staged.runs]):
+        told = [codec for run in runs for codec in repeat(codecs[id(run)], len(run))]
+        tables.store.insert(table, [*run_rows(runs), told])
 
 
 def _name(name: SeriesName) -> tuple[object, ...]:
