@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from streams import pipeline
 from streams.core.decode import decode
 from streams.core.outcome import Outcome
-from streams.core.records import Lineage, RawRecord
+from streams.core.records import Block, Lineage, RawRecord
 from streams.settings import DecodeSettings
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -69,6 +70,7 @@ def described(outcome: Outcome) -> dict[str, Any]:
                     for m in reading.measurements
                 ],
             }
+            | ({"blocks": [written_block(block) for block in reading.blocks]} if reading.blocks else {})
             for reading in outcome.readings
         ],
         "dead_letters": [[letter.stage, letter.reason, letter.device] for letter in outcome.dead_letters],
@@ -80,6 +82,13 @@ def described(outcome: Outcome) -> dict[str, Any]:
             for event in outcome.events
         ],
     }
+
+
+def written_block(block: Block) -> list[Any]:
+    """Name, unit, start, what lies between values (ns) or each value's offset (ns), values, quality unless good."""
+    steps = np.frombuffer(block.offsets, "<i8").tolist() if block.offsets else block.period
+    values = np.frombuffer(block.values, "<f8").tolist()
+    return [block.name, block.unit, written(block.start), steps, values, *([block.quality] * (block.quality > 0))]
 
 
 def written(time: int) -> str:

@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from math import fsum, isinf
 
+import numpy as np
 from msgspec import Struct
+
+MANY = 200
+"""from so many values on numpy sorts faster, its conversions included"""
 
 
 class Figures(Struct, frozen=True):
@@ -20,7 +24,7 @@ class Figures(Struct, frozen=True):
 
 def figures(values: Sequence[float]) -> Figures:
     """The figures of ``values``, which are finite, in order of time, and at least one."""
-    ordered = sorted(values)
+    ordered = sorted(values) if len(values) < MANY else np.sort(np.array(values)).tolist()
     return Figures(len(ordered), _sum(values), ordered[0], ordered[-1], values[0], values[-1], _median(ordered))
 
 

@@ -38,9 +38,10 @@ def cases(source: str) -> list[dict[str, Any]]:
     return [json.loads(path.read_text("utf-8"))["record"] for path in sorted((VECTORS / source).glob("*.json"))]
 
 
-def bodies(source: str) -> list[dict[str, Any]]:
-    """The payloads of the source's vectors that are JSON objects."""
-    return [case["payload"] for case in cases(source) if isinstance(case.get("payload"), dict)]
+def bodies(source: str) -> list[Any]:
+    """The payloads of the source's vectors that are JSON objects, or lists of something."""
+    payloads = (case.get("payload") for case in cases(source))
+    return [payload for payload in payloads if payload and isinstance(payload, (dict, list))]
 
 
 @st.composite

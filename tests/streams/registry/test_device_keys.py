@@ -11,7 +11,7 @@ from streams.registry.device_keys import key_of
 from streams.settings import DecodeSettings
 
 TTN_IDS = {"device_id": "tank-07", "application_ids": {"application_id": "tanks"}}
-PAYLOADS = {
+PAYLOADS: dict[str, object] = {
     "ttn": {
         "end_device_ids": TTN_IDS | {"dev_eui": "70B3D57ED0051A2B"},
         "uplink_message": {"f_port": 1, "decoded_payload": {"level": 1.0}, "received_at": "2024-05-10T23:00:00Z"},
@@ -34,6 +34,7 @@ PAYLOADS = {
         "timeseries": [{"name": "battery (v)", "value": 4.16}],
     },
     "chirpstack": {"deviceInfo": {"devEui": "24E124136B502217"}, "fPort": 1, "object": {"level": 1.0}},
+    "vibration": [{"SerialNumber": "AAD-1123", "Timestamp": "2024-05-10T23:00:00Z", "Value": 0.42}],
     "json": {"device": "Tank 4", "time": "2024-05-10T23:00:00Z", "values": {"level": 1}},
 }
 

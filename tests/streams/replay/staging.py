@@ -10,7 +10,7 @@ from streams.core.records import Generation, Lineage, RawRecord, Reading
 from streams.registry.hashes import code_hash, codecs_hash, rules_hash
 from streams.replay.source import Chunk
 from streams.replay.store import Staged
-from streams.rows import points
+from streams.rows import Run, points
 from streams.settings import Settings
 
 NOON = 1_793_620_800_000_000_000
@@ -42,7 +42,16 @@ def rows(staged: Staged) -> list[Row]:
     columns = (
         staged.series_id, staged.ts, staged.value, staged.text, staged.quality, staged.logical_uid, staged.version
     )  # fmt: skip
-    return list(zip(*columns, strict=True))
+    return [*zip(*columns, strict=True), *_rows_of_runs([run for run, _ in staged.runs])]
+
+
+def _rows_of_runs(runs: Sequence[Run]) -> list[Row]:
+    """Point by point."""
+    return [
+        (run.series_id, ts, value, "", run.quality, run.logical_uid, run.version)
+        for run in runs
+        for ts, value in zip(run.ts.tolist(), run.value.tolist(), strict=True)
+    ]
 
 
 def rows_of_the_sink(
@@ -59,4 +68,5 @@ def rows_of_the_sink(
             continue
         readings += decode(record, Lineage(one.partition, offset), current.number, context).readings
     kept = [r for r in readings if len(avro.encode(r)) <= largest_reading(settings.kafka)]
-    return list(zip(*points(enumerate(kept)).columns(), strict=True)), kept
+    made = points(enumerate(kept))
+    return [*zip(*made.columns(), strict=True), *_rows_of_runs(made.runs)], kept

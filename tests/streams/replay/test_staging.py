@@ -1,6 +1,7 @@
 """Staged columns are what live decoding gives the store: same bytes, same mapping, same rows."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ MAPPING = DeviceMapping(
     physical_uid=1,
     intervals=[Interval(7, NOON - 100, NOON, [Pause(NOON - 50, NOON - 40)]), Interval(8, NOON)],
 )
-REGISTRY = Registry(mappings={"json:a": MAPPING}, generations=(generation(3), generation(4, fence=100)))
+SENSOR = replace(MAPPING, device="vibration:S-1")
+REGISTRY = Registry(
+    mappings={"json:a": MAPPING, "vibration:S-1": SENSOR}, generations=(generation(3), generation(4, fence=100))
+)
 
 
 def task(**more: Any) -> Task:
@@ -58,6 +62,7 @@ def is_as_the_sink_would_have_it(of: Settings, records: list[RawRecord | bytes],
 
     assert rows(made) == expected
     assert made.codec == [r.codec or r.decoder for r in readings for _ in r.measurements]
+    assert [codec for _, codec in made.runs] == [r.codec or r.decoder for r in readings for _ in r.blocks]
     assert (made.records, made.readings) == (len(records), len(readings))
     assert list(made.selected) == [(1, first, first + len(records) - 1)]
 
@@ -76,11 +81,56 @@ def test_rows_of_any_values_are_those_of_their_readings(values: dict[str, object
     is_as_the_sink_would_have_it(SETTINGS, [T, body(values), b"no record", body({"t": 1}, "b")], first)
 
 
-@pytest.mark.parametrize("source", ["chirpstack", "json", "ttn", "wombat", "ydoc"])
+@pytest.mark.parametrize("source", ["chirpstack", "json", "ttn", "vibration", "wombat", "ydoc"])
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_rows_of_any_twisted_body_are_those_of_its_readings(source: str, data: st.DataObject) -> None:
     is_as_the_sink_would_have_it(SETTINGS, [data.draw(twisted(source)) for _ in range(3)])
+
+
+samples = st.tuples(
+    st.integers(-120, 120).map(NOON.__add__) | st.sampled_from([0, NOON + 3601 * 10**9]),
+    st.floats() | st.sampled_from(["clipped", None]),
+)
+
+
+def batch(told: list[tuple[int, Any]], serial: str = "S-1") -> RawRecord:
+    """Samples of a sensor; times in ns."""
+    day = datetime(2026, 11, 2, 12, tzinfo=UTC)
+    assert round(day.timestamp()) * 10**9 == NOON
+    body = [
+        {
+            "SerialNumber": serial,
+            "Timestamp": f"{day + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{ns:09}Z",
+            "Value": value,
+        }
+        for time, value in told
+        for seconds, ns in [divmod(time - NOON, 10**9)]
+    ]
+    return raw(json.dumps(body).encode(), "vibration")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(samples, min_size=1, max_size=12), min_size=1, max_size=3))
+def test_rows_of_any_batches_are_those_of_their_readings(told: list[list[tuple[int, Any]]]) -> None:
+    is_as_the_sink_would_have_it(SETTINGS, [T, *map(batch, told), batch([(NOON, 1.0)], "S-2")], first=98)
+
+
+def test_a_batch_is_cut_selected_and_refused_as_its_reading_is() -> None:
+    one = batch([(NOON - 60, 1.0), (NOON - 45, 2.0), (NOON, 3.0)])
+
+    made = staged(one)
+    assert [(run.logical_uid, run.value.tolist(), codec) for run, codec in made.runs] == [
+        (7, [1.0], "vibration@1"), (0, [2.0], "vibration@1"), (8, [3.0], "vibration@1"),
+    ]  # fmt: skip
+    assert (made.rows, made.readings) == (3, 1)
+    assert staged(one, selection=Selection(logical=(8,))).rows == 3
+    assert staged(one, selection=Selection(logical=(9,))).rows == 0
+    assert staged(one, selection=Selection(time_until=NOON - 60)).rows == 0
+    assert staged(one, selection=Selection(time_from=NOON)).rows == 3
+    is_as_the_sink_would_have_it(Settings(kafka={"max_record_bytes": 2_000}), [batch([(NOON, 1.0)])])
+    small = Stager(task(settings=Settings(kafka={"max_record_bytes": 1_200})), REGISTRY).stage(chunk([one]))
+    assert ([letter.reason for letter in small.dead_letters], small.rows) == (["too-large"], 0)
 
 
 def test_what_is_refused_or_left_out_is_told_as_decoding_tells_it() -> None:
@@ -222,14 +272,16 @@ def test_takes_records_as_a_whole_by_what_they_are_what_is_stored_and_what_they_
 
 def test_merging_is_staging_together() -> None:
     stager = Stager(task(), REGISTRY)
-    one, other = stager.stage(chunk([A, DEAD])), stager.stage(chunk([B, A], first=2))
+    sensor = batch([(NOON, 1.0), (NOON + 5, 2.0)])
+    one, other = stager.stage(chunk([A, DEAD])), stager.stage(chunk([B, A, sensor], first=2))
     merge(one, other)
-    together = stager.stage(chunk([A, DEAD, B, A]))
+    together = stager.stage(chunk([A, DEAD, B, A, sensor]))
 
     assert rows(one) == rows(together)
+    assert one.rows == 7
     assert list(one.selected) == list(together.selected)
     assert one.names == together.names
-    assert (one.records, one.readings, len(one.dead_letters)) == (4, 3, 1)
+    assert (one.records, one.readings, len(one.dead_letters)) == (5, 4, 1)
 
 
 def test_a_series_is_told_by_its_latest_record_and_first_seen_by_its_earliest() -> None:
