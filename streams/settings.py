@@ -162,7 +162,7 @@ class WebhookSettings(Section):
     name: str = Field("webhook", description="of this instance; part of every record's connector")
     host: str = "127.0.0.1"
     port: Port = 5688
-    sources: tuple[str, ...] = ("ttn", "wombat", "ydoc", "json", "chirpstack")
+    sources: tuple[str, ...] = ("ttn", "wombat", "ydoc", "json", "chirpstack", "vibration")
     auth: dict[str, WebhookAuth] = Field(default_factory=dict, description="by source; a source without is open")
     max_body_bytes: int = Field(32_000_000, ge=1, description="what Kafka does not take of it is diverted")
     body_timeout_s: float = Field(20, gt=0, description="a sender that needs longer for headers or body gets 408")

@@ -47,7 +47,7 @@ def bodies(source: str) -> list[Any]:
 @st.composite
 def twisted(draw: st.DrawFn, source: str) -> RawRecord:
     """A good body in which something somewhere is replaced by anything."""
-    case = draw(st.sampled_from([case for case in cases(source) if isinstance(case.get("payload"), dict)]))
+    case = draw(st.sampled_from([case for case in cases(source) if case.get("payload") in bodies(source)]))
     body = json.loads(json.dumps(case["payload"]))
     spot: Any = body
     while True:
@@ -90,7 +90,7 @@ def holds_every_law(decoder: Decoder, raw: RawRecord) -> None:
     assert len(set(devices)) == len(devices)
     assert all(device.startswith(f"{decoder.name}:") for device in devices)
     assert key is None or key.startswith(f"{decoder.name}:")
-    assert (decoder.open(raw), decoder.key(raw)) == (parts, key)
+    assert repr((decoder.open(raw), decoder.key(raw))) == repr((parts, key))  # NaN does not equal itself
     assert msgspec.json.encode(raw) == before
 
     outcome = decode(raw, Lineage(0, 1), 1, CONTEXT)
