@@ -18,6 +18,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 import schemas
 from streams.avro_code import Read, Write, compile_reader, compile_writer
 from streams.core import records
+from streams.core.codec_record import Codec
 from streams.core.replay_record import Replay
 
 MAGIC = b"\xc3\x01"
@@ -36,7 +37,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "physical_device": records.PhysicalDevice,
     "logical_device": records.LogicalDevice,
     "source": records.Source,
-    "codec": records.Codec,
+    "codec": Codec,
     "rule": records.Rule,
     "user": records.User,
     "replay": Replay,
@@ -44,7 +45,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
 NAMES = {record_type: name for name, record_type in TYPES.items()}
 CLASSES = {
     name: kind
-    for name, kind in (vars(records) | {"Replay": Replay}).items()
+    for name, kind in (vars(records) | {"Codec": Codec, "Replay": Replay}).items()
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 }
 """Every record of ours, nested ones too, by its name in the schemas."""

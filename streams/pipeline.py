@@ -5,18 +5,19 @@ from collections.abc import Callable, Iterable, Mapping
 from streams import codecs as native
 from streams import decoders as known
 from streams.core.codec import Codec, Codecs, Unavailable
+from streams.core.codec_record import Codec as Registered
 from streams.core.decode import Context
 from streams.core.message import Decoder
 from streams.core.options import Options
-from streams.core.records import Codec as Registered
 from streams.core.records import DeviceMapping, Rule
 from streams.core.rules import Rules
 from streams.javascript import codec as javascript
 from streams.javascript.process import Limits
-from streams.javascript.sandbox import Sandbox, shared
+from streams.javascript.sandbox import Mode, Sandbox, shared
 from streams.settings import DecodeSettings
 
 SECOND = 1_000_000_000
+MODES: Mapping[str, Mode] = {"wrapped": "wrapped", "plain": "plain", "fresh": "fresh"}
 
 
 def decoders(settings: DecodeSettings) -> Mapping[str, Decoder]:
@@ -50,7 +51,7 @@ def context(
     """
     natives = native.load()
     in_order = sorted(codecs, key=lambda record: record.name)
-    registered = [(_codec(record, natives, settings, patient=patient), record.applies_to) for record in in_order]
+    registered = [(_codec(record, settings, patient=patient), record.applies_to) for record in in_order]
     return Context(
         decoders=decoders(settings),
         codecs=Codecs(registered, natives["lpp"], settings.lpp_applications),
@@ -72,9 +73,30 @@ def sandbox(settings: DecodeSettings) -> Sandbox:
     return shared(limits, settings.javascript_workers)
 
 
-def _codec(record: Registered, natives: Mapping[str, Codec], settings: DecodeSettings, *, patient: bool) -> Codec:
+def codec(record: Registered, settings: DecodeSettings, *, patient: bool = False) -> Codec:
+    """A registered codec, ready to run.
+
+    Raises:
+        ValueError: this installation cannot run it, in one sentence.
+    """
     if record.language == javascript.LANGUAGE:
-        lenient = settings.javascript_bare_data
-        return javascript.JavaScript(record, sandbox(settings), lenient=lenient, patient=patient)
-    found = natives.get(record.name) if record.language == "native" else None
-    return found or Unavailable(f"{record.name}@{record.hash[:12]}")
+        if record.mode not in MODES:
+            raise ValueError(f"there is no mode {record.mode}: a codec runs {', '.join(MODES)}")
+        lenient = record.lenient or settings.javascript_bare_data
+        return javascript.JavaScript(
+            record, sandbox(settings), mode=MODES[record.mode], lenient=lenient, patient=patient
+        )
+    natives = native.load()
+    if record.language != "native" or record.name not in natives:
+        raise ValueError(
+            f"there is no {record.language} codec {record.name}; built in are {', '.join(sorted(natives))}"
+        )
+    return natives[record.name]
+
+
+def _codec(record: Registered, settings: DecodeSettings, *, patient: bool) -> Codec:
+    """What it should read waits as dead letters when it cannot be run."""
+    try:
+        return codec(record, settings, patient=patient)
+    except ValueError:
+        return Unavailable(f"{record.name}@{record.hash[:12]}")

@@ -14,6 +14,7 @@ GROUPS = {
     "topics": "topics",
     "migrate": "migrate",
     "generations": "generations",
+    "codecs": "codecs",
     "users": "users",
     "replay": "replay",
     "simulate": "simulate",

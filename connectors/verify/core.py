@@ -8,9 +8,10 @@ from msgspec import Struct
 
 from streams import avro, pipeline
 from streams.agents.generations import Hashes, generation_for
+from streams.core.codec_record import Codec
 from streams.core.decode import Context, decode
 from streams.core.outcome import Outcome
-from streams.core.records import Codec, DeadLetter, DeviceMapping, Generation, Lineage, RawRecord, Rule
+from streams.core.records import DeadLetter, DeviceMapping, Generation, Lineage, RawRecord, Rule
 from streams.core.replay_record import Replay
 from streams.registry.hashes import code_hash, codecs_hash, rules_hash
 from streams.scan import table

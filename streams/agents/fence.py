@@ -9,7 +9,8 @@ import msgspec
 from streams import log, metrics
 from streams.agents.batch import Batch
 from streams.agents.generations import Hashes, NoGeneration, Run, in_force, runs
-from streams.core.records import Codec, Generation, Rule
+from streams.core.codec_record import Codec
+from streams.core.records import Generation, Rule
 from streams.registry.hashes import codecs_hash, rules_hash
 from streams.settings import KafkaSettings
 from streams.view import CompactedView

@@ -254,16 +254,6 @@ class Source(Changed, frozen=True, kw_only=True):
     title: str = ""
 
 
-class Codec(Changed, frozen=True, kw_only=True):
-    """A registered payload codec; ``hash`` is the sha-256 of ``code``."""
-
-    name: str
-    hash: str
-    language: str
-    code: str
-    applies_to: list[str] = field(default_factory=list)
-
-
 class Rule(Changed, frozen=True, kw_only=True, rename={"measurement": "from", "target": "to"}):
     """A normalisation rule; an empty ``source``, ``model`` or ``device`` matches all of them."""
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from streams.core.codec import Answer, Call, Decoded
+from streams.core.codec_record import Codec as Registered
 from streams.core.message import Rejected, Value
 from streams.core.payload import detail
-from streams.core.records import Codec as Registered
 from streams.javascript.sandbox import Mode, Program, Sandbox
 from streams.javascript.told import Answer as Raw
 

@@ -8,7 +8,8 @@ from importlib.resources.abc import Traversable
 
 import msgspec
 
-from streams.core.records import Codec, Rule
+from streams.core.codec_record import Codec
+from streams.core.records import Rule
 from streams.settings import DecodeSettings
 
 DECODING = ("streams.core", "streams.decoders", "streams.codecs", "streams.javascript")
@@ -40,7 +41,7 @@ def code_hash(settings: DecodeSettings = DEFAULTS) -> str:
 
 def codecs_hash(codecs: Iterable[Codec]) -> str:
     """What the registered codecs do, whatever their order and whoever registered them."""
-    return _hash_of_set((c.name, c.hash, c.language, sorted(c.applies_to)) for c in codecs)
+    return _hash_of_set((c.name, c.hash, c.language, c.mode, c.lenient, sorted(c.applies_to)) for c in codecs)
 
 
 def rules_hash(rules: Iterable[Rule]) -> str:

@@ -10,17 +10,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from streams.core.records import (
-    Codec,
-    DeviceMapping,
-    Generation,
-    Interval,
-    LogicalDevice,
-    PhysicalDevice,
-    Rule,
-    Source,
-    User,
-)
+from streams.core.codec_record import Codec
+from streams.core.records import DeviceMapping, Generation, Interval, LogicalDevice, PhysicalDevice, Rule, Source, User
 from streams.core.replay_record import Replay
 
 PHYSICAL, LOGICAL, MAPPING = "physical-devices", "logical-devices", "device-mapping"

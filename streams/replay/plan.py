@@ -8,7 +8,8 @@ from msgspec import Struct, field
 
 from streams import kafka, pipeline
 from streams.archive import Hole
-from streams.core.records import Codec, Generation, Rule, Source
+from streams.core.codec_record import Codec
+from streams.core.records import Generation, Rule, Source
 from streams.registry.hashes import code_hash, codecs_hash, rules_hash
 from streams.replay import shelves
 from streams.replay.job import Mode

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from streams.core.records import Codec, DeviceMapping, Generation, Rule
+from streams.core.codec_record import Codec
+from streams.core.records import DeviceMapping, Generation, Rule
 from streams.registry.hashes import code_hash, codecs_hash, rules_hash
 from streams.replay.job import Mode
 from streams.replay.runs import Runs

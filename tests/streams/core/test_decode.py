@@ -6,9 +6,10 @@ from msgspec.structs import replace
 
 from streams import pipeline
 from streams.core.codec import Answer, Call, Codecs
+from streams.core.codec_record import Codec
 from streams.core.decode import Context, decode, decode_batch
 from streams.core.message import Ignored, Message, Opened, Rejected, Sender, Value
-from streams.core.records import Codec, DeadLetter, DeviceMapping, Interval, Lineage, RawRecord
+from streams.core.records import DeadLetter, DeviceMapping, Interval, Lineage, RawRecord
 from streams.settings import DecodeSettings
 
 T = 1_715_382_000_000_000_000

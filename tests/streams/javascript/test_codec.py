@@ -5,9 +5,10 @@ from msgspec.structs import replace
 
 from streams import pipeline
 from streams.core.codec import Decoded
+from streams.core.codec_record import Codec
 from streams.core.decode import decode
 from streams.core.message import Rejected, Value
-from streams.core.records import Codec, Lineage, RawRecord
+from streams.core.records import Lineage, RawRecord
 from streams.javascript.codec import JavaScript
 from streams.javascript.sandbox import Sandbox
 from streams.settings import DecodeSettings

@@ -1,6 +1,7 @@
 import msgspec
 
-from streams.core.records import Codec, Rule
+from streams.core.codec_record import Codec
+from streams.core.records import Rule
 from streams.registry.hashes import NOT_TOLD, code_hash, codecs_hash, rules_hash
 from streams.settings import DecodeSettings, JsonSource
 

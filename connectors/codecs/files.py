@@ -1,0 +1,57 @@
+"""Codecs and their examples in files, as vendors publish them and people write them."""
+
+from pathlib import Path
+
+from streams.javascript.examples import Example, read_examples
+
+LANGUAGES = {".js": "javascript", ".cjs": "javascript", ".mjs": "javascript", ".json": "table", ".toml": "table",
+             ".yaml": "table", ".yml": "table"}  # fmt: skip
+"""By the end of a file's name."""
+BESIDE = ("{stem}-codec.yaml", "{stem}.examples.yaml", "{stem}.examples.yml", "{stem}.examples.json", "{stem}.examples.jsonl",
+          "examples.json")  # fmt: skip
+"""Where examples are looked for when nobody says where they are: first The Things Network's device repository."""
+
+
+def language_of(path: Path, told: str | None = None) -> str:
+    """What the file is written in.
+
+    Raises:
+        ValueError: nobody says so, and its name does not either.
+    """
+    found = told or LANGUAGES.get(path.suffix.lower())
+    if found is None:
+        raise ValueError(f"{path}: is it javascript or table? Say so with --language")
+    return found
+
+
+def read_code(path: Path) -> str:
+    """The file's text.
+
+    Raises:
+        ValueError: in one line, why there is none.
+    """
+    try:
+        return path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def examples_beside(path: Path) -> Path | None:
+    """The file of examples that lies beside a codec, by the customs of those who publish them."""
+    named = (path.with_name(pattern.format(stem=path.stem)) for pattern in BESIDE)
+    return next((found for found in named if found != path and found.is_file()), None)
+
+
+def examples_of(path: Path, told: Path | None) -> list[Example]:
+    """The codec's examples: of the file that is told, else of the one beside it, else none.
+
+    Raises:
+        ValueError: the file cannot be used.
+    """
+    source = told or examples_beside(path)
+    return [] if source is None else read_examples(source)
+
+
+def name_of(path: Path) -> str:
+    """What a codec is called that nobody names."""
+    return path.name.split(".")[0]
