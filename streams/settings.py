@@ -6,6 +6,7 @@ The defaults are those of the local stack, which needs no file.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -60,17 +61,24 @@ class SpoolSettings(Section):
 
 
 class Subscription(Section):
-    """One MQTT topic filter and the source that its messages belong to."""
+    """One MQTT topic filter and the source that its messages belong to; with a pattern, only those that match it."""
 
     filter: str
     source: str
     qos: Literal[0, 1] = Field(1, description="2 would be answered before the record is durable")
+    pattern: str | None = Field(
+        None, description="regular expression of whole topics: what matches is the source's, the rest is left to others"
+    )
 
     @model_validator(mode="after")
     def _well_formed(self) -> "Subscription":
         fault = mqtt_filter.fault(self.filter)
         if fault:
             raise ValueError(f"filter {self.filter!r} {fault}")
+        try:
+            re.compile(self.pattern or "")
+        except re.error as error:
+            raise ValueError(f"pattern {self.pattern!r} is no regular expression: {error}") from error
         return self
 
 
@@ -106,7 +114,8 @@ class MqttBroker(Section):
                 if mqtt_filter.overlap(one.filter, other.filter):
                     raise ValueError(
                         f"filters {one.filter!r} and {other.filter!r} overlap: a message that matches both would come "
-                        "twice or with an unclear source; narrow one, or give it a broker entry with its own client_id"
+                        "twice or with an unclear source; narrow one, or give it a broker entry of its own with its own "
+                        "client_id (a pattern does not help: the broker knows filters only)"
                     )
         return self
 

@@ -5,6 +5,7 @@ sends again what was not acknowledged, so there are duplicates, never losses. Di
 """
 
 import asyncio
+import re
 import signal
 import ssl
 import time
@@ -24,8 +25,8 @@ from connectors.sources.mqtt_client import Client
 from connectors.sources.receipt import receive
 from streams import log, mqtt_filter, ops
 from streams.core.records import RawRecord
-from streams.metrics import ACK_SECONDS, ACKNOWLEDGED, CONNECTED, IN_PROCESS, RECEIVED
-from streams.settings import MqttBroker, Settings, SettingsError
+from streams.metrics import ACK_SECONDS, ACKNOWLEDGED, CONNECTED, IGNORED, IN_PROCESS, RECEIVED
+from streams.settings import MqttBroker, Settings, SettingsError, Subscription
 
 LOG = log.get(__name__)
 
@@ -140,6 +141,9 @@ class Reader:
     def _received(self, message: MQTTMessage) -> None:
         topic = message._topic.decode("utf-8", "replace")
         source = self._source(topic)
+        if source is None:
+            self._leave(message, topic)
+            return
         RECEIVED.labels(self._name, source).inc()
         record = raw_record(message, topic, source, self._name)
         if message.qos == 0:
@@ -152,6 +156,17 @@ class Reader:
             self._writer.submit(record, partial(self._done, entry))
         else:
             self._acknowledge_soon()
+
+    def _leave(self, message: MQTTMessage, topic: str) -> None:
+        """Acknowledge what a filter brought and its pattern does not want.
+
+        That takes it from nobody: the broker keeps a copy for each subscriber. Unacknowledged it would come again, and
+        fill Receive Maximum until nothing else came.
+        """
+        IGNORED.labels("mqtt", "not-ours").inc()
+        if message.qos > 0:
+            entry, _ = self._acks.received(message.mid, topic, bytes(message.payload), dup=message.dup)
+            self._done(entry)
 
     def _done(self, entry: Message) -> None:
         self._acks.done(entry)
@@ -171,20 +186,23 @@ class Reader:
         self._client.acknowledge([message.mid for message in ready])
         now = time.time_ns()
         for message in ready:
-            self._seconds.observe((now - message.at) / 1e9)
-            ACKNOWLEDGED.labels(self._name, message.source).inc()
+            if message.source:
+                self._seconds.observe((now - message.at) / 1e9)
+                ACKNOWLEDGED.labels(self._name, message.source).inc()
 
 
-def sources(broker: MqttBroker) -> Callable[[str], str]:
-    """Finds the source of a topic; the filters do not overlap, so there is one at most."""
+def sources(broker: MqttBroker) -> Callable[[str], str | None]:
+    """Finds the source of a topic; the filters do not overlap, so there is one at most. None: it is not ours."""
     matcher = MQTTMatcher()  # type: ignore[no-untyped-call]  # paho
     for subscription in broker.subscriptions:
-        matcher[mqtt_filter.plain(subscription.filter)] = subscription.source
+        matcher[mqtt_filter.plain(subscription.filter)] = subscription
 
     @lru_cache(maxsize=4096)
-    def find(topic: str) -> str:
-        found: str = next(matcher.iter_match(topic), UNKNOWN)  # type: ignore[no-untyped-call]  # paho
-        return found
+    def find(topic: str) -> str | None:
+        found: Subscription | None = next(matcher.iter_match(topic), None)  # type: ignore[no-untyped-call]  # paho
+        if found is None:
+            return UNKNOWN
+        return found.source if found.pattern is None or re.fullmatch(found.pattern, topic) else None
 
     return find
 

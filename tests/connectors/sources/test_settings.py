@@ -30,6 +30,20 @@ def filters(*names: str) -> dict[str, Any]:
             broker(subscriptions=[{"filter": "a", "source": "json", "qos": 2}]),
             "subscriptions.0.qos: Input should be 0 or 1",
         ),
+        (
+            broker(
+                subscriptions=[
+                    {"filter": "+", "source": "vibration", "pattern": "x"},
+                    {"filter": "b", "source": "json"},
+                ]
+            ),
+            "filters '+' and 'b' overlap: a message that matches both would come twice or with an unclear source; narrow "
+            "one, or give it a broker entry of its own with its own client_id (a pattern does not help: the broker knows",
+        ),
+        (
+            broker(subscriptions=[{"filter": "+", "source": "vibration", "pattern": "("}]),
+            "pattern '(' is no regular expression: missing ), unterminated subpattern at position 0",
+        ),
         (broker(ca_file="ca.pem"), "ca_file, cert_file and key_file need tls = true"),
         (broker(password="secret"), "password needs username"),
         ({"mqtt": {"brokers": [{"name": "a"}, {"name": "a", "port": 1}]}}, "brokers need names of their own: a, a"),
@@ -80,3 +94,13 @@ def test_does_not_start_a_door_with(run: Callable[[Settings], None], overrides: 
 def test_takes_distinct_brokers_and_filters(tmp_path: Path) -> None:
     loaded = load(mqtt={"brokers": [{"name": "a"}, {"name": "b", "client_id": "other"}]})
     assert [one.name for one in loaded.mqtt.brokers] == ["a", "b"]
+
+
+def test_a_pattern_says_which_of_a_filters_topics_are_the_sources() -> None:
+    wanted = {"filter": "+", "source": "vibration", "pattern": r"sensor\.[^.]+\.(measurements|logs)"}
+    (one,) = load(**broker(subscriptions=[wanted, {"filter": "a/+", "source": "json"}])).mqtt.brokers
+    found = mqtt.sources(one)
+
+    assert found("sensor.AAD-1123.measurements") == "vibration"
+    assert [found(topic) for topic in ("wombat", "sensor.AAD-1123.measurements.x", "xsensor.A.logs")] == [None] * 3
+    assert (found("a/b"), found("b/c")) == ("json", mqtt.UNKNOWN)
