@@ -37,8 +37,10 @@ def filters(*names: str) -> dict[str, Any]:
                     {"filter": "b", "source": "json"},
                 ]
             ),
-            "filters '+' and 'b' overlap: a message that matches both would come twice or with an unclear source; narrow "
-            "one, or give it a broker entry of its own with its own client_id (a pattern does not help: the broker knows",
+            (
+                "filters '+' and 'b' overlap: a message that matches both would come twice or with an unclear source; "
+                "narrow one, or give it a broker entry of its own with its own client_id (a pattern does not help"
+            ),
         ),
         (
             broker(subscriptions=[{"filter": "+", "source": "vibration", "pattern": "("}]),
