@@ -19,6 +19,7 @@ import schemas
 from streams.avro_code import Read, Write, compile_reader, compile_writer
 from streams.core import records
 from streams.core.codec_record import Codec
+from streams.core.memory import Remembered
 from streams.core.replay_record import Replay
 
 MAGIC = b"\xc3\x01"
@@ -27,6 +28,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 TYPES: dict[str, type[msgspec.Struct]] = {
     "raw_record": records.RawRecord,
+    "remembered": Remembered,
     "reading": records.Reading,
     "aggregate": records.Aggregate,
     "repair": records.Repair,
@@ -45,7 +47,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
 NAMES = {record_type: name for name, record_type in TYPES.items()}
 CLASSES = {
     name: kind
-    for name, kind in (vars(records) | {"Codec": Codec, "Replay": Replay}).items()
+    for name, kind in (vars(records) | {"Codec": Codec, "Replay": Replay, "Remembered": Remembered}).items()
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 }
 """Every record of ours, nested ones too, by its name in the schemas."""

@@ -7,6 +7,7 @@ from streams import decoders as known
 from streams.core.codec import Codec, Codecs, Unavailable
 from streams.core.codec_record import Codec as Registered
 from streams.core.decode import Context
+from streams.core.memory import Recollect, no_history
 from streams.core.message import Decoder
 from streams.core.options import Options
 from streams.core.records import DeviceMapping, Rule
@@ -40,6 +41,7 @@ def context(
     mapping: Callable[[str], DeviceMapping | None],
     *,
     mapping_position: int = -1,
+    recollect: Recollect = no_history,
     rules: Iterable[Rule] = (),
     codecs: Iterable[Registered] = (),
     patient: bool = False,
@@ -58,6 +60,7 @@ def context(
         rules=Rules(rules),
         mapping=mapping,
         mapping_position=mapping_position,
+        recollect=recollect,
         future_limit=settings.future_limit_s * SECOND,
     )
 

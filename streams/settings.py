@@ -105,6 +105,7 @@ class MqttBroker(Section):
         Subscription(filter="json/#", source="json"),
         Subscription(filter="v3/+/devices/+/up", source="ttn"),
         Subscription(filter="application/+/device/+/event/+", source="chirpstack"),
+        Subscription(filter="spBv1.0/#", source="sparkplug"),
     )
 
     @model_validator(mode="after")

@@ -62,6 +62,10 @@ class CompactedView(Generic[T]):
         """The record of ``key``, if there is one."""
         return self._data.get(key.encode() if isinstance(key, str) else key)
 
+    def forget(self, key: bytes) -> None:
+        """Let go of a record, which ``on_change`` keeps in a form of its own."""
+        self._data.pop(key, None)
+
     def start(self) -> "CompactedView[T]":
         """Begin to read, and return at once; Kafka need not be there yet."""
         self._thread.start()
@@ -123,7 +127,7 @@ class CompactedView(Generic[T]):
         try:
             record = None if value is None else avro.decode(value, self._kind)
         except (avro.AvroError, msgspec.ValidationError) as fault:
-            self._skip(offset, str(fault))
+            self.skip(offset, str(fault))
         else:
             self._change(key, record, offset)
         self.position = offset
@@ -136,7 +140,8 @@ class CompactedView(Generic[T]):
         if self._on_change is not None:
             self._on_change(key, record, offset)
 
-    def _skip(self, offset: int, fault: str) -> None:
+    def skip(self, offset: int, fault: str) -> None:
+        """Count a record that cannot be used; ``on_change`` may find one as well."""
         self.skipped += 1
         metrics.VIEW_SKIPPED.labels(self.name).inc()
         logger.error("record skipped", topic=self.name, offset=offset, fault=fault)

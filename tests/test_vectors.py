@@ -11,6 +11,7 @@ import pytest
 
 from streams import pipeline
 from streams.core.decode import decode
+from streams.core.memory import History
 from streams.core.outcome import Outcome
 from streams.core.records import Block, Lineage, RawRecord
 from streams.settings import DecodeSettings
@@ -22,7 +23,13 @@ CASES = sorted(VECTORS.glob("*/*.json"))
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_becomes_what_its_vector_says(path: Path) -> None:
     case = json.loads(path.read_text("utf-8"))
-    context = pipeline.context(DecodeSettings(**case.get("settings", {})), mapping=lambda _: None)
+    history = History()
+    settings = DecodeSettings(**case.get("settings", {}))
+    context = pipeline.context(settings, mapping=lambda _: None, recollect=history.of)
+    for offset, told in enumerate(case.get("before", [])):  # what a decoder with memory has seen
+        earlier, lineage = raw_record(path.parent.name, told), Lineage(2, offset)
+        if key := decode(earlier, lineage, 3, context).memory:
+            history.add(key, lineage, earlier)
     outcome = decode(raw_record(path.parent.name, case["record"]), Lineage(2, 40), 3, context)
     empty: dict[str, Any] = {"readings": [], "dead_letters": [], "ignored": [], "seen": []}
     assert described(outcome) == empty | case["expect"]

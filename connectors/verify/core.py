@@ -10,10 +10,12 @@ from streams import avro, pipeline
 from streams.agents.generations import Hashes, generation_for
 from streams.core.codec_record import Codec
 from streams.core.decode import Context, decode
+from streams.core.memory import History
 from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, DeviceMapping, Generation, Lineage, RawRecord, Rule
 from streams.core.replay_record import Replay
 from streams.registry.hashes import code_hash, codecs_hash, rules_hash
+from streams.replay import memories
 from streams.scan import table
 from streams.settings import Settings
 
@@ -27,6 +29,8 @@ class Core(Struct, frozen=True):
     replays: tuple[Replay, ...]
     confluent: dict[int, Any]
     """schemas of records in Confluent framing, by id"""
+    history: History
+    """what decoders have remembered, and what decoding here adds"""
 
     def generation(self, lineage: Lineage) -> Generation | None:
         """The generation that this code decodes the record in; None: it must not."""
@@ -42,7 +46,10 @@ class Core(Struct, frozen=True):
 
     def decode(self, raw: RawRecord, lineage: Lineage, generation: int) -> Outcome:
         """What becomes of the record, with the mapping history as it is now."""
-        return decode(raw, lineage, generation, self.context)
+        outcome = decode(raw, lineage, generation, self.context)
+        if outcome.memory is not None:
+            self.history.add(outcome.memory, lineage, raw)
+        return outcome
 
 
 def load(settings: Settings) -> Core:
@@ -56,15 +63,23 @@ def load(settings: Settings) -> Core:
     }  # fmt: skip
     with ThreadPoolExecutor(len(kinds)) as readers:  # each waits most of its time
         found = dict(zip(kinds, readers.map(partial(table, settings.kafka), kinds, kinds.values()), strict=True))
+    history = memories.history(settings)
     mapping, rules, codecs = found["device-mapping"], list(found["rules"].values()), list(found["codecs"].values())
+    context = pipeline.context(
+        settings.decode,
+        lambda device: mapping.get(device.encode()),
+        rules=rules,
+        codecs=codecs,
+        recollect=history.of,
+        patient=True,
+    )
     return Core(
-        pipeline.context(
-            settings.decode, lambda device: mapping.get(device.encode()), rules=rules, codecs=codecs, patient=True
-        ),
+        context,
         tuple(found["generations"].values()),
         Hashes(code_hash(settings.decode), {codecs_hash(codecs)}, {rules_hash(rules)}),
         tuple(found["replays"].values()),
         avro.confluent_schemas(settings.kafka.schema_directory),
+        history,
     )
 
 

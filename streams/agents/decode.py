@@ -11,8 +11,18 @@ from streams.agents import app
 from streams.agents.batch import Batch
 from streams.agents.fence import Fence
 from streams.agents.generations import Run
+from streams.agents.memories import Memories
 from streams.agents.notices import Notices
-from streams.agents.output import DEAD_LETTERS, EVENTS, READINGS, Outgoing, Output, largest_reading, raw_records
+from streams.agents.output import (
+    DEAD_LETTERS,
+    EVENTS,
+    MEMORIES,
+    READINGS,
+    Outgoing,
+    Output,
+    largest_reading,
+    raw_records,
+)
 from streams.agents.view import MappingView, Views
 from streams.core.decode import Context, decode_batch
 from streams.core.records import Generation, Lineage
@@ -32,16 +42,18 @@ def run(settings: Settings) -> None:
     Raises:
         SystemExit: with status 1, when it failed.
     """
-    app.run(settings.kafka, (RAW, READINGS, DEAD_LETTERS, EVENTS), lambda: make(settings), settings.decode.health_port)
+    topics = (RAW, READINGS, DEAD_LETTERS, EVENTS, MEMORIES)
+    app.run(settings.kafka, topics, lambda: make(settings), settings.decode.health_port)
 
 
 def make(settings: Settings) -> app.App:
     """The app: views first, then the agent."""
     mapping, fence = MappingView(settings.kafka), Fence(settings.kafka, code_hash(settings.decode))
-    agent = DecodeAgent(settings, mapping, fence, kafka.BatchProducer(settings.kafka, timeout_s=FLUSH_WITHIN_S))
+    memories, producer = Memories(settings.kafka), kafka.BatchProducer(settings.kafka, timeout_s=FLUSH_WITHIN_S)
+    agent = DecodeAgent(settings, mapping, fence, memories, producer)
     made = app.create_app(
         settings.kafka, "decode", instance=settings.decode.instance, batch_max=settings.decode.batch_max,
-        prerequisites=[Views(mapping, *fence.views())],
+        prerequisites=[Views(mapping, memories.view, *fence.views())],
     )  # fmt: skip
     made.handle(kafka.topic(settings.kafka, RAW), agent.handle)
     return made
@@ -50,8 +62,11 @@ def make(settings: Settings) -> app.App:
 class DecodeAgent:
     """Handles one batch at a time; it is done when all that follows from it is durable."""
 
-    def __init__(self, settings: Settings, mapping: MappingView, fence: Fence, producer: kafka.BatchProducer) -> None:
-        self._settings, self._mapping, self._fence, self._producer = settings, mapping, fence, producer
+    def __init__(
+        self, settings: Settings, mapping: MappingView, fence: Fence, memories: Memories, producer: kafka.BatchProducer
+    ) -> None:
+        self._settings, self._mapping, self._fence = settings, mapping, fence
+        self._memories, self._producer = memories, producer
         self._notices = Notices(settings.decode.seen_interval_s * 1_000_000_000)
         self._confluent = avro.confluent_schemas(settings.kafka.schema_directory)
         self._contexts: dict[tuple[str, str], Context] = {}
@@ -62,11 +77,12 @@ class DecodeAgent:
         Raises:
             Outdated: the records are past the fence of a generation that this worker's code is not of.
         """
-        runs = await self._fence.runs(batch)
+        runs = await self._fence.runs(batch) if await self._memories.reach(batch) else []
         output = Output(largest_reading(self._settings.kafka), self._notices.passes)
         for run in runs:
             self._decode(batch, run, output)
         if runs and await self._deliver(batch, output.records):
+            self._memories.passed(batch)
             batch.done()
             output.count()
         else:
@@ -80,6 +96,8 @@ class DecodeAgent:
         outcomes = decode_batch(items, self._context(run.generation))
         for (raw, lineage, _), (_, record), outcome in zip(items, decoded, outcomes, strict=True):
             output.add(raw, lineage, record.key, outcome)
+            if outcome.memory is not None:
+                self._memories.add(outcome.memory, lineage, raw)
 
     def _context(self, generation: Generation) -> Context:
         """With the codecs and rules of the generation, and the mapping as it is now."""
@@ -90,7 +108,8 @@ class DecodeAgent:
 
     def _new_context(self, generation: Generation) -> Context:
         codecs, rules = self._fence.codecs.get(generation.codecs), self._fence.rules.get(generation.rules)
-        return pipeline.context(self._settings.decode, self._mapping.get, codecs=codecs, rules=rules)
+        decode, mapping, recollect = self._settings.decode, self._mapping.get, self._memories.of
+        return pipeline.context(decode, mapping, codecs=codecs, rules=rules, recollect=recollect)
 
     async def _deliver(self, batch: Batch, records: Sequence[Outgoing]) -> bool:
         """Produce all, again and again until all is durable; False when the batch was abandoned before."""

@@ -9,11 +9,12 @@ import msgspec
 from streams import avro, metrics
 from streams.agents.batch import Consumed
 from streams.core.block import count
+from streams.core.memory import Remembered
 from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, DeviceEvent, Lineage, RawRecord
 from streams.settings import KafkaSettings
 
-READINGS, DEAD_LETTERS, EVENTS = "readings", "dead-letters", "device-events"
+READINGS, DEAD_LETTERS, EVENTS, MEMORIES = "readings", "dead-letters", "device-events", "memories"
 UNDECODABLE = (avro.AvroError, msgspec.ValidationError)
 """what reading a raw record may raise"""
 RECORD_OVERHEAD = 1_000
@@ -59,6 +60,8 @@ class Output:
             self._by_source["measurements", raw.source] += len(reading.measurements) + sum(map(count, reading.blocks))
         for letter in outcome.dead_letters:
             self._letter(key, letter)
+        if outcome.memory is not None:
+            self._remember(outcome.memory, lineage, raw)
         self._ignored.update(outcome.ignored)
         self.records += [Outgoing(EVENTS, e.device, avro.encode(e)) for e in outcome.events if self._passes(e)]
 
@@ -68,13 +71,24 @@ class Output:
 
     def count(self) -> None:
         """Add to the metrics; once, when the batch is done."""
-        counters = {"decoded": metrics.DECODED, "readings": metrics.READINGS, "measurements": metrics.MEASUREMENTS}
+        counters = {
+            "decoded": metrics.DECODED, "readings": metrics.READINGS, "measurements": metrics.MEASUREMENTS,
+            "remembered": metrics.REMEMBERED,
+        }  # fmt: skip
         for (name, source), number in self._by_source.items():
             counters[name].labels(source).inc(number)
         for (stage, reason), number in self._dead.items():
             metrics.DEAD_LETTERS.labels(stage, reason).inc(number)
         for (stage, reason), number in self._ignored.items():
             metrics.IGNORED.labels(stage, reason).inc(number)
+
+    def _remember(self, key: str, lineage: Lineage, raw: RawRecord) -> None:
+        remembered = Remembered(
+            key=key, raw_partition=lineage.partition, raw_offset=lineage.offset, record=avro.encode(raw)
+        )
+        place = f"{key}@{lineage.partition}:{lineage.offset}"
+        self.records.append(Outgoing(MEMORIES, place, avro.encode(remembered)))
+        self._by_source["remembered", raw.source] += 1
 
     def _letter(self, key: bytes | None, letter: DeadLetter) -> None:
         self._dead[letter.stage, letter.reason] += 1

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from streams.core.block import last
 from streams.core.codec import Answer, Call, Codec, Codecs, Decoded, Unable
 from streams.core.identity import content_id
+from streams.core.memory import NOTHING, Recall, Recollect, no_history, remembers
 from streams.core.message import Decoder, Message, Opened, Rejected, Sender, Value
 from streams.core.normalise import is_time, normalise
 from streams.core.options import HOUR
@@ -37,7 +38,7 @@ class Context(Struct, frozen=True, kw_only=True):
     """All that decoding depends on besides the record itself.
 
     ``mapping`` finds a device's mapping by its key, as read up to ``mapping_position``; ``future_limit`` is the ns after
-    receipt that a measurement's time may lie.
+    receipt that a measurement's time may lie; ``recollect`` finds what decoders with memory need of earlier records.
     """
 
     decoders: Mapping[str, Decoder]
@@ -46,6 +47,7 @@ class Context(Struct, frozen=True, kw_only=True):
     rules: Rules = field(default_factory=Rules)
     mapping_position: int = -1
     future_limit: int = HOUR
+    recollect: Recollect = no_history
 
 
 class Measured(Struct, frozen=True, gc=False):
@@ -65,9 +67,13 @@ class Measured(Struct, frozen=True, gc=False):
 
 
 class Account(Struct, frozen=True, gc=False):
-    """A raw record's outcome before readings and events are made of it; ``seen``: devices, and the time they told."""
+    """A raw record's outcome before readings and events are made of it; ``seen``: devices, and the time they told.
+
+    ``memory``: as in ``Outcome``.
+    """
 
     decoder: str
+    memory: str | None = None
     measured: list[Measured] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     seen: list[tuple[Sender, int | None]] = field(default_factory=list)
@@ -95,6 +101,8 @@ def decode(raw: RawRecord, lineage: Lineage, generation: int, context: Context) 
 def decode_batch(items: Sequence[Item], context: Context) -> list[Outcome]:
     """What becomes of each raw record, in order. Codec calls of the batch run together.
 
+    Records of one raw partition come in the order of their offsets: that is what decoders with memory go by.
+
     Raises:
         Unable: what runs the codecs does not work now; no record is at fault.
     """
@@ -104,21 +112,30 @@ def decode_batch(items: Sequence[Item], context: Context) -> list[Outcome]:
 
 def measure_batch(items: Sequence[Item], context: Context) -> list[Account]:
     """``decode_batch`` up to the measurements: all that columns of points need, without ids and events."""
-    opened = [_open(raw, context) for raw, _, _ in items]
+    recall = Recall(context.recollect)
+    found = [_open(raw, lineage, context, recall) for raw, lineage, _ in items]
+    opened = [parts for parts, _ in found]
     answers = _ask_codecs(opened, context.codecs)
     labels = {name: f"{decoder.name}@{decoder.version}" for name, decoder in context.decoders.items()}
-    works = [_Work(raw, lineage, context, Account(labels.get(raw.source, ""))) for raw, lineage, _ in items]
+    works = [
+        _Work(raw, lineage, context, Account(labels.get(raw.source, ""), memory))
+        for (raw, lineage, _), (_, memory) in zip(items, found, strict=True)
+    ]
     return [_account(work, place, opened[place], answers) for place, work in enumerate(works)]
 
 
-def _open(raw: RawRecord, context: Context) -> list[Opened]:
-    decoder = context.decoders.get(raw.source)
+def _open(raw: RawRecord, lineage: Lineage, context: Context, recall: Recall) -> tuple[list[Opened], str | None]:
+    """The parts of the record, and the key under which later records need it."""
+    decoder, memory, key = context.decoders.get(raw.source), NOTHING, None
     if decoder is None:
-        return [Rejected("open", "unknown-source", detail(raw.source))]
+        return [Rejected("open", "unknown-source", detail(raw.source))], None
     try:
-        return decoder.open(raw)
+        if not remembers(decoder):
+            return decoder.open(raw), None
+        memory, key = recall.of(decoder, raw, lineage)
+        return decoder.open_with(raw, memory), key
     except Exception as error:  # noqa: BLE001 - the core's outer edge: a decoder's mistake costs its own record only
-        return [_failed(error)]
+        return [_failed(error)], key
 
 
 def _ask_codecs(opened: Sequence[Sequence[Opened]], codecs: Codecs) -> Answers:
@@ -153,7 +170,9 @@ def _account(work: _Work, place: int, parts: Sequence[Opened], answers: Answers)
             _add(work, index, part, answers.get((place, index)))
     except Exception as error:  # noqa: BLE001 - the core's outer edge: our own mistake costs this record only
         label = work.account.decoder
-        return Account(label, dead_letters=[dead_letter(_failed(error), work.raw, work.lineage, label)])
+        return Account(
+            label, work.account.memory, dead_letters=[dead_letter(_failed(error), work.raw, work.lineage, label)]
+        )
     return work.account
 
 
@@ -212,8 +231,9 @@ def _outcome(item: Item, account: Account, context: Context) -> Outcome:
         readings = [_reading(item, measured, account.decoder, context) for measured in account.measured]
         events = [_seen(raw, lineage, sender, time) for sender, time in account.seen]
     except Exception as error:  # noqa: BLE001 - the core's outer edge: our own mistake costs this record only
-        return Outcome(dead_letters=[dead_letter(_failed(error), raw, lineage, account.decoder)])
-    return Outcome(readings, account.dead_letters, events, account.ignored)
+        letters = [dead_letter(_failed(error), raw, lineage, account.decoder)]
+        return Outcome(dead_letters=letters, memory=account.memory)
+    return Outcome(readings, account.dead_letters, events, account.ignored, account.memory)
 
 
 def _reading(item: Item, measured: Measured, decoder: str, context: Context) -> Reading:

@@ -3,7 +3,7 @@
 Offsets that consumer groups have committed are durably handled (I6), so they are all there is to look at.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
@@ -37,19 +37,27 @@ class Barrier:
         Raises:
             KafkaException: the cluster does not answer.
         """
+        committed = self.committed(group, topic, ends)
+        return sum(max(end - committed[partition], 0) for partition, end in ends.items())
+
+    def committed(self, group: str, topic: str, partitions: Iterable[int]) -> Offsets:
+        """Where the group goes on in each partition; one that has committed nothing begins where the topic does now.
+
+        Raises:
+            KafkaException: the cluster does not answer.
+        """
         name = kafka.topic(self._settings, topic)
-        asked = [TopicPartition(name, partition) for partition in ends]
+        asked = [TopicPartition(name, partition) for partition in partitions]
         request = ConsumerGroupTopicPartitions(kafka.group(self._settings, group), asked)
         (future,) = self._admin.list_consumer_group_offsets([request]).values()
-        committed = {found.partition: found.offset for found in future.result(ANSWER_S).topic_partitions}
-        return sum(self._missing(name, p, committed.get(p, -1), end) for p, end in ends.items())
+        found = {one.partition: one.offset for one in future.result(ANSWER_S).topic_partitions}
+        offsets = {one.partition: found.get(one.partition, -1) for one in asked}
+        return {p: self._begin(name, p) if offset < 0 else offset for p, offset in offsets.items()}
 
     def close(self) -> None:
         """Let go of the clients."""
         self._reader.close()
 
-    def _missing(self, name: str, partition: int, committed: int, end: int) -> int:
-        """A group that has committed nothing begins where the topic does now."""
-        if committed < 0:
-            committed = self._reader.get_watermark_offsets(TopicPartition(name, partition), timeout=ANSWER_S)[0]
-        return max(end - committed, 0)
+    def _begin(self, name: str, partition: int) -> int:
+        begin: int = self._reader.get_watermark_offsets(TopicPartition(name, partition), timeout=ANSWER_S)[0]
+        return begin

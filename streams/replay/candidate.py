@@ -23,12 +23,15 @@ The file is a Python module with ``DECODER``: a ``streams.core.message.Decoder``
 """
 
 import sys
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
+from streams import pipeline
 from streams.core.message import Decoder
 from streams.core.options import Options
+from streams.settings import DecodeSettings
 
 HASH_DIGITS = 16
 
@@ -49,6 +52,16 @@ def load(name: str, path: Path, options: Options | None = None) -> Decoder:
         except Exception as error:
             raise ValueError(f"{path}: DECODER is a class that does not take Options: {_line(error)}") from error
     return _checked(decoder, name, path)
+
+
+def among(settings: DecodeSettings, candidates: Iterable[tuple[str, Path]]) -> Mapping[str, Decoder]:
+    """The installed decoders, with candidates (name of the source, file) in the place of some.
+
+    Raises:
+        ValueError: a candidate cannot be used.
+    """
+    options = pipeline.options(settings)
+    return {**pipeline.decoders(settings), **{name: load(name, path, options) for name, path in candidates}}
 
 
 def label(name: str, path: Path) -> str:

@@ -3,9 +3,12 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
+from msgspec.structs import replace
+
 from streams.archive import Hole
 from streams.lag import LagMeter
-from streams.replay import source
+from streams.replay import candidate, memories, source
+from streams.replay.barrier import Barrier
 from streams.replay.course import Course, Failed
 from streams.replay.decoding import Task, decode
 from streams.replay.source import Chunk
@@ -68,6 +71,7 @@ class Scan:
             Stopped, Cancelled: the work ends here; the checkpoint says how far it came.
         """
         total = sum(max(end - start.get(partition, 0), 0) for partition, end in ends.items())
+        task = self._with_history(task, ends)
         self._course.begin("decoding", "raw records", total)
         chunks = self._admitted(source.records(self._settings, start, ends))
         try:
@@ -75,6 +79,19 @@ class Scan:
                 self._stage(staged, checkpoint)
         finally:
             self._pace.close()
+
+    def _with_history(self, task: Task, ends: Mapping[int, int]) -> Task:
+        """What decoders with memory, if there are any of the selection's sources, need of earlier records."""
+        self._course.begin("reading memories")
+        wanted, tried = task.selection.sources, [name for name, _ in task.candidates]
+        decoders = candidate.among(self._settings.decode, task.candidates)
+        asked = {name: decoder for name, decoder in decoders.items() if not wanted or name in wanted}
+        barrier = Barrier(self._settings.kafka)
+        try:
+            committed = barrier.committed("decode", source.RAW, ends)
+        finally:
+            barrier.close()
+        return replace(task, history=memories.upto(self._settings, asked, committed, ends, candidates=tried))
 
     def _admitted(self, found: Iterable[Chunk | Hole]) -> Iterator[Chunk]:
         for one in found:

@@ -210,10 +210,15 @@ def _context(task: Task, registry: Registry) -> Context:
     decode_settings, mappings, moment = task.settings.decode, registry.mappings, task.mapping_as_of
     if moment is not None:
         mappings = {device: as_of(mapping, moment) for device, mapping in mappings.items()}
-    made = pipeline.context(decode_settings, mappings.get, codecs=registry.codecs, rules=registry.rules, patient=True)
-    options = pipeline.options(decode_settings)
-    candidates = {name: candidate.load(name, path, options) for name, path in task.candidates}
-    return replace(made, decoders={**made.decoders, **candidates})
+    made = pipeline.context(
+        decode_settings,
+        mappings.get,
+        codecs=registry.codecs,
+        rules=registry.rules,
+        recollect=task.history.of,
+        patient=True,
+    )
+    return replace(made, decoders=candidate.among(decode_settings, task.candidates))
 
 
 def _part_of(reading: Reading) -> _Part:

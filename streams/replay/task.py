@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from streams.core.codec_record import Codec
+from streams.core.memory import History
 from streams.core.records import DeviceMapping, Generation, Rule
 from streams.registry.hashes import code_hash, codecs_hash, rules_hash
 from streams.replay.job import Mode
@@ -19,7 +20,8 @@ class Task(Struct, frozen=True, kw_only=True):
 
     ``stored``: lineages of which a stored point fits what the selection asks of points. ``wanted``: only these lineages
     (None: all). ``candidates``: (source, file) of decoders that stand in for the installed ones. ``mapping_as_of``:
-    every point is placed by the mapping that holds at this time (ns); None: at the point's own.
+    every point is placed by the mapping that holds at this time (ns); None: at the point's own. ``history``: what decoders
+    with memory need of records before these.
     """
 
     settings: Settings
@@ -29,6 +31,7 @@ class Task(Struct, frozen=True, kw_only=True):
     wanted: Runs | None = None
     candidates: tuple[tuple[str, Path], ...] = ()
     mapping_as_of: int | None = None
+    history: History = field(default_factory=History)
 
 
 class Registry(Struct, frozen=True, kw_only=True):

@@ -155,7 +155,7 @@ def test_gives_readings_and_key_of_the_same_sender(source: str) -> None:
 
 def test_decodes_a_batch_as_it_decodes_one_by_one() -> None:
     raws = [came(source, case, body_of(case)) for source in DECODERS for case in cases(source)]
-    items = [(raw, Lineage(1, offset), 7) for offset, raw in enumerate(raws)]
+    items = [(raw, Lineage(partition, 9), 7) for partition, raw in enumerate(raws)]  # so that none remembers another
 
     assert decode_batch(items, CONTEXT) == [decode(*item, CONTEXT) for item in items]
 

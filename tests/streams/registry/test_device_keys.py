@@ -57,6 +57,13 @@ def test_key_of_what_a_decoder_saw_is_the_decoders_key(case: str) -> None:
         assert key_of(source, sender.source_ids) == sender.device
 
 
+def test_key_of_a_sparkplug_device_and_of_its_node() -> None:
+    ids = {"group_id": "plant", "edge_node_id": "line-1"}
+    assert key_of("sparkplug", ids) == "sparkplug:plant/line-1"
+    assert key_of("sparkplug", ids | {"device_id": "pump"}) == "sparkplug:plant/line-1/pump"
+    assert key_of("sparkplug", {"group_id": "plant", "device_id": "pump"}) is None
+
+
 def test_key_of_incomplete_source_ids_is_unknown() -> None:
     assert key_of("ttn", {"app_id": "tanks"}) is None
     assert key_of("ydoc", {}) is None

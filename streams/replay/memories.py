@@ -1,0 +1,74 @@
+"""What decoders remember, as a replay needs it: all that stands before any record that it decodes, selected or not.
+
+Live decoding has written most of it to topic `memories`. What it has not come to yet is folded from raw here, and so is
+all of raw for a decoder that is not deployed, since only that decoder knows what it remembers.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from streams import avro
+from streams.agents.output import MEMORIES, UNDECODABLE
+from streams.archive import Hole
+from streams.core.memory import History, Recall, Remembered, Remembering, remembers
+from streams.core.message import Decoder
+from streams.core.records import Lineage, RawRecord
+from streams.replay import source
+from streams.replay.source import Chunk
+from streams.scan import table
+from streams.settings import Settings
+
+
+def history(settings: Settings, but: Collection[str] = ()) -> History:
+    """What live decoding has remembered, of other sources than ``but``; blocks.
+
+    Raises:
+        TimeoutError, KafkaException: the log does not answer.
+    """
+    found = History()
+    for one in table(settings.kafka, MEMORIES, Remembered).values():
+        raw = avro.decode(one.record, RawRecord)
+        if raw.source not in but:
+            found.add(one.key, Lineage(one.raw_partition, one.raw_offset), raw)
+    return found
+
+
+def upto(
+    settings: Settings,
+    decoders: Mapping[str, Decoder],
+    committed: Mapping[int, int],
+    ends: Mapping[int, int],
+    *,
+    candidates: Iterable[str] = (),
+) -> History:
+    """All that is remembered of raw before ``ends``; ``committed``: how far live decoding is. Blocks.
+
+    ``decoders``: those that may be asked; the ``candidates`` among them are not deployed.
+
+    Raises:
+        TimeoutError, KafkaException: the log does not answer.
+    """
+    asked = {name: decoder for name, decoder in decoders.items() if remembers(decoder)}
+    if not asked:
+        return History()
+    tried = asked.keys() & set(candidates)
+    found = history(settings, but=tried)
+    start = dict.fromkeys(ends, 0) if tried else committed
+    confluent: Mapping[int, Any] = avro.confluent_schemas(settings.kafka.schema_directory)
+    for chunk in source.records(settings, start, ends):
+        if not isinstance(chunk, Hole):
+            fold(found, asked, chunk, confluent)
+    return found
+
+
+def fold(found: History, decoders: Mapping[str, Remembering], chunk: Chunk, confluent: Mapping[int, Any]) -> None:
+    """Add what the chunk's records define to what stands before them."""
+    recall = Recall(found.of)
+    for offset, value in chunk.records:
+        try:
+            raw = avro.decode(value, RawRecord, confluent)
+        except UNDECODABLE:
+            continue
+        decoder, lineage = decoders.get(raw.source), Lineage(chunk.partition, offset)
+        if decoder is not None and (key := recall.of(decoder, raw, lineage)[1]) is not None:
+            found.add(key, lineage, raw)
