@@ -66,6 +66,7 @@ class Envelope(Keyed, frozen=True):
     received_at: str | None = None
     uplink_message: Uplink | None = None
     join_accept: Any = None
+    location_solved: Any = None
 
 
 _KEYED, _ENVELOPE = JsonDecoder(Keyed), JsonDecoder(Envelope)
@@ -103,8 +104,14 @@ class Ttn:
         if time is None:
             return [Rejected("open", "bad-time", detail(told), who.device)]
         if uplink is None:
-            return [Ignored("no-uplink" if envelope.join_accept is None else "join-accept", who, time)]
+            return [_without_uplink(envelope, who, time)]
         return [_message(uplink, who, time, 0 if told else RECEIPT_TIME)]
+
+
+def _without_uplink(envelope: Envelope, who: Sender, time: int) -> Ignored:
+    if isinstance(envelope.location_solved, dict):
+        return Ignored("location-solved", _at(who, envelope.location_solved.get("location")), time)
+    return Ignored("no-uplink" if envelope.join_accept is None else "join-accept", who, time)
 
 
 def _message(uplink: Uplink, who: Sender, time: int, quality: int) -> Opened:
@@ -119,9 +126,15 @@ def _message(uplink: Uplink, who: Sender, time: int, quality: int) -> Opened:
 def _located(who: Sender, locations: Any) -> Sender:
     """With the place that a person set, else the one that the network or the payload gave."""
     known: dict[str, Any] = locations if isinstance(locations, dict) else {}
-    place: dict[str, Any] = next((known[name] for name in ("user", *known) if isinstance(known.get(name), dict)), {})
-    latitude = coordinate(place.get("latitude"), LATITUDE_LIMIT)
-    longitude = coordinate(place.get("longitude"), LONGITUDE_LIMIT)
+    return _at(who, next((known[name] for name in ("user", *known) if isinstance(known.get(name), dict)), None))
+
+
+def _at(who: Sender, place: Any) -> Sender:
+    """At the place, if it is one; the server leaves a zero out."""
+    if not isinstance(place, dict) or place.keys().isdisjoint(("latitude", "longitude")):
+        return who
+    latitude = coordinate(place.get("latitude", 0.0), LATITUDE_LIMIT)
+    longitude = coordinate(place.get("longitude", 0.0), LONGITUDE_LIMIT)
     return who if latitude is None or longitude is None else replace(who, latitude=latitude, longitude=longitude)
 
 
