@@ -65,18 +65,21 @@ class History:
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, int], tuple[Entry, ...]] = {}
+        self._count = 0
 
     def add(self, key: str, lineage: Lineage, record: RawRecord) -> None:
         """Keep a record; one that is there already is left alone. Not for two threads at a time."""
         place = key, lineage.partition
-        self._entries[place] = tuple(_inserted(self._entries.get(place, ()), lineage.offset, record))
+        known = self._entries.get(place, ())
+        self._entries[place] = tuple(_inserted(known, lineage.offset, record))
+        self._count += len(self._entries[place]) - len(known)
 
     def of(self, key: str, partition: int) -> Entries:
         """What has been remembered."""
         return self._entries.get((key, partition), ())
 
     def __len__(self) -> int:
-        return sum(map(len, self._entries.values()))
+        return self._count
 
 
 class Recall:
