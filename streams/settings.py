@@ -106,6 +106,9 @@ class MqttBroker(Section):
         Subscription(filter="v3/+/devices/+/up", source="ttn"),
         Subscription(filter="application/+/device/+/event/+", source="chirpstack"),
         Subscription(filter="spBv1.0/#", source="sparkplug"),
+        Subscription(filter="points/#", source="points"),
+        Subscription(filter="sim/#", source="factory"),
+        Subscription(filter="picow/#", source="factory"),
     )
 
     @model_validator(mode="after")
@@ -172,7 +175,7 @@ class WebhookSettings(Section):
     name: str = Field("webhook", description="of this instance; part of every record's connector")
     host: str = "127.0.0.1"
     port: Port = 5688
-    sources: tuple[str, ...] = ("ttn", "wombat", "ydoc", "json", "chirpstack", "vibration")
+    sources: tuple[str, ...] = ("ttn", "wombat", "ydoc", "json", "chirpstack", "vibration", "points", "factory")
     auth: dict[str, WebhookAuth] = Field(default_factory=dict, description="by source; a source without is open")
     max_body_bytes: int = Field(32_000_000, ge=1, description="what Kafka does not take of it is diverted")
     body_timeout_s: float = Field(20, gt=0, description="a sender that needs longer for headers or body gets 408")

@@ -78,6 +78,7 @@ class Webhook:
             routes=[
                 Route(TTN_PATH, self.post, methods=["POST"]),
                 Route("/webhooks/{source}", self.post, methods=["POST"]),
+                Route("/webhooks/{source}/{rest:path}", self.post, methods=["POST"]),
                 Route("/healthz", self.healthz),
                 Route("/readyz", self.readyz),
             ]

@@ -26,12 +26,16 @@ QUALITY = {
 
 
 class Value(Struct, frozen=True, gc=False):
-    """One value as the sender or a codec names it. ``value`` is any JSON value; ``time`` is ns since the epoch, UTC."""
+    """One value as the sender or a codec names it. ``value`` is any JSON value; ``time`` is ns since the epoch, UTC.
+
+    ``quality``: bits of its own, besides those of its message.
+    """
 
     name: str
     value: Any
     time: int
     unit: str = ""
+    quality: int = 0
 
 
 class Samples(Struct, frozen=True, kw_only=True, gc=False):

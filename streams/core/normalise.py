@@ -125,9 +125,10 @@ def _measure(value: Value, moment: _Moment, scope: Scope, *, ruled: bool) -> Mea
         return content
     if moment.fault is not None:
         return moment.fault
+    quality = scope.quality | value.quality
     if isinstance(content, float):
-        return Measurement(name, unit, moment.time, content, None, scope.quality, moment.logical_uid)
-    return Measurement(name, unit, moment.time, None, content, scope.quality, moment.logical_uid)
+        return Measurement(name, unit, moment.time, content, None, quality, moment.logical_uid)
+    return Measurement(name, unit, moment.time, None, content, quality, moment.logical_uid)
 
 
 def _typed(raw: Any) -> float | str | _Left:
@@ -172,7 +173,8 @@ def _leaves(values: Iterable[Value], depth: int = 0) -> Iterator[Value]:
 
 def _parts(value: Value) -> Iterator[Value]:
     parts = value.value.items() if isinstance(value.value, dict) else enumerate(value.value)
-    return (Value(f"{value.name}.{name}", part, value.time, value.unit) for name, part in parts)
+    time, unit, quality = value.time, value.unit, value.quality
+    return (Value(f"{value.name}.{name}", part, time, unit, quality) for name, part in parts)
 
 
 def _sorted_out(left: list[tuple[_Left, Value]], device: str) -> tuple[list[Rejected], list[str]]:

@@ -1,5 +1,6 @@
 """What a person asks the store by names, and what `clickhouse-log` puts beside the points."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import sql
 from connectors.sinks.base import Record
 from connectors.sinks.clickhouse.log_sink import LogSink
 from streams import avro
+from streams.core.message import DELETED
 from streams.core.place import place, present
 from streams.core.records import (
     DeadLetter,
@@ -74,6 +76,36 @@ def log(bench: Bench) -> Log:
 
 def placed(time: int, value: float | str, name: str = "t") -> Measurement:
     return measured(value, time, name, place(MAPPING, time))
+
+
+def test_a_deleted_value_is_no_latest_one_and_an_older_copy_does_not_bring_it_back(bench: Bench, log: Log) -> None:
+    gone = structs.replace(measured(2.0, NOON + SECOND, "gone"), quality=DELETED)
+    again = structs.replace(measured(2.0, NOON + SECOND, "again"), quality=DELETED)
+    bench.sink.write(records(reading(measured(1.0, NOON, "gone"), gone, again)))
+    bench.sink.write(records(reading(measured(1.0, NOON, "gone"), offset=1), first=1))
+    bench.sink.write(records(reading(measured(3.0, NOON + 2 * SECOND, "again"), offset=2), first=2))
+    bench.settle()
+
+    assert bench.rows("SELECT name, value FROM latest_readings ORDER BY name") == [("again", 3.0)]
+    assert bench.rows("SELECT name, value, quality FROM readings ORDER BY name, time") == [
+        ("again", 2.0, DELETED), ("again", 3.0, 0), ("gone", 1.0, 0), ("gone", 2.0, DELETED),
+    ]  # fmt: skip
+
+
+def test_factory_sensors_are_offline_when_they_say_so_or_are_silent(bench: Bench, log: Log) -> None:
+    now = time.time_ns()
+    said = {"online": (1.0, now), "gone": (0.0, now), "silent": (1.0, now - 200 * SECOND)}
+    found = [
+        structs.replace(reading(measured(value, at, "online"), device=f"factory:{name}", offset=n), source="factory")
+        for n, (name, (value, at)) in enumerate(said.items())
+    ]
+    bench.sink.write(records(*found))
+    bench.settle()
+
+    rows = [tuple(row) for row in bench.store.rows(sql.query("factory_states"), {"heartbeat_s": 60})]
+    assert [(row[0], row[2]) for row in rows] == [
+        ("factory:gone", "offline"), ("factory:online", "online"), ("factory:silent", "offline"),
+    ]  # fmt: skip
 
 
 def test_readings_are_found_by_names(bench: Bench, log: Log) -> None:
@@ -172,7 +204,7 @@ def test_what_is_no_record_is_rejected(log: Log) -> None:
 
 def test_every_named_query_runs_and_says_what_it_answers(bench: Bench, log: Log) -> None:
     answers: dict[str, Any] = {"logical_device": "North paddock", "device": DEVICE, "name": "t", "late_s": 600}
-    answers |= {"serial": "", "level": "", "from_time": "2024-01-01", "until_time": "2025-01-01"}
+    answers |= {"serial": "", "level": "", "from_time": "2024-01-01", "until_time": "2025-01-01", "heartbeat_s": 60}
     for name, question in sql.queries().items():
         assert question.endswith((")", "?")), name
         if "$" not in sql.query(name):

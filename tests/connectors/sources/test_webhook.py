@@ -63,6 +63,19 @@ def test_answers_204_and_nothing_else_when_durable() -> None:
     run(scenario)
 
 
+def test_keeps_the_rest_of_the_path_as_the_address() -> None:
+    async def scenario(client: httpx.AsyncClient, writer: MemoryWriter) -> None:
+        for path in ("/webhooks/json/site-1/tank", "/webhooks/json/", "/webhooks/json"):
+            assert (await client.post(path, content=b"{}")).status_code == 204
+        assert [(one.source, one.address) for one in writer.records] == [
+            ("json", "/webhooks/json/site-1/tank"),
+            ("json", "/webhooks/json/"),
+            ("json", "/webhooks/json"),
+        ]
+
+    run(scenario)
+
+
 def test_answers_503_with_retry_after_when_not_durable() -> None:
     async def scenario(client: httpx.AsyncClient, writer: MemoryWriter) -> None:
         writer.away = True

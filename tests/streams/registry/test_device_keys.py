@@ -35,7 +35,14 @@ PAYLOADS: dict[str, object] = {
     },
     "chirpstack": {"deviceInfo": {"devEui": "24E124136B502217"}, "fPort": 1, "object": {"level": 1.0}},
     "vibration": [{"SerialNumber": "AAD-1123", "Timestamp": "2024-05-10T23:00:00Z", "Value": 0.42}],
+    "points": [{"type": "value", "time": "2024-05-10T23:00:00Z", "value": 21.4}],
+    "factory": "21.37",
     "json": {"device": "Tank 4", "time": "2024-05-10T23:00:00Z", "values": {"level": 1}},
+}
+ADDRESSES = {
+    "chirpstack": "application/1/device/24e124136b502217/event/up",
+    "points": "/webhooks/points/site-1/tank",
+    "factory": "/webhooks/factory/sim/read/1B9D6BCD-bbfd-4b2d-9b5d-ab8dfbbd4bed",
 }
 
 
@@ -46,7 +53,7 @@ def test_key_of_what_a_decoder_saw_is_the_decoders_key(case: str) -> None:
         id="1",
         source=source,
         transport="http",
-        address="application/1/device/24e124136b502217/event/up",
+        address=ADDRESSES.get(source, "/"),
         received_at=10**18,
         payload=json.dumps(PAYLOADS[case]).encode(),
     )
