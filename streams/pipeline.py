@@ -56,7 +56,13 @@ def context(
     registered = [(_codec(record, settings, patient=patient), record.applies_to) for record in in_order]
     return Context(
         decoders=decoders(settings),
-        codecs=Codecs(registered, natives["lpp"], settings.lpp_applications),
+        codecs=Codecs(
+            registered,
+            natives["lpp"],
+            settings.lpp_applications,
+            preference=settings.network_server_decode,
+            rescue=settings.network_server_rescues,
+        ),
         rules=Rules(rules),
         mapping=mapping,
         mapping_position=mapping_position,

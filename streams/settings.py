@@ -219,6 +219,13 @@ class DecodeSettings(Section):
         ("simulated", "lpp", "*-lpp"),
         description="TTN applications (* wildcards) whose uplinks are Cayenne LPP when nobody else decodes them",
     )
+    network_server_decode: Literal["registered-codec-first", "network-server-first", "compare"] = Field(
+        "registered-codec-first",
+        description="what counts where the network server has decoded, too; compare: its values, differences are marked",
+    )
+    network_server_rescues: bool = Field(
+        default=False, description="where the registered codec fails, take what the network server decoded"
+    )
     javascript_workers: int = Field(
         1, ge=1, le=64, description="processes that run JavaScript codecs, per process that decodes"
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -60,6 +60,10 @@ class Unavailable:
         return [Rejected("codec", "codec-unavailable", self.label, call.sender.device) for call in calls]
 
 
+Preference = Literal["registered-codec-first", "network-server-first", "compare"]
+"""What counts where a codec is registered and the network server has decoded the payload, too."""
+
+
 class Codecs:
     """The codecs in force.
 
@@ -72,6 +76,8 @@ class Codecs:
             ``model:<brand>/<model>``; of two codecs for one target the first counts.
         fallback: reads what nobody else does.
         fallback_applications: patterns of application ids.
+        preference: ``compare``: the network server's values count, and the registered codec is asked, too.
+        rescue: where the registered codec fails, the values that the network server decoded count.
     """
 
     def __init__(
@@ -79,7 +85,11 @@ class Codecs:
         registered: Iterable[tuple[Codec, Sequence[str]]] = (),
         fallback: Codec | None = None,
         fallback_applications: Sequence[str] = (),
+        *,
+        preference: Preference = "registered-codec-first",
+        rescue: bool = False,
     ) -> None:
+        self.preference, self.rescue = preference, rescue
         self._by_target: dict[str, Codec] = {}
         for codec, targets in registered:
             for target in targets:
@@ -90,7 +100,9 @@ class Codecs:
         )
 
     def choose(self, message: Message) -> Codec | None:
-        """The codec that reads the message's payload; None: there is none, its values count as they are."""
+        """The codec to ask about the message's payload; None: there is none, its values count as they are."""
+        if message.values is not None and self.preference == "network-server-first":
+            return None
         claimed = self._claimed(message.sender) if self._by_target else None
         if claimed is not None or message.values is not None:
             return claimed

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct, field
 
 from streams.core.block import last
-from streams.core.codec import Answer, Call, Codec, Codecs, Decoded, Unable
+from streams.core.choice import Choice, choose
+from streams.core.codec import Answer, Call, Codec, Codecs, Unable
 from streams.core.identity import content_id
 from streams.core.memory import NOTHING, Recall, Recollect, no_history, remembers
-from streams.core.message import Decoder, Message, Opened, Rejected, Sender, Value
+from streams.core.message import Decoder, Message, Opened, Rejected, Sender
 from streams.core.normalise import is_time, normalise
 from streams.core.options import HOUR
 from streams.core.outcome import Outcome, dead_letter
@@ -66,6 +67,14 @@ class Measured(Struct, frozen=True, gc=False):
         return max([*(m.time for m in self.measurements), *map(last, self.blocks)])
 
 
+class Asked(Struct, frozen=True, gc=False):
+    """A codec (its label) that was asked about a payload, and did not make measurements of it; the message's time."""
+
+    device: str
+    codec: str
+    time: int
+
+
 class Account(Struct, frozen=True, gc=False):
     """A raw record's outcome before readings and events are made of it; ``seen``: devices, and the time they told.
 
@@ -78,6 +87,7 @@ class Account(Struct, frozen=True, gc=False):
     dead_letters: list[DeadLetter] = field(default_factory=list)
     seen: list[tuple[Sender, int | None]] = field(default_factory=list)
     ignored: list[tuple[str, str]] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
 
 
 class _Work(Struct, frozen=True, gc=False):
@@ -188,36 +198,32 @@ def _add(work: _Work, index: int, part: Opened, answered: tuple[Answer, str] | N
 
 
 def _add_message(work: _Work, index: int, message: Message, answered: tuple[Answer, str] | None) -> None:
-    answer, codec = answered or (message.values, None)
-    time = message.time
-    if isinstance(answer, Decoded):
-        work.account.ignored.extend([("codec", reason) for reason in answer.ignored])
-        answer = answer.values
-    if answer is None and message.payload is not None:
+    choice, measured = choose(message, answered, work.context.codecs), None
+    if choice.ignored:
+        work.account.ignored.extend([("codec", reason) for reason in choice.ignored])
+    if choice.rejected is not None:
+        _reject(work, index, choice.rejected)
+    elif choice.values is None and message.payload is not None:
         where = f"application {message.sender.application!r}, port {message.port}"
         _reject(work, index, Rejected("codec", "no-codec", detail(where), message.sender.device))
-    elif isinstance(answer, Rejected):
-        _reject(work, index, answer)
     else:
-        measured = _add_measured(work, index, message, answer or (), codec)
-        if measured is not None:
-            time = max(time, measured.newest)
-    work.account.seen.append((message.sender, time))
+        measured = _add_measured(work, index, message, choice)
+    if answered is not None and (measured is None or choice.codec is None):
+        work.account.asked.append(Asked(message.sender.device, answered[1], message.time))
+    work.account.seen.append((message.sender, message.time if measured is None else max(message.time, measured.newest)))
 
 
-def _add_measured(
-    work: _Work, index: int, message: Message, values: Sequence[Value], codec: str | None
-) -> Measured | None:
+def _add_measured(work: _Work, index: int, message: Message, choice: Choice) -> Measured | None:
     context, account, sender = work.context, work.account, message.sender
     mapping, latest = context.mapping(sender.device), work.raw.received_at + context.future_limit
-    scope = Scope(work.raw.source, sender, message.quality, context.rules, mapping, latest)
-    normalised = normalise(values, scope, message.blocks)
+    scope = Scope(work.raw.source, sender, message.quality | choice.quality, context.rules, mapping, latest)
+    normalised = normalise(choice.values or (), scope, message.blocks)
     for rejected in normalised.rejected:
         _reject(work, index, rejected)
     if normalised.ignored:
         account.ignored.extend([("normalise", reason) for reason in normalised.ignored])
     if normalised.measurements or normalised.blocks:
-        measured = Measured(index, message, normalised.measurements, codec, mapping, normalised.blocks)
+        measured = Measured(index, message, normalised.measurements, choice.codec, mapping, normalised.blocks)
         account.measured.append(measured)
         return measured
     if not normalised.rejected:

@@ -76,16 +76,16 @@ def normalise(values: Sequence[Value], scope: Scope, samples: Sequence[Samples] 
 
 def _measurements(values: Sequence[Value], scope: Scope) -> Normalised:
     """All values are rejected when there are more than ``MEASUREMENT_LIMIT``."""
-    leaves = values
+    flat = values
     if any([isinstance(value.value, (dict, list)) for value in values]):  # noqa: C419 - a list is faster here
-        leaves = list(islice(_leaves(values), MEASUREMENT_LIMIT + 1))
-    if len(leaves) > MEASUREMENT_LIMIT:
+        flat = list(islice(leaves(values), MEASUREMENT_LIMIT + 1))
+    if len(flat) > MEASUREMENT_LIMIT:
         many = Rejected("normalise", "too-many-values", f"more than {MEASUREMENT_LIMIT}", scope.sender.device)
         return Normalised([], [many], [])
     found: dict[tuple[str, int], Measurement] = {}
     left: list[tuple[_Left, Value]] = []
     moment, ruled = _NEVER, bool(scope.rules)
-    for value in leaves:
+    for value in flat:
         if value.time != moment.time:
             moment = _Moment(value.time, _time_fault(value.time, scope.latest), place(scope.mapping, value.time))
         measured = _measure(value, moment, scope, ruled=ruled)
@@ -161,12 +161,13 @@ def _time_fault(time: int, latest: int) -> _Left | None:
     return _IN_FUTURE if time > latest else None
 
 
-def _leaves(values: Iterable[Value], depth: int = 0) -> Iterator[Value]:
+def leaves(values: Iterable[Value], depth: int = 0) -> Iterator[Value]:
+    """Objects and lists taken apart, names joined by a dot."""
     for value in values:
         content = value.value
         # A name that is too long already is not made longer: 5,000 times a long name would fill the memory.
         if isinstance(content, (dict, list)) and content and depth < DEPTH_LIMIT and len(value.name) <= NAME_LIMIT:
-            yield from _leaves(_parts(value), depth + 1)
+            yield from leaves(_parts(value), depth + 1)
         else:
             yield value
 

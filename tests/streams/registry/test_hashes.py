@@ -34,6 +34,12 @@ def test_hashes_differ_when_a_rule_or_codec_does_something_else() -> None:
     assert rules_hash([FIRST]) != rules_hash([FIRST, SECOND])
     assert codecs_hash([LPP]) != codecs_hash([msgspec.structs.replace(LPP, hash="cc")])
     assert codecs_hash([]) != codecs_hash([LPP])
+    for what in ({"mode": "fresh"}, {"lenient": True}, {"applies_to": ["a"]}, {"language": "table"}):
+        assert codecs_hash([LPP]) != codecs_hash([msgspec.structs.replace(LPP, **what)])
+
+
+def test_a_codec_s_examples_change_no_reading() -> None:
+    assert codecs_hash([LPP]) == codecs_hash([msgspec.structs.replace(LPP, examples='[{"input":{}}]', failing=1)])
 
 
 def test_every_decode_setting_is_told_to_decoders_or_named_as_one_that_changes_no_reading() -> None:
@@ -42,6 +48,8 @@ def test_every_decode_setting_is_told_to_decoders_or_named_as_one_that_changes_n
         "ydoc_utc_offset_minutes": 0,
         "json_source": JsonSource(values="data"),
         "lpp_applications": ("*",),
+        "network_server_decode": "compare",
+        "network_server_rescues": True,
         "javascript_ms": 50,
         "javascript_mb": 16,
         "javascript_bare_data": True,
