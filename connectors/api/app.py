@@ -8,13 +8,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from connectors.api import generations, logical, mappings, physical, replays, users
+from connectors.api import codecs, generations, logical, mappings, physical, replays, users
 from connectors.api.context import Services
 from connectors.api.gate import unavailable
 from streams.registry.state import Refused
 from streams.registry.store import Unavailable
 
-ABOUT = """Devices, mappings, generations, replays and users.
+ABOUT = """Devices, mappings, codecs, generations, replays and users.
 
 Log in with `GET /api/token` (HTTP Basic), then send `Authorization: Bearer <token>`. Every path also works with a slash at
 its end, and under `/broker/api` with IoTa's exact shapes. Times are ISO 8601; one without zone is UTC. 503: try again.
@@ -27,7 +27,7 @@ def build(services: Services) -> FastAPI:
     app = FastAPI(title="Isthmus", version="1", description=ABOUT, redirect_slashes=False, redoc_url=None)
     app.state.services = services
     api = APIRouter(prefix="/api")
-    for part in (physical, logical, mappings, generations, replays, users):
+    for part in (physical, logical, mappings, codecs, generations, replays, users):
         api.include_router(part.router)
     app.include_router(api)
     app.routes.extend(_probes(services))

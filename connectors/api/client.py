@@ -19,11 +19,11 @@ class NoAnswer(Exception):
 
 
 class Denied(Exception):
-    """The API says no, and why."""
+    """The API says no, and why; ``body`` is its whole answer, where that is JSON."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, body: Any = None) -> None:
         super().__init__(detail)
-        self.status, self.detail = status, detail
+        self.status, self.detail, self.body = status, detail, body
 
 
 class Client:
@@ -49,7 +49,7 @@ class Client:
         if answer.status_code == 503 or (answer.status_code == 401 and self._token() != token):
             raise NoAnswer(_detail(answer))
         if answer.is_error:
-            raise Denied(answer.status_code, _detail(answer))
+            raise Denied(answer.status_code, _detail(answer), _body(answer))
         return answer.json() if answer.content else None
 
     def close(self) -> None:
@@ -80,6 +80,13 @@ def _operators(settings: ApiSettings) -> str:
             f"no API has run here: {operator.path(settings)} is missing (run this where the API runs, with its settings)"
         )
     return token
+
+
+def _body(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        return None
 
 
 def _detail(answer: httpx.Response) -> str:

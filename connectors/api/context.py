@@ -1,6 +1,7 @@
 """What routes work with: the registry, who calls, and how an answer is written."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -25,6 +26,8 @@ class Services:
     passwords: Passwords
     settings: Settings
     desk: Desk = field(default_factory=Desk)
+    trials: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "codec-trial"))
+    """where codecs are tried out, one after another"""
 
 
 async def _services(request: Request) -> Services:

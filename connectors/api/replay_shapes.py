@@ -61,7 +61,7 @@ class PlanBody(Body):
 class NewReplay(PlanBody):
     """A dry run; ``apply``: go on to apply when it is done. ``runner``: who runs it, when that is no worker."""
 
-    candidates: list[Text] = Field([], description="decoders to try: name@sha256")
+    candidates: list[Text] = Field([], description="decoders and codecs to try: name@sha256")
     mapping_as_of: Literal["event", "now"] = "event"
     sinks: list[Text] = Field([], description="outgoing sinks that get corrections: files, ubidots")
     allow_holes: bool = False

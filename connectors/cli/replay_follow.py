@@ -1,7 +1,7 @@
 """Following a replay to where it rests, wherever it is run."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import typer
@@ -9,7 +9,7 @@ import typer
 from connectors.api.client import Denied, NoAnswer
 from connectors.cli import replay_view as view
 from connectors.cli.registry_client import fail
-from connectors.cli.replay_options import Candidate
+from connectors.cli.replay_tried import Tried
 from connectors.cli.replay_view import Show
 from connectors.replays.office import Office
 from streams import log, settings
@@ -49,20 +49,19 @@ def follow(at: Office, number: int, *, quiet: bool) -> Replay:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def run_here(at: Office, number: int, candidates: Sequence[Candidate], *, quiet: bool) -> Replay:
-    """Run a replay in this process, with the operator's own decoders; Ctrl-C leaves it so that it can be gone on with."""
+def run_here(at: Office, number: int, tried: Tried, *, quiet: bool) -> Replay:
+    """Run a replay in this process, with the operator's own decoders and codecs; Ctrl-C leaves it so that it can be gone on with."""
     try:
         from connectors.replays import worker
 
         with view.bar(quiet=quiet) as show:
-            rested = worker.run_here(settings.load(), number, candidates, show)
+            rested = worker.run_here(settings.load(), number, tried, show)
     except KeyboardInterrupt:  # before the worker listens for it itself
         rested = None
     rested = rested or at.get(number)
     if not rests(rested):
-        tried = " ".join(f"--decoder {name}={file}" for name, file in candidates)
         typer.echo(
-            f"replay {number} stopped where it was; go on with `isthmus replay run --resume {number} {tried}`, "
+            f"replay {number} stopped where it was; go on with `isthmus replay run --resume {number} {tried.options}`, "
             f"or end it with `isthmus replay cancel {number}`",
             err=True,
         )

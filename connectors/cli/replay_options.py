@@ -37,12 +37,19 @@ class Candidate(NamedTuple):
     file: Path
 
 
+class ChosenCodec(NamedTuple):
+    """A codec, and its file when another version of it is to be tried."""
+
+    name: str
+    file: Path | None = None
+
+
 class Chosen(Struct, frozen=True, kw_only=True):
     """The options of a selection, as they were given."""
 
     source: list[str] | None = None
     device: list[str] | None = None
-    codec: list[str] | None = None
+    codec: list[ChosenCodec] | None = None
     logical: list[str] | None = None
     since: int | None = None
     until: int | None = None
@@ -61,7 +68,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
         return Selection(
             sources=_sources(office, self.source or [], {one.name for one in candidates}),
             devices=tuple(_device(office, name) for name in self.device or ()),
-            codecs=tuple(self.codec or ()),
+            codecs=tuple(dict.fromkeys(one.name for one in self.codec or ())),
             logical=_places(office, self.logical or []),
             time_from=self.since,
             time_until=self.until,
@@ -111,11 +118,12 @@ def candidate(text: str) -> Candidate:
     return Candidate(name, Path(file))
 
 
-def codec_name(text: str) -> str:
-    """A codec's name, without its hash."""
-    if "=" in text:
-        raise typer.BadParameter("a codec cannot be tried from a file; --codec NAME selects what that codec decoded")
-    return text.partition("@")[0]
+def chosen_codec(text: str) -> ChosenCodec:
+    """`NAME`, with or without its hash, or `NAME=FILE`."""
+    name, equals, file = text.partition("=")
+    if equals and not (name and Path(file).is_file()):
+        raise typer.BadParameter(f"{text!r}: write NAME=FILE, the codec's name and its file, which must exist")
+    return ChosenCodec(name.partition("@")[0], Path(file) if equals else None)
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, and nothing else")]
@@ -134,7 +142,21 @@ def _time(name: str, help: str) -> Any:
 
 Sources = Annotated[list[str] | None, _several("--source", "from this source, as `ttn`")]
 Devices = Annotated[list[str] | None, _several("--device", "of this device: its key, as `ttn:a817…`, or its uid")]
-Codecs = Annotated[list[str] | None, _several("--codec", "decoded by this codec", parser=codec_name, metavar="NAME")]
+Codecs = Annotated[
+    list[ChosenCodec] | None,
+    _several(
+        "--codec",
+        "read by this codec; NAME=FILE tries that file as the codec, in a dry run",
+        parser=chosen_codec,
+        metavar="NAME[=FILE]",
+    ),
+]
+AppliesTo = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--applies-to", metavar="TARGET", help="what a codec that is tried reads, as application:ID; else as registered"
+    ),
+]
 Places = Annotated[list[str] | None, _several("--logical", "of this logical device: its uid, or its name")]
 From = Annotated[int | None, _time("--from", "measured at this time or later: ISO 8601, or `3w`, `2d`, `6h` ago")]
 Until = Annotated[int | None, _time("--until", "measured before this time")]

@@ -12,9 +12,9 @@ from connectors.cli.registry_client import fail
 from connectors.cli.replay_end import NOTHING, check_asks, diff_of, end, print_json, wished, write
 from connectors.cli.replay_follow import follow, office, rests, run_here
 from connectors.cli.replay_options import AsJson, Candidate, Chosen, Page, Why, Yes
+from connectors.cli.replay_tried import Tried, tried
 from connectors.replays.office import Office
 from streams.core.replay_record import Replay
-from streams.replay import candidate as candidates
 from streams.replay.job import Mode, State
 
 
@@ -31,6 +31,7 @@ def plan(
     stage: options.Stages = None,
     reason: options.Reasons = None,
     mode: options.How = Mode.DECODE,
+    applies_to: options.AppliesTo = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a replay would read, from where, and what is missing. Nothing is done.
@@ -42,6 +43,7 @@ def plan(
         received_until=received_until, offsets=offsets, stage=stage, reason=reason,
     )  # fmt: skip
     with office() as at:
+        tried(at, (), codec or (), applies_to or ())
         found = at.plan(mode.value, chosen.selection(at))
     if as_json:
         print_json(found)
@@ -75,6 +77,7 @@ def run(
             help="try this Python file as the decoder of source NAME; it runs in this process, as your own code; dry run only",
         ),
     ] = None,
+    applies_to: options.AppliesTo = None,
     apply: Annotated[bool, typer.Option("--apply", help="apply after the dry run; asks first")] = False,
     resume: Annotated[int | None, typer.Option(metavar="ID", help="go on with this replay instead of a new one")] = None,
     yes: Yes = False,
@@ -88,24 +91,29 @@ def run(
     `isthmus replay run --mode place --device ttn:a81758fffe05e6fb --apply`
 
     `isthmus replay run --source ttn --from 2d --decoder ttn=my_ttn.py`
+
+    `isthmus replay run --codec lht65=new.js` shows what a codec would do to the past before it is registered.
     """
+    files = [one for one in codec or () if one.file]
     chosen = Chosen(
-        source=source, device=device, codec=codec, logical=logical, since=since, until=until, received_from=received_from,
+        source=source, device=device, codec=codec if resume is None else [one for one in codec or () if not one.file] or None,
+        logical=logical, since=since, until=until, received_from=received_from,
         received_until=received_until, offsets=offsets, stage=stage, reason=reason,
     )  # fmt: skip
-    _check_run(chosen, decoder or [], apply=apply, resume=resume, yes=yes, as_json=as_json)
-    tried = [_label(one) for one in decoder or ()]
+    tries = bool(decoder or files)
+    _check_run(chosen, tries=tries, apply=apply, resume=resume, yes=yes, as_json=as_json)
     with office() as at:
+        brought = tried(at, decoder or (), files, applies_to or ())
         asked: dict[str, Any] = {
-            "candidates": tried, "mapping_as_of": mapping_as_of, "sinks": [s.strip() for s in sinks.split(",") if s.strip()],
-            "allow_holes": allow_holes, "why": why, "apply": apply and yes, "runner": at.runner if tried else "",
+            "candidates": brought.labels, "mapping_as_of": mapping_as_of, "sinks": [s.strip() for s in sinks.split(",") if s.strip()],
+            "allow_holes": allow_holes, "why": why, "apply": apply and yes, "runner": at.runner if tries else "",
         }  # fmt: skip
         made = (
             at.create(mode.value, chosen.selection(at, decoder or ()), **asked)
             if resume is None
-            else _resumed(at, resume, tried, apply=apply and yes)
+            else _resumed(at, resume, brought.labels, apply=apply and yes)
         )
-        ended = _carry(at, made, decoder or [], quiet=as_json)
+        ended = _carry(at, made, brought, quiet=as_json)
         diff = diff_of(at, ended)
         write(report, ended, diff)
         if apply and not yes and ended.state == State.READY and view.figures(ended).counts.differing:
@@ -114,36 +122,26 @@ def run(
     end(ended, diff, as_json=as_json)
 
 
-def _check_run(
-    chosen: Chosen, decoder: Sequence[Candidate], *, apply: bool, resume: int | None, yes: bool, as_json: bool
-) -> None:
-    if decoder and apply:
-        raise typer.BadParameter("--decoder only tries: deploy the decoder, then run the replay with --apply")
+def _check_run(chosen: Chosen, *, tries: bool, apply: bool, resume: int | None, yes: bool, as_json: bool) -> None:
+    if tries and apply:
+        raise typer.BadParameter(
+            "what is tried from a file is not deployed: deploy it, then run the replay with --apply"
+        )
     if resume is not None and chosen != Chosen():
         raise typer.BadParameter("--resume goes on with the selection that the replay has; leave the others out")
     check_asks(asks=apply, yes=yes, as_json=as_json)
 
 
-def _label(one: Candidate) -> str:
-    try:
-        candidates.load(one.name, one.file)
-        return candidates.label(one.name, one.file)
-    except ValueError as error:
-        fail(str(error))
-
-
 def _resumed(at: Office, number: int, tried: Sequence[str], *, apply: bool) -> Replay:
     replay = at.get(number)
     if sorted(replay.candidates) != sorted(tried):
-        fail(
-            f"replay {number} ran with the decoders {', '.join(replay.candidates) or 'that are deployed'}; give the same"
-        )
+        fail(f"replay {number} ran with {', '.join(replay.candidates) or 'what is deployed'}; give the same")
     if replay.state == State.FAILED:
         replay = at.wish(number, "retry")
     return at.wish(number, "apply") if apply and replay.state not in {State.APPLYING, State.APPLIED} else replay
 
 
-def _carry(at: Office, replay: Replay, decoder: Sequence[Candidate], *, quiet: bool) -> Replay:
-    if decoder and not rests(replay):
-        return run_here(at, replay.id, decoder, quiet=quiet)
+def _carry(at: Office, replay: Replay, brought: Tried, *, quiet: bool) -> Replay:
+    if brought and not rests(replay):
+        return run_here(at, replay.id, brought, quiet=quiet)
     return follow(at, replay.id, quiet=quiet)

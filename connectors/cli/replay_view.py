@@ -120,7 +120,7 @@ def outcome(replay: Replay) -> str:
     """What happened, and what can be done next; for a replay that rests."""
     number, f = replay.id, figures(replay)
     if replay.state == State.READY and replay.candidates:
-        return f"nothing was changed; to correct, deploy the decoder and run the replay without --decoder (this was {number})"
+        return f"nothing was changed; to correct, deploy {', '.join(replay.candidates)} and run the replay without trying it (this was {number})"
     if replay.state == State.READY and not f.counts.differing:
         return "nothing differs: there is nothing to apply"
     if replay.state == State.APPLIED and replay.mode == Mode.RESTORE:

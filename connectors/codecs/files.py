@@ -1,7 +1,10 @@
 """Codecs and their examples in files, as vendors publish them and people write them."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from streams.core.times import to_text
 from streams.javascript.examples import Example, read_examples
 
 LANGUAGES = {".js": "javascript", ".cjs": "javascript", ".mjs": "javascript", ".json": "table", ".toml": "table",
@@ -52,6 +55,19 @@ def examples_of(path: Path, told: Path | None) -> list[Example]:
     return [] if source is None else read_examples(source)
 
 
+def entries(examples: Iterable[Example]) -> list[dict[str, Any]]:
+    """Examples as the API takes them."""
+    return [_entry(example) for example in examples]
+
+
 def name_of(path: Path) -> str:
     """What a codec is called that nobody names."""
     return path.name.split(".")[0]
+
+
+def _entry(example: Example) -> dict[str, Any]:
+    told: dict[str, Any] = {"description": example.description} if example.description else {}
+    told["input"] = {"bytes": example.payload.hex(), "fPort": example.port, "recvTime": to_text(example.time)}
+    output = {"data": example.data, "errors": example.errors, "warnings": example.warnings}
+    told["output"] = {name: value for name, value in output.items() if value}
+    return told if example.normalized is None else told | {"normalizedOutput": {"data": example.normalized}}

@@ -15,6 +15,7 @@ from connectors.simulator.fleet import Device
 from streams.core.replay_record import Replay
 from streams.replay import candidate
 from streams.replay.job import Mode, State
+from streams.replay.task import Tried
 from streams.settings import Settings
 
 LOOK_S = 0.3
@@ -52,7 +53,7 @@ def try_decoder(settings: Settings) -> Replay | None:
         )  # fmt: skip
     finally:
         office.close()
-    return worker.run_here(settings, tried.id, [("json", file)], lambda *_: None)
+    return worker.run_here(settings, tried.id, Tried(decoders=(("json", file),)), lambda *_: None)
 
 
 def _placed(office: Office, box: Device) -> Replay | None:

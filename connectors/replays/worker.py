@@ -9,7 +9,6 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -30,7 +29,8 @@ from streams.kafka import Undelivered
 from streams.registry.replays import is_correcting
 from streams.replay.course import Failed, Stopped
 from streams.replay.job import WORKING, Figures, Mode, Progress, State
-from streams.replay.runner import Runner
+from streams.replay.runner import NOTHING, Runner
+from streams.replay.task import Tried
 from streams.settings import Settings
 from streams.view import CompactedView
 
@@ -127,7 +127,7 @@ def run_replay(
     replay: int,
     stop: Event,
     *,
-    candidates: Sequence[tuple[str, Path]] = (),
+    tried: Tried = NOTHING,
     office: Office | None = None,
     store: ClickHouseReplayStore | None = None,
     show: Show = lambda *_: None,
@@ -136,7 +136,7 @@ def run_replay(
     registry = office or Office(settings, stop=stop)
     runner = Runner(
         settings, store or ClickHouseReplayStore(settings), registry,
-        correct=lambda record, undo: correct(settings, record, undo=undo), candidates=candidates,
+        correct=lambda record, undo: correct(settings, record, undo=undo), tried=tried,
     )  # fmt: skip
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(PASSING),
@@ -159,11 +159,11 @@ def run_replay(
     return rested
 
 
-def run_here(settings: Settings, replay: int, candidates: Sequence[tuple[str, Path]], show: Show) -> Replay | None:
-    """Run a replay with decoders of the operator's own in this process; SIGINT stops it, and it can be gone on with."""
+def run_here(settings: Settings, replay: int, tried: Tried, show: Show) -> Replay | None:
+    """Run a replay with decoders and codecs of the operator's own in this process; SIGINT stops it, and it can be gone on with."""
     stop = Event()
     _stop_on_signals(stop)
-    return run_replay(settings, replay, stop, candidates=candidates, show=show)
+    return run_replay(settings, replay, stop, tried=tried, show=show)
 
 
 def run(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """Which values count where a codec was asked about a payload: its own, or those that the network server decoded. Pure."""
 
 from collections.abc import Sequence
-from math import isclose
+from math import isclose, isfinite
 from typing import Any
 
 from msgspec import Struct
@@ -47,7 +47,7 @@ def choose(message: Message, answered: tuple[Answer, str] | None, codecs: Codecs
 
 
 def same(one: Sequence[Value], other: Sequence[Value]) -> bool:
-    """Whether both tell the same names and times, numbers within a tolerance; what is null counts as not told."""
+    """Whether both tell the same names and times, numbers within a tolerance; what is null or not finite counts as not told."""
     a, b = _told(one), _told(other)
     return a.keys() == b.keys() and all(_near(value, b[key]) for key, value in a.items())
 
@@ -60,7 +60,11 @@ def _compared(decoded: Sequence[Value], told: Decoded | Rejected) -> Choice:
 
 def _told(values: Sequence[Value]) -> dict[tuple[str, int], Any]:
     """As they would become measurements: objects taken apart, of one name at one time the last."""
-    return {(leaf.name, leaf.time): leaf.value for leaf in leaves(values) if leaf.value is not None}
+    return {(leaf.name, leaf.time): leaf.value for leaf in leaves(values) if _is_told(leaf.value)}
+
+
+def _is_told(value: Any) -> bool:
+    return value is not None and not (isinstance(value, float) and not isfinite(value))
 
 
 def _near(one: Any, other: Any) -> bool:

@@ -51,7 +51,7 @@ def create(state: Registry, asked: Asked, author: Author) -> list[Change]:
     if fault := _fault(asked):
         raise Refused(400, fault)
     if asked.apply and asked.candidates:
-        raise Refused(409, "A replay that tries decoders which are not deployed can only be a dry run.")
+        raise Refused(409, "A replay that tries decoders or codecs which are not deployed can only be a dry run.")
     number = max(state.replays, default=0) + 1
     fields = {name: value for name, value in structs.asdict(asked).items() if name not in {"selection", "apply"}}
     queued = Replay(
@@ -98,7 +98,9 @@ def check_may_apply(state: Registry, replay: Replay) -> None:
         Refused: 409.
     """
     if replay.candidates:
-        raise Refused(409, f"Replay {replay.id} tried decoders which are not deployed: deploy them, then replay again.")
+        raise Refused(
+            409, f"Replay {replay.id} tried decoders or codecs which are not deployed: deploy them, then replay again."
+        )
     newest = state.newest_generation()
     differing = [part for part in ("code", "codecs", "rules") if getattr(replay, part) != getattr(newest, part, None)]
     if differing and replay.mode != Mode.PLACE:
@@ -218,7 +220,7 @@ def _fault(asked: Asked) -> str | None:
     faults = {
         "Stages and reasons choose among dead letters: they need mode dead-letters.": of_letters
         and asked.mode != Mode.DEAD_LETTERS,
-        "A candidate decoder is tried by decoding: mode decode or dead-letters.": bool(asked.candidates)
+        "A candidate is tried by decoding: mode decode or dead-letters.": bool(asked.candidates)
         and asked.mode in {Mode.PLACE, Mode.RESTORE},
         "The first time of the measurements must be before the last.": _empty(chosen.time_from, chosen.time_until),
         "The first time of receipt must be before the last.": _empty(chosen.received_from, chosen.received_until),

@@ -6,7 +6,6 @@ touches live rows before ``attach``; from there on the only way is forward, and 
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from threading import Event
 
 import msgspec
@@ -24,7 +23,7 @@ from streams.replay.runs import Runs
 from streams.replay.scanning import Scan
 from streams.replay.selection import Selection
 from streams.replay.store import ReplayStore
-from streams.replay.task import Task, hashes, read_registry
+from streams.replay.task import Task, Tried, hashes, read_registry
 from streams.settings import Settings
 
 SECOND = 1_000_000_000
@@ -35,14 +34,13 @@ KNOWN_AFTER_S = 1.0
 LOOK_S = 0.25
 LEAST_MS = 0.01
 """says that the correction is visible; 0 says that it is not"""
-Candidate = tuple[str, Path]
-"""name of the source, and the file of its decoder"""
+NOTHING = Tried()
 
 
 class Runner:
     """Works on one replay at a time.
 
-    ``correct(replay, undo)`` sends what changed to files and outgoing sinks, once the store is right.
+    ``tried`` stands in for what is deployed. ``correct(replay, undo)`` sends what changed to files and outgoing sinks, once the store is right.
     """
 
     def __init__(
@@ -52,10 +50,10 @@ class Runner:
         office: Office,
         *,
         correct: Callable[[Replay, bool], None],
-        candidates: Sequence[Candidate] = (),
+        tried: Tried = NOTHING,
     ) -> None:
         self._settings, self._store, self._office = settings, store, office
-        self._correct, self._candidates = correct, tuple(candidates)
+        self._correct, self._tried = correct, tried
         self._lengths = (*settings.window.base_s, *ROLLUPS)
 
     def run(self, replay: int, stop: Event, show: Callable[[Replay, Progress], None] = lambda *_: None) -> Replay:
@@ -110,7 +108,8 @@ class Runner:
 
     def _hashes(self) -> dict[str, str]:
         found = hashes(self._settings, read_registry(self._settings))
-        return found | {"code": f"candidate on {found['code']}"} if self._candidates else found
+        tried = {"code": self._tried.decoders, "codecs": self._tried.codecs}
+        return found | {part: f"candidate on {found[part]}" for part, brought in tried.items() if brought}
 
     def _stage(self, course: Course, barrier: Barrier, ends: Mapping[int, int]) -> None:
         """Stage what is not staged yet up to ``ends``; all of it again when points would be placed elsewhere now."""
@@ -152,7 +151,7 @@ class Runner:
 
     def _scan(self, course: Course, barrier: Barrier, selection: Selection, ends: Mapping[int, int]) -> None:
         replay, mode = course.replay, Mode(course.replay.mode)
-        stored, tried = self._stored(course, barrier, selection), [name for name, _ in self._candidates]
+        stored, tried = self._stored(course, barrier, selection), [name for name, _ in self._tried.decoders]
         planned = plan(self._settings, selection, mode, stored, candidates=tried)
         checkpoint = self._store.checkpoint(course.id)
         begins = {p: max(r.start, checkpoint.get(p, r.start)) for p, r in planned.partitions.items()}
@@ -162,7 +161,7 @@ class Runner:
         task = Task(
             settings=self._settings, selection=selection, mode=mode,
             stored=None if mode is Mode.DEAD_LETTERS else stored, wanted=stored if mode is Mode.DEAD_LETTERS else None,
-            candidates=self._candidates, mapping_as_of=replay.created_at if replay.mapping_as_of == "now" else None,
+            tried=self._tried, mapping_as_of=replay.created_at if replay.mapping_as_of == "now" else None,
         )  # fmt: skip
         Scan(self._settings, self._store, course).run(task, begins, until)
         course.count(**msgspec.structs.asdict(self._store.totals(course.id)))

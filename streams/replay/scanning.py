@@ -83,8 +83,8 @@ class Scan:
     def _with_history(self, task: Task, ends: Mapping[int, int]) -> Task:
         """What decoders with memory, if there are any of the selection's sources, need of earlier records."""
         self._course.begin("reading memories")
-        wanted, tried = task.selection.sources, [name for name, _ in task.candidates]
-        decoders = candidate.among(self._settings.decode, task.candidates)
+        wanted, tried = task.selection.sources, [name for name, _ in task.tried.decoders]
+        decoders = candidate.among(self._settings.decode, task.tried.decoders)
         asked = {name: decoder for name, decoder in decoders.items() if not wanted or name in wanted}
         barrier = Barrier(self._settings.kafka)
         try:

@@ -1,8 +1,8 @@
 """Which raw records a replay is about. Pure.
 
 A raw record is replayed as a whole or not at all. It is selected when what is known of the record itself fits (source,
-time of receipt, offset), and one of the points that the store has of it, or one that decoding gives now, fits the rest.
-So a point that moves out of the selection is taken away, and one that moves in is added.
+time of receipt, offset), and one of the points that the store has of it, or one that decoding gives now, fits the rest;
+where codecs are asked for, also when one of them failed. So a point that moves out of the selection is taken away, and one that moves in is added.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,7 @@
 """One chunk of raw -> staged columns: the rows that live decoding gives the store, without making readings of them."""
 
 from collections.abc import Iterator
+from functools import reduce
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -21,6 +22,7 @@ from streams.core.records import (
     RawRecord,
     Reading,
 )
+from streams.registry.codecs import in_place
 from streams.replay import candidate
 from streams.replay.job import Mode
 from streams.replay.runs import Runs
@@ -124,7 +126,7 @@ class Stager:
         if parts is None:
             parts, letters, ignored = self._in_full(item)
         lineage = item[1]
-        if self._by_points and not self._takes(lineage, parts):
+        if self._by_points and not (self._takes(lineage, parts) or self._asks(account)):
             return
         making.selected.add(lineage.partition, lineage.offset)
         making.dead_letters += letters
@@ -140,6 +142,13 @@ class Stager:
                 p.device, p.reader, ((m.time, m.logical_uid) for m in p.measurements), p.blocks
             )
             for p in parts
+        )
+
+    def _asks(self, account: Account) -> bool:
+        """Whether a codec of the selection was asked, and made nothing of it: what it did before may have to go."""
+        chosen = self._selection
+        return bool(chosen.codecs) and any(
+            chosen.takes_points(asked.device, asked.codec, ((asked.time, None),)) for asked in account.asked
         )
 
     def _add_points(self, making: _Making, item: Item, parts: list[_Part]) -> None:
@@ -213,12 +222,12 @@ def _context(task: Task, registry: Registry) -> Context:
     made = pipeline.context(
         decode_settings,
         mappings.get,
-        codecs=registry.codecs,
+        codecs=reduce(in_place, task.tried.codecs, registry.codecs),
         rules=registry.rules,
         recollect=task.history.of,
         patient=True,
     )
-    return replace(made, decoders=candidate.among(decode_settings, task.candidates))
+    return replace(made, decoders=candidate.among(decode_settings, task.tried.decoders))
 
 
 def _part_of(reading: Reading) -> _Part:

@@ -15,13 +15,19 @@ from streams.scan import table
 from streams.settings import Settings
 
 
+class Tried(Struct, frozen=True, kw_only=True):
+    """What an operator tries in place of what is deployed: decoders as (source, file), codecs as they would be registered."""
+
+    decoders: tuple[tuple[str, Path], ...] = ()
+    codecs: tuple[Codec, ...] = ()
+
+
 class Task(Struct, frozen=True, kw_only=True):
     """What to decode again; picklable.
 
     ``stored``: lineages of which a stored point fits what the selection asks of points. ``wanted``: only these lineages
-    (None: all). ``candidates``: (source, file) of decoders that stand in for the installed ones. ``mapping_as_of``:
-    every point is placed by the mapping that holds at this time (ns); None: at the point's own. ``history``: what decoders
-    with memory need of records before these.
+    (None: all). ``tried`` stands in for what is deployed. ``mapping_as_of``: every point is placed by the mapping that
+    holds at this time (ns); None: at the point's own. ``history``: what decoders with memory need of records before these.
     """
 
     settings: Settings
@@ -29,7 +35,7 @@ class Task(Struct, frozen=True, kw_only=True):
     mode: Mode
     stored: Runs | None = None
     wanted: Runs | None = None
-    candidates: tuple[tuple[str, Path], ...] = ()
+    tried: Tried = Tried()
     mapping_as_of: int | None = None
     history: History = field(default_factory=History)
 

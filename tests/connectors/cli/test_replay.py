@@ -83,7 +83,7 @@ def test_offsets_are_a_partition_and_a_range_without_its_end() -> None:
         (["run", "--from", "noon"], "Invalid value for '--from': 'noon' is no time: write 2026-10-31,"),
         (["run", "--offsets", "0:9-5"], "'0:9-5' is empty: the end is not included"),
         (["run", "--decoder", "ttn=nosuch.py"], "'ttn=nosuch.py': write NAME=FILE,"),
-        (["run", "--codec", "lpp=x.js"], "a codec cannot be tried from a file; --codec NAME selects"),
+        (["run", "--codec", "lpp=x.js"], "write NAME=FILE, the codec's name and its file, which must exist"),
         (["run", "--mode", "magic"], "'magic' is not one of 'decode', 'place', 'restore', 'dead-letters'"),
         (["run", "--resume", "3", "--source", "ttn"], "--resume goes on with the selection that the replay has"),
         (["run", "--apply", "--json"], "--json does not ask: add --yes"),
@@ -127,7 +127,7 @@ def test_every_command_shows_an_example(command: str) -> None:
         (replay("ready", figures="{}"), "nothing differs: there is nothing to apply"),
         (
             replay("ready", candidates=["ttn@1"]),
-            "nothing was changed; to correct, deploy the decoder and run the replay without --decoder (this was 7)",
+            "nothing was changed; to correct, deploy ttn@1 and run the replay without trying it (this was 7)",
         ),
         (
             replay("applied", generation=4),

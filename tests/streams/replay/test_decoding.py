@@ -12,7 +12,7 @@ from streams.replay.selection import Selection
 from streams.replay.source import Chunk
 from streams.replay.staging import merge
 from streams.replay.store import Staged
-from streams.replay.task import Registry, Task
+from streams.replay.task import Registry, Task, Tried
 from streams.settings import Settings
 from tests.streams.replay.staging import chunk, generation, raw, rows
 
@@ -58,7 +58,7 @@ def test_a_killed_process_changes_nothing_but_the_time_it_takes(tmp_path: Path) 
     path = tmp_path / "deadly.py"
     path.write_text(DEADLY.replace("MARKER", repr(str(tmp_path / "killed"))), "utf-8")
 
-    given = task(candidates=(("json", path),))
+    given = task(tried=Tried(decoders=(("json", path),)))
     there, reached = together(decode(given, chunks(6, deadly=3), 1, REGISTRY))
     here, expected = together(decode(given, chunks(6, deadly=3), 0, REGISTRY))
 
@@ -88,4 +88,4 @@ def test_refuses_to_decode_before_there_is_a_generation() -> None:
 
 def test_a_candidate_that_cannot_be_used_is_told_before_any_process_starts(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be read"):
-        list(decode(task(candidates=(("json", tmp_path / "none.py"),)), chunks(1), 2, REGISTRY))
+        list(decode(task(tried=Tried(decoders=(("json", tmp_path / "none.py"),))), chunks(1), 2, REGISTRY))

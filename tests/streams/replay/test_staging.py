@@ -20,7 +20,7 @@ from streams.replay.runs import Runs
 from streams.replay.selection import Selection
 from streams.replay.staging import Stager, as_of, merge
 from streams.replay.store import Staged
-from streams.replay.task import Registry, Task
+from streams.replay.task import Registry, Task, Tried
 from streams.settings import Settings
 from tests.contracts.test_decoder import json_values, twisted
 from tests.streams.replay.staging import NOON, chunk, generation, raw, rows, rows_of_the_sink
@@ -203,7 +203,7 @@ def test_a_candidates_mistakes_are_judged_as_the_decode_agent_would(
     path = tmp_path / "wrong.py"
     path.write_text(WRONG.replace("TIME", time).replace("VALUE", value), "utf-8")
 
-    made = staged(T, candidates=(("json", path),))
+    made = staged(T, tried=Tried(decoders=(("json", path),)))
 
     assert made.codec == ["json@2"] * stored
     assert [letter.reason for letter in made.dead_letters] == ["decoder-failed"] * (not stored)
