@@ -9,7 +9,6 @@ from typing import Annotated, Any, NoReturn
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
 
 from connectors.api import client
 from connectors.cli import codecs_try, codecs_view
@@ -82,7 +81,7 @@ def add(
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
         return
-    codecs_view.print_registered(Console(highlight=False), answer)
+    codecs_view.print_registered(codecs_view.console(), answer)
     if replay and answer["replay"]:
         _start_dry_run(answer["replay"]["command"])
 
@@ -93,7 +92,7 @@ def ls(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(codecs, indent=2))
     else:
-        codecs_view.print_codecs(Console(highlight=False), codecs)
+        codecs_view.print_codecs(codecs_view.console(), codecs)
 
 
 def show(
@@ -108,7 +107,7 @@ def show(
     elif code:
         sys.stdout.write(found["code"])
     else:
-        codecs_view.print_codec(Console(highlight=False), found)
+        codecs_view.print_codec(codecs_view.console(), found)
 
 
 def retarget(
@@ -123,7 +122,7 @@ def retarget(
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
     else:
-        codecs_view.print_registered(Console(highlight=False), answer)
+        codecs_view.print_registered(codecs_view.console(), answer)
 
 
 def rm(
@@ -169,7 +168,7 @@ def _refused(refusal: client.Denied, *, as_json: bool) -> NoReturn:
     if as_json and refusal.body is not None:
         typer.echo(json.dumps(refusal.body, indent=2))
     elif examined:
-        codecs_view.print_checked(Console(highlight=False), codecs_view.read_checked(examined["checked"]))
+        codecs_view.print_checked(codecs_view.console(), codecs_view.read_checked(examined["checked"]))
     way_out = "; --force registers it all the same" if examined and not examined["fault"] else ""
     fail(refusal.detail.rstrip(".") + way_out)
 

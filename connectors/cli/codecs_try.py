@@ -6,7 +6,6 @@ from typing import Annotated, NoReturn
 
 import msgspec
 import typer
-from rich.console import Console
 
 from connectors.cli import codecs_view as view
 from connectors.codecs import files, trial
@@ -58,7 +57,7 @@ def try_out(
         told = {"passed": examined.passed, **msgspec.to_builtins(examined), "seconds_per_message": seconds}
         typer.echo(json.dumps(told, indent=2))
     else:
-        view.print_examined(Console(highlight=False), str(file), examined, seconds)
+        view.print_examined(view.console(), str(file), examined, seconds)
     raise typer.Exit(0 if examined.passed else DIFFERENT)
 
 

@@ -13,6 +13,11 @@ from streams.javascript.examine import Checked, Examined
 TARGETS_SHOWN = 3
 
 
+def console() -> Console:
+    """Shows what is said as it is: in a device key, `:a:` is no emoji."""
+    return Console(highlight=False, emoji=False)
+
+
 def print_examined(console: Console, name: str, examined: Examined, seconds: float | None = None) -> None:
     """Every example, what differs in those that failed, how the codec has to be run and how long a message takes."""
     if examined.fault:

@@ -7,8 +7,7 @@ from typing import Any
 from streams.core.times import to_text
 from streams.javascript.examples import Example, read_examples
 
-LANGUAGES = {".js": "javascript", ".cjs": "javascript", ".mjs": "javascript", ".json": "table", ".toml": "table",
-             ".yaml": "table", ".yml": "table"}  # fmt: skip
+LANGUAGES = {".js": "javascript", ".cjs": "javascript", ".mjs": "javascript", ".json": "table", ".toml": "table"}
 """By the end of a file's name."""
 BESIDE = ("{stem}-codec.yaml", "{stem}.examples.yaml", "{stem}.examples.yml", "{stem}.examples.json", "{stem}.examples.jsonl",
           "examples.json")  # fmt: skip

@@ -1,5 +1,6 @@
 """Which values count: the registered codec's, or those that the network server decoded."""
 
+from collections.abc import Sequence
 from math import inf, nan
 from typing import Any
 
@@ -23,7 +24,7 @@ class Named:
     def __init__(self, label: str) -> None:
         self.label = label
 
-    def run(self, calls: list[Call]) -> list[list[Value]]:
+    def run(self, calls: Sequence[Call]) -> Sequence[list[Value]]:
         """Nothing."""
         return [[] for _ in calls]
 

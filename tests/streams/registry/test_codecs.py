@@ -63,6 +63,10 @@ def test_registering_what_is_registered_writes_nothing() -> None:
 
     assert codecs.register(state, PROBE, LATER) == []
     assert codecs.retarget(state, "probe", ["application:soil"], LATER) == []
+    assert codecs.register(state, replace(PROBE, mode="plain"), LATER) == [], (
+        "as fast as wrapped, measured at another time"
+    )
+    assert codecs.register(state, replace(PROBE, mode="fresh"), LATER) != []
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,7 @@ def test_what_cannot_be_registered_is_refused_in_a_sentence(
     changed: dict[str, object], status: int, sentence: str
 ) -> None:
     state = do(with_probe(), [Change(SOURCES, "ttn", Source(name="ttn"))])
-    wanted = replace(PROBE, **({"name": "other", "applies_to": ("profile:abcd",)} | changed))  # type: ignore[arg-type]
+    wanted = replace(PROBE, **({"name": "other", "applies_to": ("profile:abcd",)} | changed))
     told, detail = refusal(state, replace(wanted, code="") if changed == {"language": "native"} else wanted)
 
     assert told == status
@@ -112,9 +116,10 @@ def test_a_removed_codec_gives_its_targets_back() -> None:
     do(state, codecs.remove(state, "probe"))
 
     assert codecs.register(state, replace(PROBE, name="other"), BY)
-    for command in (lambda: codecs.remove(state, "probe"), lambda: codecs.retarget(state, "probe", TARGETS, BY)):
-        with pytest.raises(Refused, match=r"There is no codec probe\."):
-            command()
+    with pytest.raises(Refused, match=r"There is no codec probe\."):
+        codecs.remove(state, "probe")
+    with pytest.raises(Refused, match=r"There is no codec probe\."):
+        codecs.retarget(state, "probe", TARGETS, BY)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.lists(st.sampled_from(TARGETS), max_size=4)), max_size=8))
