@@ -30,7 +30,7 @@ class Api:
         self.process = self._start()
 
     def wait_ready(self) -> None:
-        eventually(self.process.ready, 60)
+        eventually(self.process.ready, 180)
 
     def client(self, token: str | None = None, prefix: str = "/api") -> httpx.Client:
         authorization = f"Bearer {token or operator.read_token(self.settings)}"

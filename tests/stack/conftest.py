@@ -55,9 +55,11 @@ def installed(stack: Stack, directory: Path) -> Iterator[Installation]:
     }
     made = Installation(stack, unique, overrides)
     topics.create(Settings(**overrides).kafka)
-    yield made
-    made.close()
-    _remove_topics(made.settings.kafka)
+    try:
+        yield made
+    finally:
+        made.close()
+        _remove_topics(made.settings.kafka)
 
 
 def _remove_topics(settings: KafkaSettings) -> None:

@@ -68,7 +68,7 @@ class Running:
             self.processes[name] = self._started(name)
         self.api.wait_ready()
         for name in names:
-            eventually(self.processes[name].ready, 60)
+            eventually(self.processes[name].ready, 180)
 
     def _started(self, name: str) -> Process:
         """Always at the same port, which is part of what a replay's runner is known by."""
@@ -99,7 +99,7 @@ class Running:
         self.api.restart()
         self.start(*again)
 
-    def quiet(self, timeout: float = 60) -> None:
+    def quiet(self, timeout: float = 180) -> None:
         """Wait until all that was written has gone through every process that runs."""
         groups = {GROUPS.get(name, name) for name in self.processes if name != "replay"}
         meter, calm = LagMeter(self.installation.settings.kafka), 0

@@ -30,7 +30,7 @@ MAPPING = DeviceMapping(
 POINTS = "SELECT count(), uniqExact(ts), min(ts), max(ts) FROM points FINAL"
 
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 
 class Sensor:
@@ -46,7 +46,7 @@ class Sensor:
         """Send a message, and wait until it has gone through everything."""
         self.publish(vibration.topic(SERIAL, kind), body, **options)
         self.sent += 1
-        eventually(lambda: len(doors.raw(self.run.installation)) == self.sent)
+        eventually(lambda: len(doors.raw(self.run.installation)) == self.sent, 120, every=0.5)
         self.run.quiet()
 
     def rows(self, question: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
@@ -65,7 +65,8 @@ def sensor(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         run = Running(installation, directory, World(1), mqtt=mqtt)
         run.map({MAPPING.device: MAPPING})
         run.start("decode", "window", "clickhouse", "clickhouse-log", "replay")
-        door = run.installation.start("run", "mqtt", section="mqtt", log=directory / "mqtt.log")
+        door = run.installation.start("run", "mqtt", section="mqtt", log=directory / "mqtt.log", wait=False)
+        eventually(door.ready, 180)
         yield Sensor(run, door)
         run.close()
 
@@ -95,7 +96,8 @@ def test_its_windows_are_those_of_its_rows_and_the_log_says_the_same(sensor: Sen
             lambda length=length: (
                 sensor.rows(windows, {"length": length})  # type: ignore[misc]  # mypy cannot infer it
                 == [(count, pytest.approx(total), least, most)]
-            )
+            ),
+            90,
         )
 
     report = check(sensor.run.installation.settings)

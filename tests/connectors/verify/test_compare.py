@@ -1,7 +1,11 @@
 from collections import Counter
 
+import numpy as np
+from msgspec.structs import replace
+
 from connectors.verify.compare import compare
 from connectors.verify.expected import SECOND, Contents, Fold, Point, add_reading, derive, fold
+from streams.core.block import made
 from streams.core.identity import series_id
 from streams.core.records import Measurement, Reading
 
@@ -53,3 +57,15 @@ def test_the_newest_point_of_a_series_is_its_latest() -> None:
 
     assert contents.latest == {S: 30}
     assert all(difference.equal for difference in compare(contents, contents))
+
+
+def test_a_block_is_expected_point_by_point() -> None:
+    block = made(np.array([10, 14, 19]), np.array([1.0, 2.0, 3.0]), name="t", unit="", quality=0, logical_uid=7)
+    whole, single = Contents(), Contents()
+    add_reading(whole, replace(reading(5), blocks=[block]))
+    add_reading(
+        single, reading(5, *(Measurement("t", "", t, v, None, 0, 7) for t, v in ((10, 1.0), (14, 2.0), (19, 3.0))))
+    )
+
+    assert whole.points == single.points
+    assert len(whole.points) == 3

@@ -2,11 +2,12 @@
 
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from connectors.sinks.clickhouse.rollups import HOUR_NS, Rollups
 from connectors.sinks.clickhouse.store import Store
-from streams.rows import Points
+from streams.rows import Points, Run
 
 
 class Statements:
@@ -21,6 +22,17 @@ class Statements:
 
 def touched(rollups: Rollups, partition: int, offset: int, hour: int = 500_000) -> None:
     rollups.touch(partition, offset, Points(series_id=[1], ts=[hour * HOUR_NS]))
+
+
+def test_a_run_touches_the_hours_of_its_points_and_the_newest_of_them(store: Statements) -> None:
+    times = np.array([500_000 * HOUR_NS, 500_002 * HOUR_NS + 5])
+    rollups = Rollups()
+    rollups.touch(0, 7, Points(runs=[Run(1, times, np.array([1.0, 2.0]), 0, 0, 9)]))
+
+    settle(rollups, store, {0: 8})
+
+    assert f"(1, {500_002 * HOUR_NS + 5})" in store.sent[0]
+    assert "(1, 500000, 7), (1, 500002, 7)" in store.sent[1]
 
 
 @pytest.fixture

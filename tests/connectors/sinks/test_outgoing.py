@@ -1,0 +1,44 @@
+"""What leaves for a block is what would leave for its points one by one."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from connectors.sinks.outgoing import messages
+from streams.core.block import made, points
+from streams.core.records import DeviceMapping, Interval, Pause, Variable
+from tests.connectors.sinks.making import DEVICE, NOON, measured, reading
+
+MAPPINGS = [
+    None,
+    DeviceMapping(device=DEVICE, physical_uid=3),
+    DeviceMapping(
+        device=DEVICE, physical_uid=3,
+        intervals=[
+            Interval(7, NOON - 20, NOON - 10),
+            Interval(8, NOON - 5, NOON + 5, [Pause(NOON - 2, NOON), Pause(NOON + 3)], [Variable("v", "speed", 2.0, 1e308)]),
+            Interval(7, NOON + 8, None, [], [Variable("v", drop=True), Variable("t", "temperature")]),
+        ],
+    ),
+]  # fmt: skip
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(-25, 25), min_size=1, max_size=12, unique=True).map(sorted),
+    st.sampled_from(["t", "v"]), st.sampled_from(MAPPINGS), st.floats(-1e308, 1e308),
+)  # fmt: skip
+def test_a_block_leaves_as_its_points_do(
+    offsets: list[int], name: str, mapping: DeviceMapping | None, value: float
+) -> None:
+    times, values = np.array([NOON + offset for offset in offsets]), np.full(len(offsets), value)
+    block = made(times, values, name=name, unit="C", quality=2, logical_uid=None)
+    other = measured(5.0, "other")
+
+    whole = messages(replace(reading(other), blocks=[block]), mapping)
+    single = messages(replace(reading(other), measurements=[other, *points(block)]), mapping)
+
+    assert [(m.physical_uid, m.logical_uid, m.measurements) for m in whole] == [
+        (m.physical_uid, m.logical_uid, m.measurements) for m in single
+    ]
