@@ -3,7 +3,9 @@ SELECT
     time,
     substring(device, length('vibration:') + 1) AS serial,
     substring(text, 1, position(text, ' ') - 1) AS level,
-    substring(text, position(text, ' ') + 1) AS message
+    substring(text, position(text, ' ') + 1) AS message,
+    replaceOne(trim(TRAILING '.' FROM trim(TRAILING '0' FROM toString(time))), ' ', 'T') AS moment,
+    concat('time="', moment, 'Z" logger="', serial, '" level="', level, '" message="', message, '"') AS line
 FROM readings
 WHERE series_id IN
     (

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -146,7 +147,11 @@ def test_it_registers_once_and_its_log_can_be_searched(sensor: Sensor) -> None:
     assert (device.device, device.name) == (f"vibration:{SERIAL}", SERIAL)
     asked = {"serial": SERIAL, "level": "", "from_time": "2020-01-01", "until_time": "2100-01-01"}
     lines = sensor.rows(sql.query("device_logs"), asked)
-    assert lines == [
+    day = datetime.fromtimestamp(START // SECOND, UTC)
+    assert lines[1][-1] == (
+        f'time="{day:%Y-%m-%dT%H:%M:%S}.000000001Z" logger="{SERIAL}" level="WARNING" message="message 1"'
+    )
+    assert [row[:4] for row in lines] == [
         (START, SERIAL, "INFO", "message 0"), (START + 1, SERIAL, "WARNING", "message 1"),
         (START + 2, SERIAL, "ERROR", "message 2"),
     ]  # fmt: skip
