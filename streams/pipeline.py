@@ -91,9 +91,8 @@ def codec(record: Registered, settings: DecodeSettings, *, patient: bool = False
     if record.language == javascript.LANGUAGE:
         if record.mode not in MODES:
             raise ValueError(f"there is no mode {record.mode}: a codec runs {', '.join(MODES)}")
-        lenient = record.lenient or settings.javascript_bare_data
         return javascript.JavaScript(
-            record, sandbox(settings), mode=MODES[record.mode], lenient=lenient, patient=patient
+            record, sandbox(settings), mode=MODES[record.mode], lenient=record.lenient, patient=patient
         )
     natives = native.load()
     if record.language != "native" or record.name not in natives:

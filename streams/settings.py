@@ -233,9 +233,6 @@ class DecodeSettings(Section):
     javascript_mb: int = Field(32, ge=4, le=1_024, description="memory that a codec may take")
     javascript_kept: int = Field(500, ge=1, description="codecs that a process keeps loaded …")
     javascript_budget_mb: int = Field(256, ge=64, description="… as long as it needs no more memory than this")
-    javascript_bare_data: bool = Field(
-        default=False, description="take an object that decodeUplink gives without data, errors, warnings as the data"
-    )
     health_port: Port = 25710
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import typer
 
 from connectors.api import client
-from connectors.cli import codecs_try, codecs_view
+from connectors.cli import codecs_corpus, codecs_try, codecs_view
 from connectors.cli.codecs_try import AsJson, ExamplesFile, Language, Lenient
 from connectors.cli.registry_client import call, fail
 from connectors.codecs import files
@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
         group.command("retarget")(retarget)
         group.command("rm")(rm)
         codecs_try.register(group)
+        codecs_corpus.register(group)
     app.add_typer(group, name="codecs")
 
 

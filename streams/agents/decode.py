@@ -26,6 +26,7 @@ from streams.agents.output import (
 from streams.agents.view import MappingView, Views
 from streams.core.decode import Context, decode_batch
 from streams.core.records import Generation, Lineage
+from streams.javascript.codec import LANGUAGE
 from streams.registry.hashes import code_hash
 from streams.settings import Settings
 
@@ -76,11 +77,12 @@ class DecodeAgent:
 
         Raises:
             Outdated: the records are past the fence of a generation that this worker's code is not of.
+            Unable: JavaScript codecs cannot be run on this machine now.
         """
         runs = await self._fence.runs(batch) if await self._memories.reach(batch) else []
         output = Output(largest_reading(self._settings.kafka), self._notices.passes)
         for run in runs:
-            self._decode(batch, run, output)
+            await self._decode_run(batch, run, output)
         if runs and await self._deliver(batch, output.records):
             self._memories.passed(batch)
             batch.done()
@@ -88,12 +90,20 @@ class DecodeAgent:
         else:
             self._notices.forget()
 
-    def _decode(self, batch: Batch, run: Run, output: Output) -> None:
+    async def _decode_run(self, batch: Batch, run: Run, output: Output) -> None:
+        """Vendors' JavaScript may take seconds, which must not silence heartbeats and health: it is waited for outside."""
+        context = self._context(run.generation)
+        if any(codec.language == LANGUAGE for codec in self._fence.codecs.get(run.generation.codecs)):
+            await asyncio.get_running_loop().run_in_executor(None, self._decode, batch, run, context, output)
+        else:
+            self._decode(batch, run, context, output)
+
+    def _decode(self, batch: Batch, run: Run, context: Context, output: Output) -> None:
         partition = batch.tp.partition
         records = [record for record in batch.records if run.first <= record.offset <= run.last]
         decoded = raw_records(partition, records, self._confluent, output)
         items = [(raw, Lineage(partition, record.offset), run.generation.number) for raw, record in decoded]
-        outcomes = decode_batch(items, self._context(run.generation))
+        outcomes = decode_batch(items, context)
         for (raw, lineage, _), (_, record), outcome in zip(items, decoded, outcomes, strict=True):
             output.add(raw, lineage, record.key, outcome)
             if outcome.memory is not None:

@@ -15,7 +15,7 @@ LANGUAGE = "javascript"
 class JavaScript:
     """Reads one device model's payloads by its vendor's code, in the sandbox.
 
-    ``lenient``: a bare object counts as the data. ``patient``: a codec that is cut again and again is never left alone,
+    ``lenient``: a bare object, and an array, count as the data. ``patient``: a codec that is cut again and again is never left alone,
     so that a replay depends on nothing that happened before.
     """
 
@@ -51,8 +51,10 @@ def _answer(call: Call, answer: Raw) -> Answer:
     if isinstance(answer, tuple):
         reason, why = answer
         return Rejected("codec", reason, detail(why), call.sender.device)
-    values = [Value(name, value, call.time) for name, value in answer.data.items()]
-    ignored = ["codec-warning"] * len(answer.warnings) + ["not-finite"] * len(answer.not_finite)
+    data = answer.data if isinstance(answer.data, dict) else {"data": answer.data}
+    values = [Value(name, value, call.time) for name, value in data.items()]
+    warnings = len(answer.warnings) + len(answer.normalizer_warnings)
+    ignored = ["codec-warning"] * warnings + ["not-finite"] * len(answer.not_finite)
     if answer.normalizer_error is not None:
         ignored.append("normalizer-failed")
     return Decoded(values, ignored) if ignored else values

@@ -28,7 +28,7 @@ class Example(Struct, frozen=True, kw_only=True):
     payload: bytes
     port: int = 0
     time: int = DEFAULT_TIME
-    data: dict[str, Any] | None = None
+    data: Any = None
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     normalized: Any = None

@@ -8,6 +8,8 @@ from msgspec import Struct
 from streams.javascript.told import Answer
 
 TIMEOUT = "codec-timeout"
+AT_ONCE = ("codec-suspended", "codec-crashed")
+"""The sandbox gives up on a codec in the middle of its calls."""
 CODEC_LIMIT, DEVICE_LIMIT = 10, 3
 """calls in a row, of a codec and of one device, that may be cut"""
 SUSPENDED_S = 60.0
@@ -44,9 +46,11 @@ class Patience:
         for device, answer in zip(devices, answers, strict=True):
             reason = answer[0] if isinstance(answer, tuple) else ""
             if reason == TIMEOUT:
+                self._strike((codec, ""), 1)
+                self._strike((codec, device), 1)
+            elif reason in AT_ONCE:
                 self._strike((codec, ""), CODEC_LIMIT)
-                self._strike((codec, device), DEVICE_LIMIT)
-            elif reason != "codec-suspended" and self._strikes:
+            elif self._strikes:
                 self._strikes.pop((codec, ""), None)
                 self._strikes.pop((codec, device), None)
 
@@ -56,10 +60,9 @@ class Patience:
             return limit - (strikes.count if strikes else 0)
         return 1 if self._clock() >= strikes.until else 0
 
-    def _strike(self, key: tuple[str, str], limit: int) -> None:
+    def _strike(self, key: tuple[str, str], number: int) -> None:
         strikes = self._strikes.setdefault(key, _Strikes())
-        strikes.count += 1
-        if strikes.count >= limit:
-            strikes.until = self._clock() + SUSPENDED_S
+        strikes.count += number
+        strikes.until = self._clock() + SUSPENDED_S
         while len(self._strikes) > REMEMBERED:
             del self._strikes[next(iter(self._strikes))]

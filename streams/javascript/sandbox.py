@@ -29,6 +29,7 @@ START_AGAIN_S = (0.0, 0.1, 0.3, 1.0, 3.0)
 NO_LIMIT = 1_000_000_000
 
 TOO_LONG = ("payload-too-long", f"more than {PAYLOAD_LIMIT} bytes")
+STUCK = ("codec-timeout", "did not come to an end, and its process had to be killed")
 SUSPENDED = ("codec-suspended", "calls before it were cut again and again")
 
 logger = log.get("javascript")
@@ -37,7 +38,7 @@ logger = log.get("javascript")
 class Program(msgspec.Struct, frozen=True):
     """A codec as a worker runs it; ``key`` is the same for the same code and manner.
 
-    ``lenient``: an object without data, errors and warnings counts as the data.
+    ``lenient``: an object without data, errors and warnings counts as the data, and so does an array.
     """
 
     key: str
@@ -132,7 +133,7 @@ class _Slot:
             worker.close()
 
     def answer(self, program: Program, calls: Sequence[Call], patience: int) -> list[Answer]:
-        """One answer per call. After a worker died, calls are made one by one: the one that ends a worker again is the culprit."""
+    X
         answers: list[Answer] = []
         single = False
         while len(answers) < len(calls):
@@ -144,6 +145,8 @@ class _Slot:
                 logger.warning("a worker for JavaScript ended", codec=program.key, stuck=died.stuck)
                 if single and len(answers) == before:
                     answers.append(_culprit(died))
+                    if patience < NO_LIMIT:
+                        answers += [SUSPENDED] * (len(calls) - len(answers))
                 single = True
         return answers
 
@@ -205,6 +208,4 @@ def _chunks(calls: Sequence[Call], places: Sequence[int]) -> Iterator[list[int]]
 
 
 def _culprit(died: Died) -> Answer:
-    if died.stuck:
-        return "codec-timeout", "did not end, and had to be killed"
-    return "codec-crashed", "ended the process that ran it, twice"
+    return STUCK if died.stuck else ("codec-crashed", "ended the process that ran it, twice")

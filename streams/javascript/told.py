@@ -13,16 +13,17 @@ _LONG_NUMBER = re.compile(rb"[0-9]{16}").search
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
-    """A codec's data, as JSON values; names of values in it that were NaN or Infinity and are left out.
+    """A codec's data, as JSON values (a list only from a lenient program); names of values in it that were NaN or Infinity and are left out.
 
     ``normalized``: what its ``normalizeUplink`` made of the data, an object or an array of them; None without one, and
     when it failed, which ``normalizer_error`` tells.
     """
 
-    data: dict[str, Any]
+    data: dict[str, Any] | list[Any]
     warnings: list[str] = []
     not_finite: list[str] = []
     normalized: Any = None
+    normalizer_warnings: list[str] = []
     normalizer_error: str | None = None
 
 

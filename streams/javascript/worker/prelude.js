@@ -102,23 +102,28 @@
       } else {
         return failure("codec-broken", "no function decodeUplink, Decoder or Decode");
       }
-      if (!isRecord(result)) return failure("no-data", "the codec gave " + kind(result));
+      if (!isData(result)) return failure("no-data", "the codec gave " + kind(result));
       return told(result, undefined, found.normalizeUplink);
     }
 
     // Why the answer of a decodeUplink cannot be used; undefined when it can.
     function refusal(result) {
-      if (!isRecord(result)) return ["no-data", "decodeUplink gave " + kind(result)];
+      if (!isRecord(result) && !isBare(result)) return ["no-data", "decodeUplink gave " + kind(result)];
       const errors = texts(result.errors);
       if (errors.length) return ["decode-errors", joined(errors)];
-      if (isRecord(result.data) || isBare(result)) return undefined;
+      if (isData(result.data) || isBare(result)) return undefined;
       const error = texts(result.error);
       if (error.length) return ["decode-errors", joined(error)];
-      return ["no-data", "data is " + kind(result.data)];
+      return ["no-data", joined(["data is " + kind(result.data)].concat(texts(result.warnings)))];
     }
 
     function isBare(result) {
+      if (!isData(result)) return false;
       return lenient && result.data === undefined && result.errors === undefined && result.warnings === undefined;
+    }
+
+    function isData(value) {
+      return isRecord(value) || (lenient && isArray(value));
     }
   };
 
@@ -155,30 +160,29 @@
   function told(data, warnings, normalizer) {
     const faults = [];
     const text = plainText(data, faults);
-    if (text === undefined) return failure("no-data", "data is " + kind(data));
+    if (text === undefined || (text[0] !== "{" && text[0] !== "[")) return failure("no-data", "data is no object");
     if (text.length > RESULT_LIMIT) return failure("codec-result-too-large", text.length + " characters");
     let answer = '{"data":' + text;
     const said = texts(warnings);
-    if (normalizer) answer += normalised(text, normalizer, said, faults);
+    if (normalizer) answer += normalised(text, normalizer, faults);
     if (said.length) answer += ',"warnings":' + stringify(said);
     if (faults.length) answer += ',"not_finite":' + stringify(faults);
     return answer + "}";
   }
 
   // Its input is what a server would hand on: the data as JSON.
-  function normalised(text, normalizer, said, faults) {
+  function normalised(text, normalizer, faults) {
     let result;
     try {
       result = apply(normalizer.call, normalizer.holder, [{ data: parse(text) }]);
       const errors = isRecord(result) ? texts(result.errors) : ["normalizeUplink gave " + kind(result)];
       if (errors.length) return ',"normalizer_error":' + stringify(joined(errors));
-      const more = texts(result.warnings);
-      for (let at = 0; at < more.length; at++) said[said.length] = more[at];
+      const said = texts(result.warnings);
       const out = plainText(result.data, faults);
       if (out === undefined || out.length > RESULT_LIMIT) {
         return ',"normalizer_error":' + stringify("data is " + (out ? "too large" : kind(result.data)));
       }
-      return ',"normalized":' + out;
+      return ',"normalized":' + out + (said.length ? ',"normalizer_warnings":' + stringify(said) : "");
     } catch (error) {
       return ',"normalizer_error":' + stringify(describe(error));
     }

@@ -52,7 +52,6 @@ def test_every_decode_setting_is_told_to_decoders_or_named_as_one_that_changes_n
         "network_server_rescues": True,
         "javascript_ms": 50,
         "javascript_mb": 16,
-        "javascript_bare_data": True,
     }
 
     assert set(DecodeSettings.model_fields) == set(changed) | set(NOT_TOLD)
