@@ -1,17 +1,15 @@
 """How long a codec that does not come to an end is borne: it, or one device's payloads for it, is left alone for a while."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from streams.javascript.told import Answer
+from streams.javascript.told import CRASHED, STUCK, Answer
 
 TIMEOUT = "codec-timeout"
-AT_ONCE = ("codec-suspended", "codec-crashed")
-"""The sandbox gives up on a codec in the middle of its calls."""
 CODEC_LIMIT, DEVICE_LIMIT = 10, 3
-"""calls in a row, of a codec and of one device, that may be cut"""
+"""calls in a row, of a codec and of one device, that may be cut; one that takes its process along is enough"""
 SUSPENDED_S = 60.0
 REMEMBERED = 10_000
 
@@ -41,15 +39,14 @@ class Patience:
         """Whether a payload of this device is read at all."""
         return self._left((codec, device), DEVICE_LIMIT) > 0
 
-    def note(self, codec: str, devices: Sequence[str], answers: Sequence[Answer]) -> None:
+    def note(self, codec: str, answers: Iterable[tuple[str, Answer]]) -> None:
         """What became of one call of each device."""
-        for device, answer in zip(devices, answers, strict=True):
-            reason = answer[0] if isinstance(answer, tuple) else ""
-            if reason == TIMEOUT:
+        for device, answer in answers:
+            if answer in (STUCK, CRASHED):
+                self._strike((codec, ""), CODEC_LIMIT)
+            elif isinstance(answer, tuple) and answer[0] == TIMEOUT:
                 self._strike((codec, ""), 1)
                 self._strike((codec, device), 1)
-            elif reason in AT_ONCE:
-                self._strike((codec, ""), CODEC_LIMIT)
             elif self._strikes:
                 self._strikes.pop((codec, ""), None)
                 self._strikes.pop((codec, device), None)

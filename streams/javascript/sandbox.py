@@ -14,9 +14,9 @@ import msgspec
 
 from streams import log
 from streams.core.codec import Call, Unable
-from streams.javascript.patience import Patience
+from streams.javascript.patience import DEVICE_LIMIT, Patience
 from streams.javascript.process import Died, Limits, Worker, Wrong
-from streams.javascript.told import Answer, parse
+from streams.javascript.told import CRASHED, STUCK, SUSPENDED, Answer, is_suspended, parse
 
 Mode = Literal["wrapped", "plain", "fresh"]
 """How a codec gets a clean world for each message: its file is run again inside a function; not at all, for codecs that keep
@@ -29,8 +29,6 @@ START_AGAIN_S = (0.0, 0.1, 0.3, 1.0, 3.0)
 NO_LIMIT = 1_000_000_000
 
 TOO_LONG = ("payload-too-long", f"more than {PAYLOAD_LIMIT} bytes")
-STUCK = ("codec-timeout", "did not come to an end, and its process had to be killed")
-SUSPENDED = ("codec-suspended", "calls before it were cut again and again")
 
 logger = log.get("javascript")
 
@@ -90,13 +88,15 @@ class Sandbox:
             with self._slot() as slot:
                 return slot.answer(program, [calls[place] for place in chunk], NO_LIMIT)
         answers: dict[int, Answer] = dict.fromkeys(chunk, SUSPENDED)
+        left, waiting = self._borne(program, calls, chunk)
         with self._slot() as slot:
-            left, borne = self._borne(program, calls, chunk)
-            asked = [calls[place] for place in borne]
-            told = slot.answer(program, asked, left)
-            answers.update(zip(borne, told, strict=True))
-            with self._noting:
-                self._patience.note(program.key, [call.sender.device for call in asked], told)
+            while waiting:
+                told = slot.answer(program, [calls[place] for place in waiting], min(left, DEVICE_LIMIT))
+                known = {place: answer for place, answer in zip(waiting, told, strict=True) if not is_suspended(answer)}
+                answers.update(known)
+                with self._noting:
+                    self._patience.note(program.key, [(calls[p].sender.device, answer) for p, answer in known.items()])
+                left, waiting = self._borne(program, calls, [place for place in waiting if place not in known])
         return list(answers.values())
 
     def _borne(self, program: Program, calls: Sequence[Call], chunk: list[int]) -> tuple[int, list[int]]:
@@ -133,7 +133,11 @@ class _Slot:
             worker.close()
 
     def answer(self, program: Program, calls: Sequence[Call], patience: int) -> list[Answer]:
-    X
+        """One answer per call.
+
+        After a worker died, calls are made one by one: the one that ends a worker again is the culprit, and the others
+        wait, because each such call costs seconds.
+        """
         answers: list[Answer] = []
         single = False
         while len(answers) < len(calls):
@@ -144,7 +148,7 @@ class _Slot:
                 self._worker = None
                 logger.warning("a worker for JavaScript ended", codec=program.key, stuck=died.stuck)
                 if single and len(answers) == before:
-                    answers.append(_culprit(died))
+                    answers.append(STUCK if died.stuck else CRASHED)
                     if patience < NO_LIMIT:
                         answers += [SUSPENDED] * (len(calls) - len(answers))
                 single = True
@@ -205,7 +209,3 @@ def _chunks(calls: Sequence[Call], places: Sequence[int]) -> Iterator[list[int]]
         size += length
     if chunk:
         yield chunk
-
-
-def _culprit(died: Died) -> Answer:
-    return STUCK if died.stuck else ("codec-crashed", "ended the process that ran it, twice")

@@ -9,6 +9,10 @@ import msgspec
 EXACT_INTEGER = 2**53
 MALFORMED = ("codec-threw", "its answer is no JSON of ours: the codec changed the language under it")
 
+STUCK = ("codec-timeout", "did not come to an end, and its process had to be killed")
+CRASHED = ("codec-crashed", "ended the process that ran it, twice")
+SUSPENDED = ("codec-suspended", "calls before it were cut again and again")
+
 _LONG_NUMBER = re.compile(rb"[0-9]{16}").search
 
 
@@ -34,6 +38,11 @@ Refused = tuple[str, str]
 Answer = Told | Refused
 
 _DECODER = msgspec.json.Decoder(list[Answer])
+
+
+def is_suspended(answer: Answer) -> bool:
+    """Whether the call was not made."""
+    return isinstance(answer, tuple) and answer[0] == SUSPENDED[0]
 
 
 def parse(body: bytes, count: int) -> list[Answer]:
