@@ -38,6 +38,10 @@ class Codec:
         self.code, self.mode, self.lenient = code, mode, lenient
         self.loaded: Loaded | None = None
 
+    def never_keep(self) -> None:
+        """It changes the language itself: from now on each message gets a context of its own."""
+        self.mode, self.loaded = "fresh", None
+
 
 class Loaded:
     """A codec in its context; ``cost`` is the CPU that one call takes of late, in seconds."""
@@ -82,7 +86,7 @@ class Engine:
                 scope = context.eval(SCOPE)
         except self.faults as error:
             raise Broken(fault(error)) from error
-        step = setup(scope, codec.mode == "wrapped", codec.lenient)
+        step = setup(scope, codec.mode, codec.lenient)
         context.set_time_limit(self.seconds)
         return Loaded(context, step)
 

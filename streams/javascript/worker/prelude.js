@@ -1,12 +1,13 @@
-// Evaluated in every new context, before the codec. Its value is `setup(scope, wrapped, lenient)`, which gives the
-// one function that the worker calls: `step(calls, from, to)`. `scope()` initialises the codec and tells its functions.
+// Evaluated in every new context, before the codec. Its value is `setup(scope, mode, lenient)`, which gives the one
+// function that the worker calls: `step(calls, from, to)`. `scope()` initialises the codec and tells its functions.
+// The answers of a codec that has changed the language itself are not given: it needs a fresh context per message.
 //
 // The codec can change every built-in of its own context, so what is needed here is taken beforehand.
 (function (G) {
   "use strict";
   const { parse, stringify } = JSON;
   const { keys, create, defineProperty } = Object;
-  const { apply, construct, deleteProperty } = Reflect;
+  const { apply, construct, deleteProperty, ownKeys } = Reflect;
   const { isArray } = Array;
   const { isFinite, isSafeInteger } = Number;
   const [TrueDate, TrueNumber, TrueString, TrueBoolean] = [Date, Number, String, Boolean];
@@ -61,13 +62,23 @@
     hide(G, "exports", module.exports);
   }
 
+  // What a codec could keep something in, or break for its next message: how many properties each has.
+  const SHARED = [Object, Object.prototype, Array, Array.prototype, String, String.prototype, Number, Number.prototype,
+    Boolean.prototype, Function.prototype, Date, Date.prototype, RegExp.prototype, Uint8Array.prototype, Math, JSON];
+
+  offerModule();
+
   // -- one message --
 
-  return function setup(scope, wrapped, lenient) {
+  return function setup(scope, mode, lenient) {
+    const wrapped = mode === "wrapped";
+    const before = mode === "fresh" ? null : sizes();
+
     return function step(text, from, to) {
       if (text !== null) calls = parse(text);
       const answers = [];
       for (let at = from; at < to; at++) answers[at - from] = answer(calls[at]);
+      if (before && changed(before)) return "";
       return apply(join, ["[", apply(join, answers, [","]), "]"], [""]); // joined: the binding cannot read a rope
     };
 
@@ -86,7 +97,7 @@
 
     function read(bytes, port) {
       if (wrapped) offerModule();
-      const found = functions(scope());
+      const found = functions(apply(scope, G, [])); // a script's top-level `this` is the global object
       const time = new TrueDate(now);
       let result;
       if (found.decodeUplink) {
@@ -114,7 +125,8 @@
       if (isData(result.data) || isBare(result)) return undefined;
       const error = texts(result.error);
       if (error.length) return ["decode-errors", joined(error)];
-      return ["no-data", joined(["data is " + kind(result.data)].concat(texts(result.warnings)))];
+      const warnings = joined(texts(result.warnings));
+      return ["no-data", "data is " + kind(result.data) + (warnings ? "; " + warnings : "")];
     }
 
     function isBare(result) {
@@ -155,6 +167,17 @@
     for (let at = 0; at < left.length; at++) deleteProperty(G, left[at]);
   }
 
+  function sizes() {
+    const found = [];
+    for (let at = 0; at < 16; at++) found[at] = ownKeys(SHARED[at]).length;
+    return found;
+  }
+
+  function changed(before) {
+    for (let at = 0; at < 16; at++) if (ownKeys(SHARED[at]).length !== before[at]) return true;
+    return false;
+  }
+
   // -- what it answers, as JSON --
 
   function told(data, warnings, normalizer) {
@@ -165,8 +188,8 @@
     let answer = '{"data":' + text;
     const said = texts(warnings);
     if (normalizer) answer += normalised(text, normalizer, faults);
-    if (said.length) answer += ',"warnings":' + stringify(said);
-    if (faults.length) answer += ',"not_finite":' + stringify(faults);
+    if (said.length) answer += ',"warnings":' + listed(said);
+    if (faults.length) answer += ',"not_finite":' + listed(faults);
     return answer + "}";
   }
 
@@ -182,7 +205,7 @@
       if (out === undefined || out.length > RESULT_LIMIT) {
         return ',"normalizer_error":' + stringify("data is " + (out ? "too large" : kind(result.data)));
       }
-      return ',"normalized":' + out + (said.length ? ',"normalizer_warnings":' + stringify(said) : "");
+      return ',"normalized":' + out + (said.length ? ',"normalizer_warnings":' + listed(said) : "");
     } catch (error) {
       return ',"normalizer_error":' + stringify(describe(error));
     }
@@ -230,7 +253,7 @@
   }
 
   function failure(reason, detail) {
-    return stringify([reason, detail]);
+    return "[" + stringify(reason) + "," + stringify(detail) + "]";
   }
 
   // An error as text. Want of memory is nobody's answer: the worker runs the batch again, one by one.
@@ -255,6 +278,13 @@
       said[at] = typeof list[at] === "string" ? cut(list[at]) : cut(typeof list[at] === "object" ? stringify(list[at]) : TrueString(list[at]));
     }
     return said;
+  }
+
+  // As JSON, without asking the arrays' own methods.
+  function listed(list) {
+    let text = "[";
+    for (let at = 0; at < list.length; at++) text += (at ? "," : "") + stringify(list[at]);
+    return text + "]";
   }
 
   function joined(list) {

@@ -78,6 +78,9 @@ class Runner:
         except self._engine.faults:
             codec.loaded, request.single = None, True
             return
+        if not answers:
+            codec.never_keep()
+            return
         request.calls = None  # the context has them now
         loaded.cost = max(1e-6, 0.7 * loaded.cost + 0.3 * (time.process_time() - began) / size)
         self._answer(request, size, answers)
@@ -93,6 +96,9 @@ class Runner:
             request.stuck += reason == "codec-timeout"
             self._answer(request, 1, _same(reason, detail, 1))
         else:
+            if not answers:
+                codec.never_keep()
+                return
             request.stuck = 0
             self._answer(request, 1, answers)
 

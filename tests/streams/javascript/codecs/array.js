@@ -1,0 +1,3 @@
+function decodeUplink(input) {
+  return { data: [{ variable: "level", value: input.bytes[0] }] };
+}

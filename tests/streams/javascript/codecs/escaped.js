@@ -1,0 +1,1 @@
+function decodeUplink(input) {\n  return { data: { a: 1 } };\n}
