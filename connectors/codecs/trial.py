@@ -50,9 +50,7 @@ def examine(trial: Trial, settings: DecodeSettings) -> Examined:
     if len(trial.examples) > EXAMPLE_LIMIT:
         raise ValueError(f"{len(trial.examples)} examples are too many: up to {EXAMPLE_LIMIT} are run")
     if trial.language == JAVASCRIPT:
-        return javascript.examine(
-            trial.code, trial.examples, sandbox=pipeline.sandbox(settings), lenient=trial.lenient
-        )
+        return javascript.examine(trial.code, trial.examples, sandbox=pipeline.sandbox(settings), lenient=trial.lenient)
     try:
         codec = pipeline.codec(trial.record, settings)
     except ValueError as error:
