@@ -1,6 +1,6 @@
 """`make bench`: every figure on a real stack of its own, as a table and in build/bench.json.
 
-`python -m benchmarks [decode] [store] [door] [path] [redecode] [correct] [replay] [vibration]` measures only those. Quix Streams is compared when the environment
+`python -m benchmarks [decode] [store] [door] [path] [redecode] [correct] [javascript] [replay] [vibration]` measures only those. Quix Streams is compared when the environment
 build/quix exists: see CONTRIBUTING.
 """
 
@@ -10,7 +10,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import decode_agent, mqtt_door, replay, replay_decode, replay_store, store, vibration, whole_path
+from benchmarks import (
+    decode_agent,
+    javascript,
+    mqtt_door,
+    replay,
+    replay_decode,
+    replay_store,
+    store,
+    vibration,
+    whole_path,
+)
 from benchmarks.result import Result, show, write
 from connectors.cli import processes, stack
 from deploy.local import daemon
@@ -88,6 +98,7 @@ PARTS: dict[str, Callable[[Settings], list[Result]]] = {
     "path": _path,
     "redecode": lambda _: replay_decode.results(),
     "correct": lambda settings: _with_servers(settings, lambda: replay_store.results(settings)),
+    "javascript": lambda _: javascript.results(),
     "replay": lambda settings: replay.run(settings, 3 * BACKLOG, SECONDS),
     "vibration": lambda _: vibration.results(),
 }

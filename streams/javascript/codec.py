@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from streams.core.codec import Answer, Call, Decoded
 from streams.core.codec_record import Codec as Registered
 from streams.core.message import Rejected, Value
+from streams.core.normalised import read as read_normalised
 from streams.core.payload import detail
 from streams.javascript.sandbox import Mode, Program, Sandbox
 from streams.javascript.told import Answer as Raw
+from streams.javascript.told import Told
 
 LANGUAGE = "javascript"
+NORMALIZER_FAILED = "normalizer-failed"
 
 
 class JavaScript:
@@ -53,8 +56,17 @@ def _answer(call: Call, answer: Raw) -> Answer:
         return Rejected("codec", reason, detail(why), call.sender.device)
     data = answer.data if isinstance(answer.data, dict) else {"data": answer.data}
     values = [Value(name, value, call.time) for name, value in data.items()]
-    warnings = len(answer.warnings) + len(answer.normalizer_warnings)
-    ignored = ["codec-warning"] * warnings + ["not-finite"] * len(answer.not_finite)
-    if answer.normalizer_error is not None:
-        ignored.append("normalizer-failed")
+    normalised, ignored = _normalised(answer, call.time)
+    ignored += ["codec-warning"] * len(answer.warnings) + ["not-finite"] * len(answer.not_finite)
+    values += normalised
     return Decoded(values, ignored) if ignored else values
+
+
+def _normalised(answer: Told, time: int) -> tuple[list[Value], list[str]]:
+    """Values with standard names, beside the vendor's; what is wrong with them costs only them."""
+    if answer.normalizer_error is not None:
+        return [], [NORMALIZER_FAILED]
+    if answer.normalized is None:
+        return [], []
+    values, faults = read_normalised(answer.normalized, time)
+    return values, [NORMALIZER_FAILED] * bool(faults) + ["codec-warning"] * len(answer.normalizer_warnings)

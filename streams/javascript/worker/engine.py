@@ -86,7 +86,7 @@ class Engine:
                 scope = context.eval(SCOPE)
         except self.faults as error:
             raise Broken(fault(error)) from error
-        step = setup(scope, codec.mode, codec.lenient)
+        step = setup(scope, codec.mode, codec.lenient, "exports" in codec.code)
         context.set_time_limit(self.seconds)
         return Loaded(context, step)
 

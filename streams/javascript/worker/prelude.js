@@ -1,4 +1,4 @@
-// Evaluated in every new context, before the codec. Its value is `setup(scope, mode, lenient)`, which gives the one
+// Evaluated in every new context, before the codec. Its value is `setup(scope, mode, lenient, modular)`, which gives the one
 // function that the worker calls: `step(calls, from, to)`. `scope()` initialises the codec and tells its functions.
 // The answers of a codec that has changed the language itself are not given: it needs a fresh context per message.
 //
@@ -21,7 +21,11 @@
   const FAULT_LIMIT = 20; // names of values that are no numbers
   const DEPTH_LIMIT = 200; // of a result that has to be looked through
 
+  const NONE = Object.freeze([]);
+  const [UPLINK, LEGACY, CHIRPSTACK, NOTHING] = [0, 1, 2, 3]; // decodeUplink, Decoder, Decode: the first that there is
+
   let calls = [];
+  let manner, call, self, normalizer, normalizerSelf; // the codec's functions, and what they are methods of
   let now = 0; // ms since the epoch
   let seed = 0;
 
@@ -70,7 +74,7 @@
 
   // -- one message --
 
-  return function setup(scope, mode, lenient) {
+  return function setup(scope, mode, lenient, modular) {
     const wrapped = mode === "wrapped";
     const before = mode === "fresh" ? null : sizes();
 
@@ -96,25 +100,35 @@
     }
 
     function read(bytes, port) {
-      if (wrapped) offerModule();
-      const found = functions(apply(scope, G, [])); // a script's top-level `this` is the global object
-      const time = new TrueDate(now);
+      if (wrapped && modular) offerModule();
+      find(apply(scope, G, NONE)); // a script's top-level `this` is the global object
       let result;
-      if (found.decodeUplink) {
-        const input = { bytes, fPort: port, recvTime: time, variables: {} };
-        result = apply(found.decodeUplink.call, found.decodeUplink.holder, [input]);
+      if (manner === UPLINK) {
+        const input = { bytes, fPort: port, recvTime: new TrueDate(now), variables: {} };
+        result = self === undefined ? call(input) : apply(call, self, [input]);
         const refused = refusal(result);
         if (refused) return failure(refused[0], refused[1]);
-        if (!isBare(result)) return told(result.data, result.warnings, found.normalizeUplink);
-      } else if (found.Decoder) {
-        result = apply(found.Decoder.call, found.Decoder.holder, [bytes, port]);
-      } else if (found.Decode) {
-        result = apply(found.Decode.call, found.Decode.holder, [port, bytes, {}]);
+        if (!isBare(result)) return told(result.data, result.warnings);
+      } else if (manner === LEGACY) {
+        result = apply(call, self, [bytes, port]);
+      } else if (manner === CHIRPSTACK) {
+        result = apply(call, self, [port, bytes, {}]);
       } else {
         return failure("codec-broken", "no function decodeUplink, Decoder or Decode");
       }
       if (!isData(result)) return failure("no-data", "the codec gave " + kind(result));
-      return told(result, undefined, found.normalizeUplink);
+      return told(result, undefined);
+    }
+
+    // The codec's functions, as this message's initialisation has left them: by name, wherever they are.
+    function find(names) {
+      manner = NOTHING;
+      call = normalizer = undefined;
+      consider(names, undefined);
+      if (names.driver !== undefined && isHolder(names.driver)) consider(names.driver, names.driver);
+      if (!modular) return;
+      if (isHolder(G.exports)) consider(G.exports, G.exports);
+      if (isHolder(G.module) && isHolder(G.module.exports)) consider(G.module.exports, G.module.exports);
     }
 
     // Why the answer of a decodeUplink cannot be used; undefined when it can.
@@ -139,26 +153,20 @@
     }
   };
 
-  function functions(scope) {
-    const found = create(null);
-    const module = isHolder(G.module) ? G.module : {};
-    const holders = [scope, G.exports, module.exports, scope.driver];
-    for (let at = 0; at < 4; at++) {
-      const holder = holders[at];
-      if (isHolder(holder)) take(found, holder, at > 0 ? holder : undefined);
+  function consider(holder, owner) {
+    if (manner > UPLINK && typeof holder.decodeUplink === "function") take(UPLINK, holder.decodeUplink, owner);
+    else if (manner > LEGACY && typeof holder.Decoder === "function") take(LEGACY, holder.Decoder, owner);
+    else if (manner > CHIRPSTACK && typeof holder.Decode === "function") take(CHIRPSTACK, holder.Decode, owner);
+    if (normalizer === undefined && typeof holder.normalizeUplink === "function") {
+      normalizer = holder.normalizeUplink;
+      normalizerSelf = owner;
     }
-    return found;
   }
 
-  function take(found, holder, self) {
-    if (!found.decodeUplink) found.decodeUplink = method(holder.decodeUplink, self);
-    if (!found.normalizeUplink) found.normalizeUplink = method(holder.normalizeUplink, self);
-    if (!found.Decoder) found.Decoder = method(holder.Decoder, self);
-    if (!found.Decode) found.Decode = method(holder.Decode, self);
-  }
-
-  function method(call, holder) {
-    return typeof call === "function" ? { call, holder } : undefined;
+  function take(found, method, owner) {
+    manner = found;
+    call = method;
+    self = owner;
   }
 
   // Whatever the codec left as a global is gone before the next message.
@@ -180,24 +188,24 @@
 
   // -- what it answers, as JSON --
 
-  function told(data, warnings, normalizer) {
+  function told(data, warnings) {
     const faults = [];
     const text = plainText(data, faults);
     if (text === undefined || (text[0] !== "{" && text[0] !== "[")) return failure("no-data", "data is no object");
     if (text.length > RESULT_LIMIT) return failure("codec-result-too-large", text.length + " characters");
     let answer = '{"data":' + text;
     const said = texts(warnings);
-    if (normalizer) answer += normalised(text, normalizer, faults);
+    if (normalizer !== undefined) answer += normalised(text, faults);
     if (said.length) answer += ',"warnings":' + listed(said);
     if (faults.length) answer += ',"not_finite":' + listed(faults);
     return answer + "}";
   }
 
   // Its input is what a server would hand on: the data as JSON.
-  function normalised(text, normalizer, faults) {
+  function normalised(text, faults) {
     let result;
     try {
-      result = apply(normalizer.call, normalizer.holder, [{ data: parse(text) }]);
+      result = apply(normalizer, normalizerSelf, [{ data: parse(text) }]);
       const errors = isRecord(result) ? texts(result.errors) : ["normalizeUplink gave " + kind(result)];
       if (errors.length) return ',"normalizer_error":' + stringify(joined(errors));
       const said = texts(result.warnings);
@@ -271,7 +279,7 @@
 
   // errors and warnings as they come: absent, null, a text, or an array of anything.
   function texts(told) {
-    if (told === undefined || told === null || told === false || told === "") return [];
+    if (told === undefined || told === null || told === false || told === "" || told.length === 0) return NONE;
     const list = isArray(told) ? told : [told];
     const said = [];
     for (let at = 0; at < list.length && at < LIST_LIMIT; at++) {

@@ -1,6 +1,7 @@
 import json
 from hashlib import sha256
 
+import pytest
 from msgspec.structs import replace
 
 from streams import pipeline
@@ -12,7 +13,7 @@ from streams.core.records import Lineage, RawRecord
 from streams.javascript.codec import JavaScript
 from streams.javascript.sandbox import Sandbox
 from streams.settings import DecodeSettings
-from tests.streams.javascript.running import TIME, call
+from tests.streams.javascript.running import TIME, call, source
 
 CODE = """
 function decodeUplink(input) {
@@ -72,3 +73,28 @@ def test_reads_the_uplinks_of_the_application_that_it_is_registered_for() -> Non
     ]
     assert outcome.readings[0].codec == f"acme@{registered.hash[:12]}"
     assert outcome.ignored == [("codec", "codec-warning"), ("codec", "not-finite")]
+
+
+def test_reads_the_normalised_payload_beside_the_data(sandbox: Sandbox) -> None:
+    (values,) = JavaScript(record(source("soil")), sandbox).run([call("9601fb2e0200c8")])
+
+    assert values == [
+        Value("battery", 3, TIME),
+        Value("temperature", -12.34, TIME),
+        Value("moisture", 20, TIME),
+        Value("battery", 3, TIME, "V"),
+        Value("soil.temperature", -12.34, TIME, "°C"),
+        Value("soil.moisture", 20, TIME, "%"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "normalizer",
+    ["return { errors: ['no'] };", "throw 1;", "return { data: { air: { flavour: 1 } } };", "return {};", "return;"],
+)
+def test_keeps_the_data_when_its_normalisation_fails(sandbox: Sandbox, normalizer: str) -> None:
+    code = (
+        f"function decodeUplink(i) {{ return {{ data: {{ a: 1 }} }}; }} function normalizeUplink(i) {{ {normalizer} }}"
+    )
+
+    assert JavaScript(record(code), sandbox).run([call()]) == [Decoded([Value("a", 1, TIME)], ["normalizer-failed"])]
