@@ -105,7 +105,7 @@ class Runner:
     def _fault(self, error: str) -> tuple[str, str]:
         if "interrupted" in error:
             return "codec-timeout", f"more than {self._engine.seconds * 1000:g} ms"
-        if "out of memory" in error:
+        if "out of memory" in error or first_line(error) == "null":  # there was none for the error itself
             return "codec-memory", "more memory than a codec may have"
         return "codec-threw", first_line(error)
 
