@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from streams import codecs as native
 from streams import decoders as known
+from streams.codecs import table
 from streams.core.codec import Codec, Codecs, Unavailable
 from streams.core.codec_record import Codec as Registered
 from streams.core.decode import Context
@@ -94,6 +95,8 @@ def codec(record: Registered, settings: DecodeSettings, *, patient: bool = False
         return javascript.JavaScript(
             record, sandbox(settings), mode=MODES[record.mode], lenient=record.lenient, patient=patient
         )
+    if record.language == table.LANGUAGE:
+        return table.load(record.code, record.name, record.hash[:12])
     natives = native.load()
     if record.language != "native" or record.name not in natives:
         raise ValueError(

@@ -1,4 +1,7 @@
-"""Every decoder's evidence: a raw record, and what it becomes, in `tests/vectors/<source>/<case>.json`."""
+"""Every decoder's and every native codec's evidence, in `tests/vectors/<source or codec>/<case>.json`.
+
+A decoder's case is a raw record and what it becomes; a codec's is a payload and the values that it holds.
+"""
 
 import base64
 import json
@@ -9,15 +12,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streams import pipeline
+from streams import codecs, pipeline
+from streams.core.codec import Answer, Call, Decoded
 from streams.core.decode import decode
 from streams.core.memory import History
+from streams.core.message import Rejected, Sender
 from streams.core.outcome import Outcome
 from streams.core.records import Block, Lineage, RawRecord
 from streams.settings import DecodeSettings
 
 VECTORS = Path(__file__).parent / "vectors"
-CASES = sorted(VECTORS.glob("*/*.json"))
+CODECS = codecs.load()
+CASES = sorted(path for path in VECTORS.glob("*/*.json") if path.parent.name not in CODECS)
+PAYLOADS = sorted(path for path in VECTORS.glob("*/*.json") if path.parent.name in CODECS)
+TIME = 1_715_382_002_000_000_000
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -35,8 +43,25 @@ def test_becomes_what_its_vector_says(path: Path) -> None:
     assert described(outcome) == empty | case["expect"]
 
 
-def test_holds_vectors_for_every_decoder_and_no_other() -> None:
-    assert {path.name for path in VECTORS.iterdir()} == set(pipeline.decoders(DecodeSettings()))
+@pytest.mark.parametrize("path", PAYLOADS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_payload_holds_what_its_vector_says(path: Path) -> None:
+    case = json.loads(path.read_text("utf-8"))
+    call = Call(bytes.fromhex(case["payload"]), case["port"], TIME, Sender(device="ttn:1", source_ids={}))
+    (answer,) = CODECS[path.parent.name].run([call])
+    assert answered(answer) == case["expect"]
+
+
+def test_holds_vectors_for_every_decoder_and_native_codec_and_nothing_else() -> None:
+    assert {path.name for path in VECTORS.iterdir()} == {*pipeline.decoders(DecodeSettings()), *CODECS}
+
+
+def answered(answer: Answer) -> dict[str, Any]:
+    """Name, value, unit, and the time unless it is the message's; what was left out; or why it was rejected."""
+    if isinstance(answer, Rejected):
+        return {"rejected": answer.reason}
+    values, ignored = (answer.values, answer.ignored) if isinstance(answer, Decoded) else (answer, ())
+    told = [[v.name, v.value, v.unit, *([written(v.time)] * (v.time != TIME))] for v in values]
+    return {"values": told} | ({"ignored": list(ignored)} if ignored else {})
 
 
 def raw_record(source: str, told: dict[str, Any]) -> RawRecord:

@@ -1,11 +1,15 @@
-"""Cayenne Low Power Payload, with the names that The Things Stack gives (``temperature_3``, ``gps_1.latitude``).
+"""Cayenne Low Power Payload, with the names that a network server gives.
+
+- ``lpp``: as The Things Stack (``temperature_3``, ``gps_1.latitude``), which reads a barometer signed.
+- ``lpp-chirpstack``: as ChirpStack (``temperatureSensor.3``, ``gpsLocation.1.latitude``), which reads a barometer
+  unsigned, and ignores a lone byte at the end.
 
 Sources: Cayenne LPP 2.0; for types beyond it, their signs and scales, the library CayenneLPP of ElectronicCats. A frame
 is records of channel, type and value, big-endian. As on the network servers an unknown type or a cut value fails the
-whole frame; a barometer is read signed, as The Things Stack does.
+whole frame; of one channel and type that come twice the last counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from struct import Struct as Layout
 from typing import NamedTuple
@@ -13,7 +17,7 @@ from typing import NamedTuple
 from streams.core.codec import Call
 from streams.core.message import Rejected, Value
 
-GPS, POLYLINE = 136, 240
+BAROMETER, GPS, POLYLINE = 115, 136, 240
 POLYLINE_HEAD = 8
 
 
@@ -52,7 +56,7 @@ TYPES = {
     103: _one("temperature", "h", 10, "°C"),
     104: _one("relative_humidity", "B", 2, "%"),
     113: _three("accelerometer", "hhh", "xyz", 1000, "g"),
-    115: _one("barometric_pressure", "h", 10, "hPa"),
+    BAROMETER: _one("barometric_pressure", "h", 10, "hPa"),
     116: _one("voltage", "H", 100, "V"),
     117: _one("current", "H", 1000, "A"),
     118: _one("frequency", "I", unit="Hz"),
@@ -76,23 +80,58 @@ TYPES = {
 }
 
 
-class Lpp:
-    """The codec; every port is read alike."""
+CHIRPSTACK = {
+    0: "digitalInput",
+    1: "digitalOutput",
+    2: "analogInput",
+    3: "analogOutput",
+    100: "genericSensor",
+    101: "illuminanceSensor",
+    102: "presenceSensor",
+    103: "temperatureSensor",
+    104: "humiditySensor",
+    113: "accelerometer",
+    115: "barometer",
+    116: "voltage",
+    117: "current",
+    118: "frequency",
+    120: "percentage",
+    121: "altitude",
+    125: "concentration",
+    128: "power",
+    130: "distance",
+    131: "energy",
+    132: "direction",
+    133: "unix_time",
+    134: "gyrometer",
+    135: "color",
+    GPS: "gpsLocation",
+    142: "switch",
+}
+"""What ChirpStack calls each type that it knows."""
+UNSIGNED_BAROMETER = Layout(">H")
 
-    name = "lpp"
-    label = "lpp@1"
+Plan = tuple[Layout, tuple[Part, ...]]
+
+
+class Lpp:
+    """A codec of the family; every port is read alike. ``plan`` says how a channel's type is read, None: unknown."""
+
+    def __init__(self, name: str, plan: Callable[[int, int], Plan | None], *, lone_byte: bool) -> None:
+        self.name, self.label = name, f"{name}@1"
+        self._plan, self._lone_byte = plan, lone_byte
 
     def run(self, calls: Sequence[Call]) -> Sequence[Sequence[Value] | Rejected]:
         """One answer per call; rejected as ``unknown-type`` or ``truncated``."""
-        return [_read(call) for call in calls]
+        return [_read(call, self._plan, lone_byte=self._lone_byte) for call in calls]
 
 
-def _read(call: Call) -> Sequence[Value] | Rejected:
+def _read(call: Call, plan_of: Callable[[int, int], Plan | None], *, lone_byte: bool) -> Sequence[Value] | Rejected:
     payload, time, end, at = call.payload, call.time, len(call.payload), 0
     values: list[Value] = []
     while at + 2 <= end:
         code, start = payload[at + 1], at + 2
-        plan = _plan(payload[at], code)
+        plan = plan_of(payload[at], code)
         if plan is None:
             return Rejected("codec", "unknown-type", f"type {code} at byte {at + 1}", call.sender.device)
         layout, names = plan
@@ -108,7 +147,7 @@ def _read(call: Call) -> Sequence[Value] | Rejected:
             numbers = layout.unpack_from(payload, start)
             for (name, divisor, unit), number in zip(names, numbers if code != GPS else _words(numbers), strict=True):
                 values.append(Value(name, number / divisor, time, unit))
-    if at != end:
+    if at != end and not lone_byte:
         return Rejected("codec", "truncated", "a lone byte at the end", call.sender.device)
     return values
 
@@ -124,7 +163,7 @@ def _words(numbers: tuple[int, ...]) -> list[int]:
 
 
 @lru_cache(maxsize=2**16)
-def _plan(channel: int, code: int) -> tuple[Layout, tuple[Part, ...]] | None:
+def _things_stack(channel: int, code: int) -> Plan | None:
     known = TYPES.get(code)
     if known is None:
         return None
@@ -132,4 +171,13 @@ def _plan(channel: int, code: int) -> tuple[Layout, tuple[Part, ...]] | None:
     return known.layout, tuple(parts)
 
 
-CODEC = Lpp()
+@lru_cache(maxsize=2**16)
+def _chirpstack(channel: int, code: int) -> Plan | None:
+    name, known = CHIRPSTACK.get(code), TYPES.get(code)
+    if name is None or known is None:
+        return None
+    parts = (Part(f"{name}.{channel}{part.name}", part.divisor, part.unit) for part in known.parts)
+    return UNSIGNED_BAROMETER if code == BAROMETER else known.layout, tuple(parts)
+
+
+CODECS = (Lpp("lpp", _things_stack, lone_byte=False), Lpp("lpp-chirpstack", _chirpstack, lone_byte=True))
