@@ -19,6 +19,7 @@ GROUPS = {
     "replay": "replay",
     "simulate": "simulate",
     "demo": "demo",
+    "decode": "decode",
     "verify": "verify",
     "trace": "trace",
     "dead-letters": "dead_letters",

@@ -3,16 +3,17 @@
 import asyncio
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from connectors.simulator import fleet
+from connectors.simulator import factory, fleet
 from connectors.simulator.ledger import Ledger
 from connectors.simulator.run import Drive, drive
 from streams import settings
@@ -35,6 +36,12 @@ def simulate(
     speed: Annotated[
         float, typer.Option(min=0.001, help="device seconds per second: 3600 sends an hour each second")
     ] = 1,
+    profile: Annotated[
+        Literal["fleet", "factory40"],
+        typer.Option(
+            help="factory40: forty polled sensors; of the options only rate, duration, seed, start, ledger count"
+        ),
+    ] = "fleet",
     start: Annotated[
         datetime | None, typer.Option(help="device time of the first message, UTC; default: so that it ends now")
     ] = None,
@@ -68,18 +75,24 @@ def simulate(
         gaps=gaps,
     )
     with Ledger(ledger) as book:
-        run(settings.load(), options, book, rate=rate, count=round(rate * duration))
+        messages = fleet.messages(options) if profile == "fleet" else factory.messages(seed, options.start)
+        send(settings.load(), messages, book, rate=rate, count=round(rate * duration))
         Console(stderr=True).print(_table(book))
     raise SystemExit(0 if book.sent.total() == book.acknowledged.total() else 1)
 
 
 def run(loaded: Settings, options: fleet.Options, book: Ledger, *, rate: float, count: int) -> None:
-    """Send ``count`` messages with a progress bar on stderr."""
+    """Send ``count`` messages of the fleet with a progress bar on stderr."""
+    send(loaded, fleet.messages(options), book, rate=rate, count=count)
+
+
+def send(loaded: Settings, messages: Iterator[fleet.Message], book: Ledger, *, rate: float, count: int) -> None:
+    """Send the first ``count`` messages with a progress bar on stderr."""
     how = Drive(rate=rate, count=count, webhook_url=webhook_url(loaded), broker=loaded.mqtt.brokers[0])
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(file=sys.stderr), transient=False) as bar:
         task = bar.add_task("sending", total=count)
-        asyncio.run(drive(fleet.messages(options), how, book, lambda: bar.advance(task)))
+        asyncio.run(drive(messages, how, book, lambda: bar.advance(task)))
 
 
 def webhook_url(loaded: Settings) -> str:

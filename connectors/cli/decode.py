@@ -1,0 +1,138 @@
+"""`isthmus decode`: what recorded payloads would become, offline; neither Kafka nor the store is touched."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from msgspec.structs import replace
+
+from connectors.cli import decode_view
+from connectors.recorded import Asked, Unreadable, recorded
+from streams import pipeline, settings
+from streams.core.codec import Codec, Codecs
+from streams.core.codec_record import Codec as Registered
+from streams.core.decode import Context, decode_batch
+from streams.core.message import Message
+from streams.core.records import Lineage, RawRecord, Transport
+from streams.core.times import from_text
+from streams.settings import DecodeSettings
+
+TRANSPORTS: dict[str, Transport] = {"mqtt": "mqtt", "http": "http", "poll": "poll", "file": "file"}
+LANGUAGES = {".js": "javascript", ".toml": "table", ".json": "table"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add `decode` to the command line."""
+    app.command()(decode)
+
+
+def decode(
+    files: Annotated[
+        list[str], typer.Argument(help="payloads, archive files (.avro) or test vectors (.json); - is standard input")
+    ],
+    source: Annotated[str | None, typer.Option(help="whose format it is; archive files and vectors know it")] = None,
+    address: Annotated[str, typer.Option(help="MQTT topic or URL path that it came by")] = "",
+    transport: Annotated[str, typer.Option(help="mqtt, http, poll or file")] = "mqtt",
+    received_at: Annotated[str | None, typer.Option(help="time of receipt, RFC 3339; default: now")] = None,
+    hexadecimal: Annotated[bool, typer.Option("--hex", help="payloads are written in hexadecimal")] = False,
+    base64: Annotated[bool, typer.Option("--base64", help="payloads are written in base64")] = False,
+    lines: Annotated[bool, typer.Option("--lines", help="each line is a payload of its own")] = False,
+    codec: Annotated[
+        str | None,
+        typer.Option(
+            help="NAME of a built-in codec, or NAME=FILE (.js, or a table: .toml, .json), that reads payloads"
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="a JSON object per record, one a line")] = False,
+) -> None:
+    """Decode recorded payloads as the settings say, and show readings, dead letters and what was ignored.
+
+    Records count as one after the other in the order of the files. Exit status: 0, 1 when something was rejected, 2 for
+    wrong usage.
+    """
+    if hexadecimal and base64:
+        raise typer.BadParameter("give --hex or --base64")
+    loaded = settings.load().decode
+    asked = Asked(
+        source=_known(source, loaded),
+        address=address,
+        transport=_transport(transport),
+        received_at=_time(received_at),
+        written="hex" if hexadecimal else "base64" if base64 else "bytes",
+        lines=lines,
+    )
+    try:
+        raws = [raw for name in files for raw in recorded(name, _content(name), asked)]
+    except Unreadable as error:
+        raise typer.BadParameter(f"{error}; sources are {', '.join(pipeline.decoders(loaded))}") from None
+    raise SystemExit(1 if _decoded(raws, _context(loaded, codec), as_json=as_json) else 0)
+
+
+def _decoded(raws: list[RawRecord], context: Context, *, as_json: bool) -> int:
+    """How many dead letters there were."""
+    items = [(raw, Lineage(0, number), 0) for number, raw in enumerate(raws)]
+    outcomes = decode_batch(items, context)
+    show = decode_view.as_json if as_json else decode_view.as_table
+    show(zip(raws, outcomes, strict=True))
+    return sum(len(outcome.dead_letters) for outcome in outcomes)
+
+
+def _context(loaded: DecodeSettings, codec: str | None) -> Context:
+    context = pipeline.context(loaded, mapping=lambda _: None, patient=True)
+    if codec is None:
+        return context
+    return replace(context, codecs=_Everything(_codec(codec, loaded)))
+
+
+def _codec(told: str, loaded: DecodeSettings) -> Codec:
+    name, _, path = told.partition("=")
+    language = LANGUAGES.get(Path(path).suffix, "") if path else "native"
+    if not language:
+        raise typer.BadParameter(f"{path} is no codec: there are {', '.join(LANGUAGES)}")
+    code = _content(path).decode("utf-8", "replace") if path else ""
+    try:
+        record = Registered(name=name, hash="tried", language=language, code=code)
+        return pipeline.codec(record, loaded, patient=True)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+class _Everything(Codecs):
+    """One codec for every payload."""
+
+    def __init__(self, codec: Codec) -> None:
+        super().__init__()
+        self._codec = codec
+
+    def choose(self, message: Message) -> Codec | None:
+        """See Codecs."""
+        return self._codec if message.payload is not None else None
+
+
+def _content(name: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"{name}: {error.strerror}") from None
+
+
+def _known(source: str | None, loaded: DecodeSettings) -> str | None:
+    sources = pipeline.decoders(loaded)
+    if source is not None and source not in sources:
+        raise typer.BadParameter(f"there is no source {source!r}; sources are {', '.join(sources)}")
+    return source
+
+
+def _transport(told: str) -> Transport:
+    if told not in TRANSPORTS:
+        raise typer.BadParameter(f"there is no transport {told!r}; there are {', '.join(TRANSPORTS)}")
+    return TRANSPORTS[told]
+
+
+def _time(told: str | None) -> int:
+    found = time.time_ns() if told is None else from_text(told)
+    if found is None:
+        raise typer.BadParameter(f"{told!r} is no time; write 2024-05-10T23:00:02Z")
+    return found
