@@ -107,7 +107,7 @@ def test_two_codecs_for_one_target_are_refused_by_name(call: Caller) -> None:
     ("body", "status", "sentence"),
     [
         ({"applies_to": ["soil"]}, 400, "'soil' is no target"),
-        ({"language": "native"}, 400, "There is no built-in codec soil: there are lpp"),
+        ({"language": "native"}, 400, "There is no built-in codec soil: there are"),
         ({"name": "other"}, 400, "The address says soil, the body other."),
         ({"examples": [{"output": {}}]}, 400, "Example 1 cannot be read: it has no 'input'."),
         ({"examples": [{"input": {"bytes": "xy"}}]}, 400, "Example 1 cannot be read"),
