@@ -19,6 +19,7 @@ import schemas
 from streams.avro_code import Read, Write, compile_reader, compile_writer
 from streams.core import records
 from streams.core.codec_record import Codec
+from streams.core.cursor_record import Cursor
 from streams.core.memory import Remembered
 from streams.core.replay_record import Replay
 
@@ -43,11 +44,14 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "rule": records.Rule,
     "user": records.User,
     "replay": Replay,
+    "cursor": Cursor,
 }
 NAMES = {record_type: name for name, record_type in TYPES.items()}
 CLASSES = {
     name: kind
-    for name, kind in (vars(records) | {"Codec": Codec, "Replay": Replay, "Remembered": Remembered}).items()
+    for name, kind in (
+        vars(records) | {"Codec": Codec, "Cursor": Cursor, "Replay": Replay, "Remembered": Remembered}
+    ).items()
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 }
 """Every record of ours, nested ones too, by its name in the schemas."""

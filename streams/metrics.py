@@ -14,6 +14,10 @@ ACK_SECONDS = Histogram(
 )  # fmt: skip
 IN_PROCESS = Gauge("isthmus_in_process", "records received and not yet acknowledged", ["connector"])
 CONNECTED = Gauge("isthmus_connected", "1 while connected to the broker", ["connector", "broker"])
+POLLS = Counter(
+    "isthmus_polls_total", "questions to polled APIs; outcome: new, unchanged, failed", ["poller", "outcome"]
+)
+POLLED = Gauge("isthmus_polled_seconds", "Unix time of the last poll without a fault", ["poller"])
 SPOOL_RECORDS = Gauge("isthmus_spool_records", "records waiting in the spool", ["connector"])
 SPOOL_BYTES = Gauge("isthmus_spool_bytes", "bytes waiting in the spool", ["connector"])
 

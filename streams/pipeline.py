@@ -10,7 +10,7 @@ from streams.core.codec_record import Codec as Registered
 from streams.core.decode import Context
 from streams.core.memory import Recollect, no_history
 from streams.core.message import Decoder
-from streams.core.options import Options
+from streams.core.options import IctColumn, IctLayout, Options
 from streams.core.records import DeviceMapping, Rule
 from streams.core.rules import Rules
 from streams.javascript import codec as javascript
@@ -34,6 +34,10 @@ def options(settings: DecodeSettings) -> Options:
         json_device=settings.json_source.device,
         json_time=settings.json_source.time,
         json_values=settings.json_source.values,
+        ict_mqtt_layouts=tuple(
+            IctLayout(layout.devices, tuple(IctColumn(**dict(column)) for column in layout.columns))
+            for layout in settings.ict_mqtt.layouts
+        ),
     )
 
 

@@ -10,10 +10,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from streams import mqtt_filter
+from streams.ict_settings import IctMqttSource
+from streams.poller_settings import PollersSettings
+from streams.section import Section
 
 CONFIG_VARIABLE = "ISTHMUS_CONFIG"
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -21,12 +24,6 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 class SettingsError(Exception):
     """One message that lists every fault of the settings."""
-
-
-class Section(BaseModel):
-    """A table of the settings; unknown keys are faults."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class KafkaSettings(Section):
@@ -102,6 +99,8 @@ class MqttBroker(Section):
     subscriptions: tuple[Subscription, ...] = (
         Subscription(filter="YDOC/#", source="ydoc"),
         Subscription(filter="wombat", source="wombat"),
+        Subscription(filter="dragino_up", source="dragino_json"),
+        Subscription(filter="ict/data/+", source="ict_mqtt"),
         Subscription(filter="json/#", source="json"),
         Subscription(filter="v3/+/devices/+/up", source="ttn"),
         Subscription(filter="application/+/device/+/event/+", source="chirpstack"),
@@ -175,7 +174,10 @@ class WebhookSettings(Section):
     name: str = Field("webhook", description="of this instance; part of every record's connector")
     host: str = "127.0.0.1"
     port: Port = 5688
-    sources: tuple[str, ...] = ("ttn", "wombat", "ydoc", "json", "chirpstack", "vibration", "points", "factory")
+    sources: tuple[str, ...] = (
+        *("ttn", "wombat", "ydoc", "dragino_json", "json"),
+        *("chirpstack", "vibration", "points", "factory"),
+    )
     auth: dict[str, WebhookAuth] = Field(default_factory=dict, description="by source; a source without is open")
     max_body_bytes: int = Field(32_000_000, ge=1, description="what Kafka does not take of it is diverted")
     body_timeout_s: float = Field(20, gt=0, description="a sender that needs longer for headers or body gets 408")
@@ -214,6 +216,7 @@ class DecodeSettings(Section):
     future_limit_s: int = Field(3600, ge=0, description="times later than receipt by more are dead letters")
     ydoc_utc_offset_minutes: int = Field(600, ge=-840, le=840)
     json_source: JsonSource = JsonSource()
+    ict_mqtt: IctMqttSource = IctMqttSource()
     seen_interval_s: int = Field(30, ge=0, description="a device's 'seen' event is repeated after this time")
     lpp_applications: tuple[str, ...] = Field(
         ("simulated", "lpp", "*-lpp"),
@@ -371,6 +374,7 @@ class Settings(BaseSettings):
     spool: SpoolSettings = SpoolSettings()
     mqtt: MqttSettings = MqttSettings()
     webhook: WebhookSettings = WebhookSettings()
+    pollers: PollersSettings = PollersSettings()
     decode: DecodeSettings = DecodeSettings()
     window: WindowSettings = WindowSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()

@@ -102,4 +102,4 @@ class _Server(uvicorn.Server):
 def _sources(settings: Settings) -> list[str]:
     """Every source that a door of this installation is configured for."""
     subscribed = {s.source for broker in settings.mqtt.brokers for s in broker.subscriptions}
-    return sorted(subscribed | set(settings.webhook.sources))
+    return sorted(subscribed | set(settings.webhook.sources) | set(settings.pollers.enabled))

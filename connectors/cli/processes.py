@@ -11,7 +11,7 @@ from streams.settings import Settings
 OURS = (sys.executable, "-m", "connectors.cli")
 LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 SINKS = ("clickhouse", "clickhouse-log", "files", "archive")
-FIRST_SINK_PORT = 25730
+FIRST_SINK_PORT, FIRST_POLLER_PORT = 25730, 25750
 SERVER_PROCESSES = {"kafka": "kafka", "mqtt": "mqtt-broker", "clickhouse": "clickhouse"}
 
 
@@ -58,6 +58,7 @@ def ours(settings: Settings, started: Sequence[str]) -> tuple[Process, ...]:
         api,
         _probed("mqtt", ("run", "mqtt"), "MQTT", settings.mqtt.health_port, after=("topics", *mqtt)),
         _webhook(settings),
+        *_pollers(settings),
         *(
             _agent("decode", number, settings.decode.health_port, ("api",))
             for number in range(settings.stack.decode_workers)
@@ -76,6 +77,15 @@ def _webhook(settings: Settings) -> Process:
     return _probed(
         "webhook", ("run", "webhook"), "WEBHOOK", settings.webhook.health_port, after=("topics",), more=(door,)
     )
+
+
+def _pollers(settings: Settings) -> list[Process]:
+    """Those that have their credentials."""
+    first = settings.pollers.health_port or FIRST_POLLER_PORT
+    return [
+        _probed(f"poller-{name}", ("run", "poller", name), "POLLERS", first + number, after=("topics",))
+        for number, name in enumerate(settings.pollers.enabled)
+    ]
 
 
 def _agent(name: str, number: int, first_port: int, after: tuple[str, ...]) -> Process:

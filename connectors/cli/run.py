@@ -29,6 +29,14 @@ def webhook() -> None:
 
 
 @run.command()
+def poller(name: str = typer.Argument(help="ict_eagleio, greenbrain or axistech")) -> None:
+    """One poller: a vendor's HTTP API to topic raw."""
+    from connectors.sources.pollers import run as pollers
+
+    pollers.run(_start(f"poller-{name}"), name)
+
+
+@run.command()
 def decode() -> None:
     """Decode agent: raw to readings and dead letters."""
     from streams.agents import decode

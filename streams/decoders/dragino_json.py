@@ -58,6 +58,7 @@ CHANNELS = {
 OF_THE_NODE = {"Model": "", "IMEI": "", "IMSI": "", "battery": "V", "signal": ""}
 """What is told at ``time``, with its unit."""
 _KEYED, _BODY = JsonDecoder(Keyed), JsonDecoder(dict[str, Any])
+_CLOCK_NOT_SET = Ignored("clock-not-set")
 
 
 class DraginoJson:
@@ -102,7 +103,7 @@ def _opened(body: dict[str, Any], who: Sender, time: int, channels: tuple[Channe
     values += [value for channel in channels for value in _since_newest(channel, body, sets, time)]
     values += [value for channel in channels for value in _buffered(channel, sets)]
     parts: list[Opened] = [Message(sender=who, time=time, values=values)]
-    parts += [Ignored("clock-not-set", who, time) for told in sets if told.time < CLOCK_SET]
+    parts += [_CLOCK_NOT_SET for told in sets if told.time < CLOCK_SET]
     if broken:
         what = f"set(s) {', '.join(map(str, broken))}, first {body[str(broken[0])]}"
         parts.append(Rejected("open", "bad-set", detail(what), who.device))

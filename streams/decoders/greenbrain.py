@@ -1,9 +1,11 @@
 """Green Brain: the latest values of one sensor group, as its API tells them.
 
-Source: IoTa's ``GreenBrain``. Times carry no zone and are UTC. The answer does not say where its station stands; the
+Source: IoTa's ``GreenBrain``. Times carry no zone and are UTC. A measurement is called as its sensor; where sensors of
+two types share a name (soil moisture and temperature at ``10cm``) the type stands before it (IoTa mixed them). The answer does not say where its station stands; the
 poller, which knows it from the account's list of stations, puts that into the record's headers.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -83,22 +85,30 @@ class GreenBrain:
         who = _sender(answer, record.headers)
         if isinstance(who, Rejected):
             return [who]
-        timed = [(sensor, _time(sensor.time)) for sensor in _sensors(answer)]
-        values = [Value(str(s.name), s.value, at, _unit(s)) for s, at in timed if at is not None]
+        timed = [(name, sensor, _time(sensor.time)) for name, sensor in _sensors(answer)]
+        values = [Value(name, s.value, at, _unit(s)) for name, s, at in timed if at is not None]
         parts: list[Opened] = []
         if values:
             parts.append(Message(sender=who, time=max(value.time for value in values), values=values))
-        untimed = [sensor for sensor, at in timed if at is None]
+        untimed = [(name, sensor) for name, sensor, at in timed if at is None]
         if untimed:
-            what = f"{len(untimed)} value(s), first {untimed[0].name}: {untimed[0].time}"
+            what = f"{len(untimed)} value(s), first {untimed[0][0]}: {untimed[0][1].time}"
             parts.append(Rejected("open", "bad-time", detail(what), who.device))
         return parts or [Ignored("never-measured", who)]
 
 
-def _sensors(answer: Answer) -> Iterator[Sensor]:
-    """Every sensor that has measured yet."""
-    for kind in answer.types.values():
-        yield from (sensor for sensor in kind.sensors if not (sensor.value is None and sensor.time is None))
+def _sensors(answer: Answer) -> Iterator[tuple[str, Sensor]]:
+    """Every sensor that has measured yet, and what its measurement is called."""
+    types = Counter(name for kind in answer.types.values() for name in {_name(sensor) for sensor in kind.sensors})
+    for title, kind in answer.types.items():
+        for sensor in kind.sensors:
+            if sensor.value is not None or sensor.time is not None:
+                name = _name(sensor)
+                yield (f"{title}.{name}" if types[name] > 1 else name), sensor
+
+
+def _name(sensor: Sensor) -> str:
+    return sensor.name if isinstance(sensor.name, str) else ""
 
 
 def _time(told: Any) -> int | None:

@@ -22,9 +22,8 @@ NUMBER_POINT = "io.eagle.models.node.point.NumberPoint"
 
 
 class Node(Struct, frozen=True):
-    """One node; other classes than number points are folders, pictures and the like."""
+    """A number point; nodes of other classes are folders, pictures and the like."""
 
-    kind: Any = None
     name: Any = None
     value: Any = None
     time: Any = None
@@ -64,7 +63,7 @@ class IctEagleio:
 
 
 def _node(told: dict[str, Any]) -> Node:
-    return Node(told.get("_class"), told.get("name"), told.get("currentValue"), told.get("currentTime"))
+    return Node(told.get("name"), told.get("currentValue"), told.get("currentTime"))
 
 
 def _opened(group: str, points: Iterable[Node]) -> list[Opened]:

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from streams.core.place import place
 from streams.core.records import DeviceEvent, Location, LogicalDevice, PhysicalDevice, Source
 from streams.registry.devices import merged_json, registered
+from streams.registry.network_names import named_by_network
 from streams.registry.state import LOGICAL, PHYSICAL, SOURCES, Author, Change, State, changed
+from streams.registry.takeover import inherited, replaced
 
 
 class Sighting(Struct, frozen=True, kw_only=True):
@@ -47,7 +49,7 @@ def sight(state: State, sightings: Mapping[str, Sighting], author: Author) -> li
     for device, sighting in sightings.items():
         known = state.by_key(device)
         if known is None:
-            changes += registered(state, _new_device(uid, device, sighting, author), author)
+            changes += registered(state, _new_device(state, uid, device, sighting, author), author)
             uid += 1
         else:
             changes += _known(known, sighting, author)
@@ -67,17 +69,19 @@ def labelled(state: State, labels: Mapping[int, dict[str, Any]], author: Author)
     return changes
 
 
-def _new_device(uid: int, device: str, sighting: Sighting, author: Author) -> PhysicalDevice:
+def _new_device(state: State, uid: int, device: str, sighting: Sighting, author: Author) -> PhysicalDevice:
     source, _, identity = device.partition(":")
+    source, name = sighting.first.source or source, sighting.name or identity
+    old = replaced(state, source, name)
     return PhysicalDevice(
         uid=uid,
         device=device,
-        source=sighting.first.source or source,
-        name=sighting.name or identity,
-        location=sighting.location,
+        source=source,
+        name=name,
+        location=sighting.location or (old.location if old else None),
         last_seen=min(sighting.latest, author.at),
         source_ids=sighting.source_ids,
-        properties=merged_json(_creation(sighting), sighting.properties),
+        properties=merged_json(_creation(sighting), sighting.properties | inherited(old)),
         created_at=author.at,
         **author.stamp(),
     )
@@ -96,12 +100,12 @@ def _known(device: PhysicalDevice, sighting: Sighting, author: Author) -> list[C
 
 
 def _news(device: PhysicalDevice, sighting: Sighting) -> dict[str, object]:
-    """The device's fields that differ; name and location stay as a person set them."""
+    """The device's fields that differ; name and location stay as a person, the name also as its network, set them."""
     seen: dict[str, object] = {
         "source_ids": device.source_ids | sighting.source_ids,
         "properties": merged_json(device.properties, sighting.properties),
     }
-    if sighting.name is not None and "name" not in device.edited:
+    if sighting.name not in {None, device.name} and "name" not in device.edited and not named_by_network(device):
         seen["name"] = sighting.name
     if sighting.location is not None and "location" not in device.edited:
         seen["location"] = sighting.location

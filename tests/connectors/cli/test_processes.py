@@ -31,6 +31,16 @@ def test_ubidots_runs_when_its_token_is_set() -> None:
     assert ours(ubidots={"token": "secret"})["sink-ubidots"].command[-2:] == ("sink", "ubidots")
 
 
+def test_pollers_run_when_they_have_their_credentials() -> None:
+    accounts = [{"username": "ann", "password": "secret"}]
+    made = ours(pollers={"ict_eagleio": {"token": "secret"}, "greenbrain": {"accounts": accounts}})
+
+    assert [name for name in made if name.startswith("poller")] == ["poller-ict_eagleio", "poller-greenbrain"]
+    assert made["poller-greenbrain"].command[-2:] == ("poller", "greenbrain")
+    assert made["poller-greenbrain"].environment == {"ISTHMUS_POLLERS__HEALTH_PORT": "25751"}
+    assert "secret" not in repr(made)
+
+
 def test_no_secret_gets_into_the_plan() -> None:
     assert "secret" not in repr(ours(ubidots={"token": "secret"}, clickhouse={"password": "secret"}))
 

@@ -37,10 +37,26 @@ PAYLOADS: dict[str, object] = {
     "vibration": [{"SerialNumber": "AAD-1123", "Timestamp": "2024-05-10T23:00:00Z", "Value": 0.42}],
     "points": [{"type": "value", "time": "2024-05-10T23:00:00Z", "value": 21.4}],
     "factory": "21.37",
+    "dragino_json": {"IMEI": "860000000000017", "Model": "S31x-CB", "time": "2024-05-10T23:00:00Z", "battery": 3.6},
+    "ict_mqtt": b"2024-05-10 23:00:00,4161",
+    "ict_eagleio": [
+        {
+            "_class": "io.eagle.models.node.point.NumberPoint",
+            "name": "pond1 level",
+            "currentValue": 1.5,
+            "currentTime": "2024-05-10T23:00:00Z",
+        }
+    ],
+    "greenbrain": {
+        "sensorGroup": {"id": 19640, "name": "Chardonnay"},
+        "sensorTypes": {"moisture": {"sensors": [{"name": "10cm", "value": 40.1, "time": "2024-05-10T23:00:00"}]}},
+    },
+    "axistech": {"data": {"a": {"weather": [{"code": "1234", "time": "2024-05-10T23:00:00Z", "rainfall": "0.2"}]}}},
     "json": {"device": "Tank 4", "time": "2024-05-10T23:00:00Z", "values": {"level": 1}},
 }
 ADDRESSES = {
     "chirpstack": "application/1/device/24e124136b502217/event/up",
+    "ict_mqtt": "ict/data/mncm2l307",
     "points": "/webhooks/points/site-1/tank",
     "factory": "/webhooks/factory/sim/read/1B9D6BCD-bbfd-4b2d-9b5d-ab8dfbbd4bed",
 }
@@ -54,8 +70,8 @@ def test_key_of_what_a_decoder_saw_is_the_decoders_key(case: str) -> None:
         source=source,
         transport="http",
         address=ADDRESSES.get(source, "/"),
-        received_at=10**18,
-        payload=json.dumps(PAYLOADS[case]).encode(),
+        received_at=2 * 10**18,
+        payload=told if isinstance(told := PAYLOADS[case], bytes) else json.dumps(told).encode(),
     )
     opened = decoders(DecodeSettings())[source].open(raw)
     senders = [part.sender for part in opened if isinstance(part, Message | Ignored) and part.sender]
