@@ -28,6 +28,8 @@ class World:
         self.groups: dict[int, dict[str, Any]] = {19640: _group(19640, 40.06)}
         self.rows: list[dict[str, str]] = []
         self.devices: dict[str, dict[str, Any]] = {}
+        self.missing: set[int] = set()
+        """Sensor groups that are listed, and not there."""
         self.broken: int | None = None
         """Answer everything with this status."""
         self.counts: Counter[str] = Counter()
@@ -102,7 +104,8 @@ async def _bootstrap(request: Request) -> Response:
 async def _latest(request: Request) -> Response:
     world: World = request.app.state.world
     status = _bearer(world, request)
-    found = world.groups.get(request.path_params["id"])
+    number = request.path_params["id"]
+    found = None if number in world.missing else world.groups.get(number)
     return world.answer("latest", 404 if status == 200 and found is None else status, found)
 
 

@@ -1,6 +1,7 @@
 """A logger that speaks for itself takes the place of the one that was polled for."""
 
 import json
+from typing import Any
 
 from streams.core.records import DeviceEvent, Location, PhysicalDevice
 from streams.registry.sightings import noticed, sight
@@ -12,7 +13,7 @@ OLD = PhysicalDevice(
 )
 
 
-def seen(source: str, name: str, **fields: float) -> DeviceEvent:
+def seen(source: str, name: str, **fields: Any) -> DeviceEvent:
     device = f"{source}:{name}"
     return DeviceEvent(kind="seen", device=device, source=source, at=500, correlation_id="c1", name=name, **fields)
 
