@@ -1,4 +1,4 @@
-"""Settings of the pollers; one runs where it has its credentials."""
+"""Settings of what asks other systems: the pollers, and the registry's questions about new devices."""
 
 from typing import Annotated
 
@@ -8,6 +8,15 @@ from streams.section import Section
 
 Url = Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")]
 Seconds = Annotated[float, Field(ge=0.05)]
+
+
+class TtnApiSettings(Section):
+    """Where the registry asks for names and places of new TTN devices; it asks when both are set."""
+
+    url: Url | None = Field(None, description="of the cluster, for example https://eu1.cloud.thethings.network")
+    token: SecretStr | None = Field(None, description="an API key that may read the applications' devices")
+    timeout_s: float = Field(10, gt=0)
+    attempts: int = Field(5, ge=1, le=20, description="per device, until the next start")
 
 
 class EagleioPoller(Section):

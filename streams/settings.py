@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from streams import mqtt_filter
 from streams.ict_settings import IctMqttSource
-from streams.poller_settings import PollersSettings
+from streams.poller_settings import PollersSettings, TtnApiSettings
 from streams.section import Section
 
 CONFIG_VARIABLE = "ISTHMUS_CONFIG"
@@ -383,6 +383,7 @@ class Settings(BaseSettings):
     sink: SinkSettings = SinkSettings()
     replay: ReplaySettings = ReplaySettings()
     api: ApiSettings = ApiSettings()
+    ttn_api: TtnApiSettings = TtnApiSettings()
     stack: StackSettings = StackSettings()
     log: LogSettings = LogSettings()
 

@@ -14,6 +14,7 @@ from connectors.api import app, operator
 from connectors.api.context import Services
 from connectors.api.gate import Gate
 from connectors.api.passwords import Passwords
+from connectors.api.ttn_names import TtnNames
 from streams import log
 from streams.registry.hashes import code_hash
 from streams.registry.keeper import Keeper
@@ -37,23 +38,26 @@ def run(settings: Settings) -> None:
 async def _main(settings: Settings) -> None:
     member = f"{socket.gethostname()}-{settings.api.port}"
     store = Store(settings.kafka, member)
+    names = TtnNames(settings.ttn_api, store)
     keeper = Keeper(
         store,
         settings.kafka,
         sources=_sources(settings),
         code=code_hash(settings.decode),
         seen_every_s=settings.api.seen_every_s,
+        told=names.notice,
     )
     services = Services(store, keeper, Passwords(), settings)
     gate = Gate(app.build(services), store, operator.write_token(settings.api))
     store.start()
-    chores = asyncio.create_task(keeper.run())
+    chores = [asyncio.create_task(chore) for chore in (keeper.run(), names.run())]
     try:
         await _serve(gate, settings.api, store)
     finally:
         await store.stop()
         await keeper.idle()
-        chores.cancel()
+        for chore in chores:
+            chore.cancel()
     if store.error is not None:
         raise SystemExit(f"api: {store.error}")
 

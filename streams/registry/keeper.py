@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 
@@ -24,13 +24,24 @@ logger = log.get("registry.keeper")
 
 
 class Keeper:
-    """Serves while this process writes the registry, and waits while it does not."""
+    """Serves while this process writes the registry, and waits while it does not.
+
+    ``told`` gets what was written of devices that were seen; it must not block.
+    """
 
     def __init__(
-        self, store: Store, settings: KafkaSettings, *, sources: Iterable[str], code: str, seen_every_s: float
+        self,
+        store: Store,
+        settings: KafkaSettings,
+        *,
+        sources: Iterable[str],
+        code: str,
+        seen_every_s: float,
+        told: Callable[[Sequence[Change]], None] = lambda _: None,
     ) -> None:
         self._store, self._settings, self._seen_every_s = store, settings, seen_every_s
         self._sources, self._code = dict.fromkeys(sources, ""), code
+        self._told = told
         self._busy = asyncio.Lock()
 
     async def run(self) -> None:
@@ -102,7 +113,7 @@ class Keeper:
     async def _tell(self, events: SightingLog, keys: Sequence[str]) -> None:
         waiting = iter(keys)
         while some := {key: events.pending[key] for key in islice(waiting, DEVICES_AT_ONCE)}:
-            await self._store.change(partial(sight, sightings=some, author=_author()))
+            self._told(await self._store.change(partial(sight, sightings=some, author=_author())))
             for key in some:
                 del events.pending[key]
 
