@@ -7,6 +7,7 @@ that new stations appear (IoTa kept the first list for ever). A group or account
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -87,7 +88,7 @@ class _Session:
             yield fault
             return
         for station, group in stations:
-            address = f"{self._url}/sensor-groups/{group.id}/latest"
+            address = f"{self._url}/sensor-groups/{quote(str(group.id), safe='')}/latest"
             try:
                 body = await self._get(address)
             except Fault as fault:

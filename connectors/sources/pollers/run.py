@@ -117,6 +117,7 @@ async def _until_told(polling: Coroutine[None, None, None]) -> None:
     if task.done():
         task.result()
     task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _period(settings: PollersSettings, name: str) -> float:
