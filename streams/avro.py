@@ -22,6 +22,7 @@ from streams.core.codec_record import Codec
 from streams.core.cursor_record import Cursor
 from streams.core.memory import Remembered
 from streams.core.replay_record import Replay
+from streams.core.signed_topic import SignedField, SignedKey, SignedTopic
 
 MAGIC = b"\xc3\x01"
 
@@ -45,13 +46,14 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "user": records.User,
     "replay": Replay,
     "cursor": Cursor,
+    "signed_topic": SignedTopic,
 }
 NAMES = {record_type: name for name, record_type in TYPES.items()}
+OTHERS = (Codec, Cursor, Replay, Remembered, SignedTopic, SignedField, SignedKey)
+"""Records that are not of ``core.records``."""
 CLASSES = {
     name: kind
-    for name, kind in (
-        vars(records) | {"Codec": Codec, "Cursor": Cursor, "Replay": Replay, "Remembered": Remembered}
-    ).items()
+    for name, kind in (vars(records) | {kind.__name__: kind for kind in OTHERS}).items()
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 }
 """Every record of ours, nested ones too, by its name in the schemas."""

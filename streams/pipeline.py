@@ -13,6 +13,7 @@ from streams.core.message import Decoder
 from streams.core.options import IctColumn, IctLayout, Options
 from streams.core.records import DeviceMapping, Rule
 from streams.core.rules import Rules
+from streams.core.signed_topic import SignedTopic
 from streams.javascript import codec as javascript
 from streams.javascript.process import Limits
 from streams.javascript.sandbox import Mode, Sandbox, shared
@@ -22,12 +23,12 @@ SECOND = 1_000_000_000
 MODES: Mapping[str, Mode] = {"wrapped": "wrapped", "plain": "plain", "fresh": "fresh"}
 
 
-def decoders(settings: DecodeSettings) -> Mapping[str, Decoder]:
-    """Every decoder by its source; doors call its ``key`` only."""
-    return known.load(options(settings))
+def decoders(settings: DecodeSettings, topics: Iterable[SignedTopic] = ()) -> Mapping[str, Decoder]:
+    """Every decoder by its source; doors call its ``key`` only, which asks for no ``topics``."""
+    return known.load(options(settings, topics))
 
 
-def options(settings: DecodeSettings) -> Options:
+def options(settings: DecodeSettings, topics: Iterable[SignedTopic] = ()) -> Options:
     """What decoders are told."""
     return Options(
         ydoc_utc_offset=settings.ydoc_utc_offset_minutes * 60 * SECOND,
@@ -38,10 +39,11 @@ def options(settings: DecodeSettings) -> Options:
             IctLayout(layout.devices, tuple(IctColumn(**dict(column)) for column in layout.columns))
             for layout in settings.ict_mqtt.layouts
         ),
+        signed_topics=tuple(topics),
     )
 
 
-def context(
+def context(  # noqa: PLR0913 - decoding depends on so much, and on nothing else
     settings: DecodeSettings,
     mapping: Callable[[str], DeviceMapping | None],
     *,
@@ -49,18 +51,19 @@ def context(
     recollect: Recollect = no_history,
     rules: Iterable[Rule] = (),
     codecs: Iterable[Registered] = (),
+    topics: Iterable[SignedTopic] = (),
     patient: bool = False,
 ) -> Context:
     """What decoding depends on. For a later mapping position: ``msgspec.structs.replace(context, mapping_position=…)``.
 
-    Building it costs; build it when rules or codecs change, not per batch. ``patient``: no codec is suspended for
+    Building it costs; build it when rules, codecs or topics change, not per batch. ``patient``: no codec is suspended for
     having been too slow before, so that the outcome depends on the record alone.
     """
     natives = native.load()
     in_order = sorted(codecs, key=lambda record: record.name)
     registered = [(_codec(record, settings, patient=patient), record.applies_to) for record in in_order]
     return Context(
-        decoders=decoders(settings),
+        decoders=decoders(settings, topics),
         codecs=Codecs(
             registered,
             natives["lpp"],

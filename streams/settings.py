@@ -108,6 +108,8 @@ class MqttBroker(Section):
         Subscription(filter="points/#", source="points"),
         Subscription(filter="sim/#", source="factory"),
         Subscription(filter="picow/#", source="factory"),
+        Subscription(filter="signed/#", source="signed"),
+        Subscription(filter="sensors/#", source="signed"),
     )
 
     @model_validator(mode="after")
@@ -176,7 +178,7 @@ class WebhookSettings(Section):
     port: Port = 5688
     sources: tuple[str, ...] = (
         *("ttn", "wombat", "ydoc", "dragino_json", "json"),
-        *("chirpstack", "vibration", "points", "factory"),
+        *("chirpstack", "vibration", "points", "factory", "signed"),
     )
     auth: dict[str, WebhookAuth] = Field(default_factory=dict, description="by source; a source without is open")
     max_body_bytes: int = Field(32_000_000, ge=1, description="what Kafka does not take of it is diverted")

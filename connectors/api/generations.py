@@ -19,7 +19,7 @@ async def listed(registry: Registry) -> Response:
 
 @router.post("", status_code=201, response_model=shapes.ShownGeneration)
 async def open_one(has: Has, by: By, body: bodies.NewGeneration) -> Response:
-    """Open a generation now. One is opened without asking when code, codecs or rules change.
+    """Open a generation now. One is opened without asking when code, codecs, rules or signed topics change.
 
     200: ``once``, and there is one for this reason already.
     """

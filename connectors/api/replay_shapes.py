@@ -99,6 +99,7 @@ class RunnersReport(Body):
     code: str | None = None
     codecs: str | None = None
     rules: str | None = None
+    topics: str | None = None
     generation: int | None = None
     undo_generation: int | None = None
     took_wish: bool = False
@@ -134,6 +135,7 @@ class ShownReplay(Answer):
     code: str
     codecs: str
     rules: str
+    topics: str
     ends: dict[str, int]
     generation: int | None
     undo_generation: int | None

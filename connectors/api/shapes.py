@@ -60,6 +60,7 @@ class ShownGeneration(Answer):
     code: str
     codecs: str
     rules: str
+    topics: str
     opened_at: datetime
     opened_by: str
     why: str

@@ -8,7 +8,7 @@ import typer
 from connectors.cli import registry_client as api
 
 group = typer.Typer(
-    no_args_is_help=True, help="Decoding epochs: which code, codecs and rules decode from which offsets."
+    no_args_is_help=True, help="Decoding epochs: which code, codecs, rules and signed topics decode from which offsets."
 )
 
 
@@ -29,12 +29,12 @@ def listed(as_json: Annotated[bool, typer.Option("--json", help="JSON, and nothi
 
 @group.command("open")
 def open_one(why: Annotated[str, typer.Option(help="kept with the generation")]) -> None:
-    """Open a generation now; changes of code, codecs and rules open one without asking."""
+    """Open a generation now; changes of code, codecs, rules and signed topics open one without asking."""
     typer.echo(_line(api.call("POST", "/generations", json={"why": why})))
 
 
 def _line(generation: dict[str, Any]) -> str:
     fences = " ".join(f"{partition}@{offset}" for partition, offset in sorted(generation["fences"].items()))
-    hashes = " ".join(f"{part} {generation[part]}" for part in ("code", "codecs", "rules"))
+    hashes = " ".join(f"{part} {generation[part]}" for part in ("code", "codecs", "rules", "topics"))
     who = f"{generation['opened_at'][:19]} {generation['opened_by']}"
     return f"{generation['number']:>4}  {who}  {generation['why']}  from {fences}  {hashes}"

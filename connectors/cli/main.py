@@ -15,6 +15,7 @@ GROUPS = {
     "migrate": "migrate",
     "generations": "generations",
     "codecs": "codecs",
+    "signed-topics": "signed_topics",
     "users": "users",
     "replay": "replay",
     "simulate": "simulate",

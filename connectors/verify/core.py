@@ -14,7 +14,8 @@ from streams.core.memory import History
 from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, DeviceMapping, Generation, Lineage, RawRecord, Rule
 from streams.core.replay_record import Replay
-from streams.registry.hashes import code_hash, codecs_hash, rules_hash
+from streams.core.signed_topic import SignedTopic
+from streams.registry.hashes import code_hash, codecs_hash, rules_hash, topics_hash
 from streams.replay import memories
 from streams.scan import table
 from streams.settings import Settings
@@ -60,23 +61,26 @@ def load(settings: Settings) -> Core:
     """
     kinds = {
         "device-mapping": DeviceMapping, "rules": Rule, "codecs": Codec, "generations": Generation, "replays": Replay,
+        "signed-topics": SignedTopic,
     }  # fmt: skip
     with ThreadPoolExecutor(len(kinds)) as readers:  # each waits most of its time
         found = dict(zip(kinds, readers.map(partial(table, settings.kafka), kinds, kinds.values()), strict=True))
     history = memories.history(settings)
     mapping, rules, codecs = found["device-mapping"], list(found["rules"].values()), list(found["codecs"].values())
+    topics = list(found["signed-topics"].values())
     context = pipeline.context(
         settings.decode,
         lambda device: mapping.get(device.encode()),
         rules=rules,
         codecs=codecs,
+        topics=topics,
         recollect=history.of,
         patient=True,
     )
     return Core(
         context,
         tuple(found["generations"].values()),
-        Hashes(code_hash(settings.decode), {codecs_hash(codecs)}, {rules_hash(rules)}),
+        Hashes(code_hash(settings.decode), {codecs_hash(codecs)}, {rules_hash(rules)}, {topics_hash(topics)}),
         tuple(found["replays"].values()),
         avro.confluent_schemas(settings.kafka.schema_directory),
         history,

@@ -70,7 +70,7 @@ class DecodeAgent:
         self._memories, self._producer = memories, producer
         self._notices = Notices(settings.decode.seen_interval_s * 1_000_000_000)
         self._confluent = avro.confluent_schemas(settings.kafka.schema_directory)
-        self._contexts: dict[tuple[str, str], Context] = {}
+        self._contexts: dict[tuple[str, str, str], Context] = {}
 
     async def handle(self, batch: Batch) -> None:
         """Decode, produce, wait until durable; returns without when the batch is abandoned.
@@ -110,16 +110,17 @@ class DecodeAgent:
                 self._memories.add(outcome.memory, lineage, raw)
 
     def _context(self, generation: Generation) -> Context:
-        """With the codecs and rules of the generation, and the mapping as it is now."""
-        key = (generation.codecs, generation.rules)
+        """With the codecs, rules and signed topics of the generation, and the mapping as it is now."""
+        key = (generation.codecs, generation.rules, generation.topics)
         if key not in self._contexts:
             self._contexts = {key: self._new_context(generation)}
         return replace(self._contexts[key], mapping_position=self._mapping.position)
 
     def _new_context(self, generation: Generation) -> Context:
         codecs, rules = self._fence.codecs.get(generation.codecs), self._fence.rules.get(generation.rules)
+        topics = self._fence.topics.get(generation.topics)
         decode, mapping, recollect = self._settings.decode, self._mapping.get, self._memories.of
-        return pipeline.context(decode, mapping, codecs=codecs, rules=rules, recollect=recollect)
+        return pipeline.context(decode, mapping, codecs=codecs, rules=rules, topics=topics, recollect=recollect)
 
     async def _deliver(self, batch: Batch, records: Sequence[Outgoing]) -> bool:
         """Produce all, again and again until all is durable; False when the batch was abandoned before."""

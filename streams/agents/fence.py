@@ -11,7 +11,8 @@ from streams.agents.batch import Batch
 from streams.agents.generations import Hashes, NoGeneration, Run, in_force, runs
 from streams.core.codec_record import Codec
 from streams.core.records import Generation, Rule
-from streams.registry.hashes import codecs_hash, rules_hash
+from streams.core.signed_topic import SignedTopic
+from streams.registry.hashes import codecs_hash, rules_hash, topics_hash
 from streams.settings import KafkaSettings
 from streams.view import CompactedView
 
@@ -19,7 +20,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 VERSIONS_KEPT = 64
 OPENED_WITHIN_S = 60
-"""A generation follows the change of code, codecs or rules that it is opened for."""
+"""A generation follows the change of code, codecs, rules or signed topics that it is opened for."""
 
 LOOK_S, SAY_AGAIN_S = 0.5, 15
 
@@ -60,23 +61,24 @@ class Versions(Generic[T]):
 
 
 class Fence:
-    """Follows generations, codecs and rules, and lets a batch pass when it is known how to decode all of it."""
+    """Follows generations, codecs, rules and signed topics, and lets a batch pass when it is known how to decode all of it."""
 
     def __init__(self, settings: KafkaSettings, code: str) -> None:
         self._code = code
         self.generations = CompactedView(settings, "generations", Generation, self._opened)
         self.codecs = Versions(settings, "codecs", Codec, codecs_hash)
         self.rules = Versions(settings, "rules", Rule, rules_hash)
+        self.topics = Versions(settings, "signed-topics", SignedTopic, topics_hash)
         self._announced: dict[int, int] = {}
         self._said = "", 0.0
 
     def views(self) -> Sequence[CompactedView[Any]]:
         """All that must be caught up."""
-        return (self.generations, self.codecs.view, self.rules.view)
+        return (self.generations, self.codecs.view, self.rules.view, self.topics.view)
 
     def hashes(self) -> Hashes:
         """What this worker can decode with, now."""
-        return Hashes(self._code, self.codecs.hashes, self.rules.hashes)
+        return Hashes(self._code, self.codecs.hashes, self.rules.hashes, self.topics.hashes)
 
     async def runs(self, batch: Batch) -> list[Run]:
         """The batch cut at the fences, each run with its generation; empty when the batch was abandoned meanwhile.
@@ -132,7 +134,8 @@ def explain(generations: Collection[Generation], partition: int, offset: int, co
     if current is None:
         return "no generation has been opened yet: the API opens the first one when it starts"
     if current.code == code:
-        return f"generation {current.number} has codecs {current.codecs} and rules {current.rules}, not seen yet"
+        parts = f"codecs {current.codecs}, rules {current.rules} and topics {current.topics}"
+        return f"generation {current.number} has {parts}, not all seen yet"
     if any(g.code == code for g in generations):
         raise Outdated(
             f"raw partition {partition}, offset {offset} is past the fence of generation {current.number}, which is "

@@ -7,19 +7,21 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
-from streams.core.records import Generation
+from streams.core.records import NO_TOPICS, Generation
 
 
 class Hashes(msgspec.Struct, frozen=True):
-    """What a worker can decode with: its own code, and every set of codecs and of rules that it holds."""
+    """What a worker can decode with: its own code, and every set of codecs, of rules and of signed topics that it holds."""
 
     code: str
     codecs: Collection[str]
     rules: Collection[str]
+    topics: Collection[str] = (NO_TOPICS,)
 
     def cover(self, generation: Generation) -> bool:
         """Whether the worker decodes exactly as ``generation`` says."""
-        return generation.code == self.code and generation.codecs in self.codecs and generation.rules in self.rules
+        known = generation.codecs in self.codecs and generation.rules in self.rules
+        return generation.code == self.code and known and generation.topics in self.topics
 
 
 class Run(msgspec.Struct, frozen=True):

@@ -1,6 +1,8 @@
-"""What decoders can be told by the settings."""
+"""What decoders can be told, by the settings and by the registry."""
 
 from msgspec import Struct
+
+from streams.core.signed_topic import SignedTopic
 
 HOUR = 3_600_000_000_000
 
@@ -29,3 +31,4 @@ class Options(Struct, frozen=True, kw_only=True):
     json_time: tuple[str, ...] = ("time", "timestamp", "ts")
     json_values: str = "values"
     ict_mqtt_layouts: tuple[IctLayout, ...] = ()
+    signed_topics: tuple[SignedTopic, ...] = ()

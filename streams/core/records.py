@@ -11,6 +11,9 @@ from msgspec import Struct, field
 
 Transport = Literal["mqtt", "http", "poll", "file"]
 
+NO_TOPICS = "e3b0c44298fc1c14"
+"""Hash of no signed topics: what a generation has that was opened before there were any."""
+
 
 class RawRecord(Struct, frozen=True, kw_only=True, gc=False):
     """One message as it was received. ``payload`` is untouched; ``id`` is the correlation id (UUIDv7 text)."""
@@ -162,6 +165,7 @@ class Generation(Struct, frozen=True, kw_only=True):
     opened_at: int
     opened_by: str
     why: str
+    topics: str = NO_TOPICS
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True, gc=False):

@@ -2,14 +2,14 @@
 
 from msgspec import field
 
-from streams.core.records import Changed
+from streams.core.records import NO_TOPICS, Changed
 
 
 class Replay(Changed, frozen=True, kw_only=True):
     """One replay. ``selection``, ``progress`` and ``figures`` are JSON objects; times are ns since the epoch, UTC.
 
     ``wish``: what a person asked (apply, undo, cancel) and the runner has not taken up yet. ``ends``: raw partition (as
-    text) -> offset up to which raw was replayed. ``code``, ``codecs``, ``rules``: hashes of what decoded.
+    text) -> offset up to which raw was replayed. ``code``, ``codecs``, ``rules``, ``topics``: hashes of what decoded.
     ``failed_in``: the state that it failed in, where a retry goes on; empty otherwise.
     """
 
@@ -36,3 +36,4 @@ class Replay(Changed, frozen=True, kw_only=True):
     figures: str = "{}"
     error: str = ""
     failed_in: str = ""
+    topics: str = NO_TOPICS

@@ -1,7 +1,7 @@
-"""Opens generations: from which offsets on which code, codecs and rules decode.
+"""Opens generations: from which offsets on which code, codecs, rules and signed topics decode.
 
-A generation is opened when code, codecs or rules differ from the newest one's, or when a person asks; nothing else opens
-one. Which generation a record is decoded in: ``streams/agents/generations.py``.
+A generation is opened when code, codecs, rules or signed topics differ from the newest one's, or when a person asks;
+nothing else opens one. Which generation a record is decoded in: ``streams/agents/generations.py``.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from streams import kafka
 from streams.core.records import Generation
-from streams.registry.hashes import codecs_hash, rules_hash
+from streams.registry.hashes import codecs_hash, rules_hash, topics_hash
 from streams.registry.state import GENERATIONS, Author, Change, State
 from streams.scan import ends_of
 from streams.settings import KafkaSettings
@@ -50,6 +50,7 @@ def hashes(state: State, code: str) -> dict[str, str]:
         "code": code,
         "codecs": codecs_hash(state.codecs.values()),
         "rules": rules_hash(state.rules.values()),
+        "topics": topics_hash(state.signed_topics.values()),
     }
 
 

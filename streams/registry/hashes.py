@@ -1,4 +1,4 @@
-"""What a generation is made of, as short hashes: the decoding code, the registered codecs, the rules in force."""
+"""What a generation is made of, as short hashes: the decoding code, and the codecs, rules and signed topics in force."""
 
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -10,6 +10,7 @@ import msgspec
 
 from streams.core.codec_record import Codec
 from streams.core.records import Rule
+from streams.core.signed_topic import SignedTopic, digest
 from streams.settings import DecodeSettings
 
 DECODING = ("streams.core", "streams.decoders", "streams.codecs", "streams.javascript")
@@ -28,6 +29,8 @@ NOT_TOLD = (
 DEFAULTS = DecodeSettings()
 LENGTH = 16
 """hex digits kept"""
+PARTS = ("code", "codecs", "rules", "topics")
+"""What decides on readings besides the raw bytes and the mapping, as generations and replays name it."""
 
 
 @cache
@@ -49,6 +52,17 @@ def rules_hash(rules: Iterable[Rule]) -> str:
     return _hash_of_set(
         (r.id, r.source, r.model, r.device, r.measurement, r.target, r.unit, r.scale, r.offset, r.drop) for r in rules
     )
+
+
+def topics_hash(topics: Iterable[SignedTopic]) -> str:
+    """What the signed topics let through, keys as hashes; how long it is kept changes no reading."""
+    return _hash_of_set(
+        (
+            t.topic, t.dataset, sorted(t.tags.items()), t.fields, t.extra_fields, t.freshness,
+            [(digest(key.key), key.not_before, key.not_after) for key in t.keys],
+        )
+        for t in topics
+    )  # fmt: skip
 
 
 def _hash_of_set(items: Iterable[tuple[object, ...]]) -> str:

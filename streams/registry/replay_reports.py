@@ -50,6 +50,7 @@ class Report(Struct, frozen=True, kw_only=True):
     code: str | None = None
     codecs: str | None = None
     rules: str | None = None
+    topics: str | None = None
     generation: int | None = None
     undo_generation: int | None = None
     took_wish: bool = False

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from streams.core.replay_record import Replay
+from streams.registry.hashes import PARTS
 from streams.registry.state import REPLAYS, Author, Change, Refused
 from streams.registry.state import State as Registry
 from streams.replay.job import WORKING, Figures, Mode, State
@@ -102,7 +103,7 @@ def check_may_apply(state: Registry, replay: Replay) -> None:
             409, f"Replay {replay.id} tried decoders or codecs which are not deployed: deploy them, then replay again."
         )
     newest = state.newest_generation()
-    differing = [part for part in ("code", "codecs", "rules") if getattr(replay, part) != getattr(newest, part, None)]
+    differing = [part for part in PARTS if getattr(replay, part) != getattr(newest, part, None)]
     if differing and replay.mode != Mode.PLACE:
         raise Refused(
             409,

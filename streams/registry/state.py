@@ -13,10 +13,11 @@ from msgspec import Struct
 from streams.core.codec_record import Codec
 from streams.core.records import DeviceMapping, Generation, Interval, LogicalDevice, PhysicalDevice, Rule, Source, User
 from streams.core.replay_record import Replay
+from streams.core.signed_topic import SignedTopic
 
 PHYSICAL, LOGICAL, MAPPING = "physical-devices", "logical-devices", "device-mapping"
 SOURCES, CODECS, RULES, USERS, GENERATIONS = "sources", "codecs", "rules", "users", "generations"
-REPLAYS = "replays"
+REPLAYS, SIGNED_TOPICS = "replays", "signed-topics"
 R = TypeVar("R", bound=Struct)
 
 KINDS: dict[str, type[Struct]] = {
@@ -29,6 +30,7 @@ KINDS: dict[str, type[Struct]] = {
     USERS: User,
     GENERATIONS: Generation,
     REPLAYS: Replay,
+    SIGNED_TOPICS: SignedTopic,
 }
 """The registry's topics and what their records are."""
 
@@ -74,6 +76,7 @@ class State:
         self.users: dict[int, User] = {}
         self.generations: dict[int, Generation] = {}
         self.replays: dict[int, Replay] = {}
+        self.signed_topics: dict[str, SignedTopic] = {}
         self._highest_uid = {PHYSICAL: 0, LOGICAL: 0, USERS: 0}
         self._physical_by_key: dict[str, int] = {}
         self._devices_by_logical: dict[int, set[str]] = {}
@@ -96,7 +99,12 @@ class State:
             case "replays":
                 _set(self.replays, int(change.key), change.record)
             case named:
-                held: dict[str, dict[Any, Any]] = {SOURCES: self.sources, CODECS: self.codecs, RULES: self.rules}
+                held: dict[str, dict[Any, Any]] = {
+                    SOURCES: self.sources,
+                    CODECS: self.codecs,
+                    RULES: self.rules,
+                    SIGNED_TOPICS: self.signed_topics,
+                }
                 _set(held[named], change.key, change.record)
 
     def next_uid(self, topic: str) -> int:

@@ -28,9 +28,11 @@ from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
+from streams import decoders as known
 from streams import pipeline
 from streams.core.message import Decoder
 from streams.core.options import Options
+from streams.core.signed_topic import SignedTopic
 from streams.settings import DecodeSettings
 
 HASH_DIGITS = 16
@@ -54,14 +56,16 @@ def load(name: str, path: Path, options: Options | None = None) -> Decoder:
     return _checked(decoder, name, path)
 
 
-def among(settings: DecodeSettings, candidates: Iterable[tuple[str, Path]]) -> Mapping[str, Decoder]:
+def among(
+    settings: DecodeSettings, candidates: Iterable[tuple[str, Path]], topics: Iterable[SignedTopic] = ()
+) -> Mapping[str, Decoder]:
     """The installed decoders, with candidates (name of the source, file) in the place of some.
 
     Raises:
         ValueError: a candidate cannot be used.
     """
-    options = pipeline.options(settings)
-    return {**pipeline.decoders(settings), **{name: load(name, path, options) for name, path in candidates}}
+    options = pipeline.options(settings, topics)
+    return {**known.load(options), **{name: load(name, path, options) for name, path in candidates}}
 
 
 def label(name: str, path: Path) -> str:

@@ -10,7 +10,8 @@ from streams import kafka, pipeline
 from streams.archive import Hole
 from streams.core.codec_record import Codec
 from streams.core.records import Generation, Rule, Source
-from streams.registry.hashes import code_hash, codecs_hash, rules_hash
+from streams.core.signed_topic import SignedTopic
+from streams.registry.hashes import code_hash, codecs_hash, rules_hash, topics_hash
 from streams.replay import shelves
 from streams.replay.job import Mode
 from streams.replay.runs import Runs
@@ -45,7 +46,7 @@ class Span(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """What a replay would do; ``seconds`` is an estimate.
 
-    ``code``, ``codecs``, ``rules``: hashes of what would decode. ``deployed``: the newest generation has the same.
+    ``code``, ``codecs``, ``rules``, ``topics``: hashes of what would decode. ``deployed``: the newest generation has the same.
     """
 
     mode: str
@@ -57,6 +58,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     code: str
     codecs: str
     rules: str
+    topics: str
     generation: int | None
     deployed: bool
 
@@ -229,6 +231,7 @@ def _decoding(settings: Settings) -> dict[str, Any]:
         "code": code_hash(settings.decode),
         "codecs": codecs_hash(table(log, "codecs", Codec).values()),
         "rules": rules_hash(table(log, "rules", Rule).values()),
+        "topics": topics_hash(table(log, "signed-topics", SignedTopic).values()),
     }
     deployed = newest is not None and all(getattr(newest, part) == value for part, value in known.items())
     return {**known, "generation": newest.number if newest else None, "deployed": deployed}

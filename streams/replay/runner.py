@@ -240,7 +240,7 @@ class Runner:
         live = [{part: getattr(g, part) for part in own} for g in registry.generations if g.number >= since]
         if course.replay.mode != Mode.PLACE and any(not ran == one == own for one in live):
             raise Failed(
-                "live decoding is not what this replay ran with (code, codecs or rules changed): cancel it, run it again"
+                "live decoding is not what this replay ran with (code, codecs, rules or signed topics changed): cancel it, run it again"
             )
 
     def _pass(self, course: Course, barrier: Barrier) -> dict[int, int]:

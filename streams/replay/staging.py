@@ -69,7 +69,7 @@ class Stager:
     def __init__(self, task: Task, registry: Registry) -> None:
         self._task, self._selection, self._generations = task, task.selection, registry.generations
         known = hashes(task.settings, registry)
-        self._hashes = Hashes(known["code"], (known["codecs"],), (known["rules"],))
+        self._hashes = Hashes(known["code"], (known["codecs"],), (known["rules"],), (known["topics"],))
         self._context = _context(task, registry)
         self._confluent = avro.confluent_schemas(task.settings.kafka.schema_directory)
         self._largest = largest_reading(task.settings.kafka)
@@ -224,10 +224,11 @@ def _context(task: Task, registry: Registry) -> Context:
         mappings.get,
         codecs=reduce(in_place, task.tried.codecs, registry.codecs),
         rules=registry.rules,
+        topics=registry.topics,
         recollect=task.history.of,
         patient=True,
     )
-    return replace(made, decoders=candidate.among(decode_settings, task.tried.decoders))
+    return replace(made, decoders=candidate.among(decode_settings, task.tried.decoders, registry.topics))
 
 
 def _part_of(reading: Reading) -> _Part:

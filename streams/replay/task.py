@@ -7,7 +7,8 @@ from msgspec import Struct, field
 from streams.core.codec_record import Codec
 from streams.core.memory import History
 from streams.core.records import DeviceMapping, Generation, Rule
-from streams.registry.hashes import code_hash, codecs_hash, rules_hash
+from streams.core.signed_topic import SignedTopic
+from streams.registry.hashes import code_hash, codecs_hash, rules_hash, topics_hash
 from streams.replay.job import Mode
 from streams.replay.runs import Runs
 from streams.replay.selection import Selection
@@ -46,6 +47,7 @@ class Registry(Struct, frozen=True, kw_only=True):
     mappings: dict[str, DeviceMapping]
     rules: tuple[Rule, ...] = ()
     codecs: tuple[Codec, ...] = ()
+    topics: tuple[SignedTopic, ...] = ()
     generations: tuple[Generation, ...] = ()
 
 
@@ -60,14 +62,16 @@ def read_registry(settings: Settings) -> Registry:
         mappings={mapping.device: mapping for mapping in table(log, "device-mapping", DeviceMapping).values()},
         rules=tuple(table(log, "rules", Rule).values()),
         codecs=tuple(table(log, "codecs", Codec).values()),
+        topics=tuple(table(log, "signed-topics", SignedTopic).values()),
         generations=tuple(table(log, "generations", Generation).values()),
     )
 
 
 def hashes(settings: Settings, registry: Registry) -> dict[str, str]:
-    """How this process decodes, as a generation says it: ``code``, ``codecs``, ``rules``."""
+    """How this process decodes, as a generation says it: ``code``, ``codecs``, ``rules``, ``topics``."""
     return {
         "code": code_hash(settings.decode),
         "codecs": codecs_hash(registry.codecs),
         "rules": rules_hash(registry.rules),
+        "topics": topics_hash(registry.topics),
     }
