@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -19,6 +20,7 @@ from streams.core.memory import History
 from streams.core.message import Rejected, Sender
 from streams.core.outcome import Outcome
 from streams.core.records import Block, Lineage, RawRecord
+from streams.core.signed_topic import SignedTopic
 from streams.settings import DecodeSettings
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -33,7 +35,8 @@ def test_becomes_what_its_vector_says(path: Path) -> None:
     case = json.loads(path.read_text("utf-8"))
     history = History()
     settings = DecodeSettings(**case.get("settings", {}))
-    context = pipeline.context(settings, mapping=lambda _: None, recollect=history.of)
+    topics = msgspec.convert(case.get("topics", []), list[SignedTopic])
+    context = pipeline.context(settings, mapping=lambda _: None, topics=topics, recollect=history.of)
     for offset, told in enumerate(case.get("before", [])):  # what a decoder with memory has seen
         earlier, lineage = raw_record(path.parent.name, told), Lineage(2, offset)
         if key := decode(earlier, lineage, 3, context).memory:

@@ -19,7 +19,12 @@ group = typer.Typer(
     rich_markup_mode="markdown",
     help="Topics of signed messages: their keys, fields and retention. Runs where the API runs; needs no login.",
 )
-READERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads, ".yaml": yaml.safe_load, ".yml": yaml.safe_load}
+READERS: dict[str, Callable[[str], Any]] = {
+    ".toml": tomllib.loads,
+    ".json": json.loads,
+    ".yaml": yaml.safe_load,
+    ".yml": yaml.safe_load,
+}
 KEY_VARIABLE = "ISTHMUS_SIGNED_KEY"
 
 Topic = Annotated[str, typer.Argument(metavar="TOPIC", help="exact MQTT topic")]

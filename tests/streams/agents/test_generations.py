@@ -79,7 +79,7 @@ def test_it_waits_for_the_first_generation() -> None:
 
 def test_it_waits_for_rules_that_are_on_their_way() -> None:
     why = explain([generation(3, 0, rules="new")], 0, 0, "ours")
-    assert why == "generation 3 has codecs c and rules new, not seen yet"
+    assert why == "generation 3 has codecs c, rules new and topics e3b0c44298fc1c14, not all seen yet"
 
 
 def test_it_waits_for_the_generation_of_code_that_is_newer_than_all() -> None:
