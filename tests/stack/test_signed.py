@@ -1,0 +1,97 @@
+"""Signed messages through the real doors: they wait until their topic is registered, and a replay brings them."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+import sql
+from streams.core import signature
+from tests.stack import doors
+from tests.stack.harness import Installation, eventually, free_port
+from tests.stack.replay_run import Running
+from tests.stack.replay_world import World
+
+OLD_KEY, NEW_KEY = "the old key of bench 1", "the new key of bench 1"
+SECOND = 1_000_000_000
+NORTH, SOUTH = "sensors/house/1", "signed/house/2"
+
+
+def entry(topic: str, bench: str, *keys: dict[str, Any]) -> dict[str, Any]:
+    fields = {"level": {"type": "float", "unit": "m", "min": 0, "max": 5}}
+    told = {"dataset": "house", "tags": {"bench": bench}, "fields": fields, "raw_retention_s": 86_400}
+    return {"topic": topic, "keys": list(keys)} | told
+
+
+def message(at: int, level: float, key: str) -> bytes:
+    return signature.message({"ts": at // SECOND, "ts_ns": at % SECOND, "level": level}, key)
+
+
+def test_messages_wait_for_their_topic_and_keys_rotate(installation: Installation, tmp_path: Path) -> None:
+    port = free_port()
+    broker = {"port": installation.stack.mqtt_port, "client_id": installation.unique}
+    run = Running(
+        installation, tmp_path, World(1), mqtt={"brokers": [broker]}, webhook={"port": port}
+    )  # fmt: skip
+    run.start("decode", "window", "clickhouse", "clickhouse-log", "replay")
+    for door in ("mqtt", "webhook"):
+        run.installation.start("run", door, section=door, log=tmp_path / f"{door}.log")
+    at = time.time_ns()
+    sent = [
+        (NORTH, message(at, 1.5, OLD_KEY)),
+        (NORTH, message(at + 1, 2.5, OLD_KEY)),
+        (NORTH, message(at, 1.5, OLD_KEY)),
+    ]
+    doors.publish(run.installation, [*sent, (SOUTH, message(at, 3.5, NEW_KEY))])
+    eventually(lambda: reasons(run) == {"unregistered-topic": 4})
+    assert points(run) == []
+
+    with run.api.client() as client:
+        told = client.post("/signed-topics", json=entry(NORTH, "north", {"key": OLD_KEY}))
+        assert told.status_code == 201, told.text
+        assert client.post("/signed-topics", json=entry(SOUTH, "south", {"key": NEW_KEY})).status_code == 201
+        assert OLD_KEY not in client.get("/signed-topics").text
+    eventually(lambda: (run.ask("GET", "/generations")[0]["why"], generations(run)) == ("topics changed", 3), 20)
+    applied = run.replay(
+        "dead-letters", selection={"stages": ["open"], "reasons": ["unregistered-topic"]}, apply=True
+    )  # fmt: skip
+    assert applied["state"] == "applied", applied["error"]
+    assert points(run) == [(f"signed:{NORTH}", at, 1.5), (f"signed:{NORTH}", at + 1, 2.5), (f"signed:{SOUTH}", at, 3.5)]
+
+    rotate(run, told.json())
+    doors.publish(run.installation, [(NORTH, message(at + 2, 4.0, OLD_KEY)), (NORTH, message(at + 3, 4.5, NEW_KEY))])
+    posted = httpx.post(f"http://127.0.0.1:{port}/webhooks/signed/{NORTH}", content=message(at + 4, 4.75, NEW_KEY))
+    assert posted.status_code == 204
+    eventually(lambda: [value for _, _, value in points(run)] == [1.5, 2.5, 4.5, 4.75, 3.5])
+    assert eventually(lambda: reasons(run).get("hmac")) == 1
+    tagged = {"dataset": "house", "tag": "bench", "value": "north"}
+    query = sql.query("readings_by_tag")
+    eventually(lambda: {row[0] for row in run.store.rows(query, tagged)} == {f"signed:{NORTH}"})
+    checked = run.api.command("verify", "--json")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    run.close()
+
+
+def rotate(run: Running, told: dict[str, Any]) -> None:
+    """The old key ends now, the new one counts."""
+    before, (key,) = generations(run), told["keys"]
+    ended = {"fingerprint": key["fingerprint"], "not_after": told["changed_at"]}
+    body = {name: value for name, value in entry(NORTH, "north", ended, {"key": NEW_KEY}).items() if name != "topic"}
+    run.ask("PUT", f"/signed-topics/{NORTH}", **body)
+    eventually(lambda: generations(run) == before + 1)
+
+
+def generations(run: Running) -> int:
+    return len(run.ask("GET", "/generations"))
+
+
+def points(run: Running) -> list[tuple[str, int, float]]:
+    """As stored, exact to the ns."""
+    columns = "device, toUnixTimestamp64Nano(time), value"
+    rows = run.store.rows(f"SELECT {columns} FROM readings WHERE source = 'signed' ORDER BY device, time")
+    return [(str(device), int(at), float(value)) for device, at, value in rows]
+
+
+def reasons(run: Running) -> dict[str, int]:
+    return dict(run.store.rows("SELECT reason, count() FROM dead_letters FINAL GROUP BY reason"))
