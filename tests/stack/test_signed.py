@@ -94,4 +94,5 @@ def points(run: Running) -> list[tuple[str, int, float]]:
 
 
 def reasons(run: Running) -> dict[str, int]:
-    return dict(run.store.rows("SELECT reason, count() FROM dead_letters FINAL GROUP BY reason"))
+    rows = run.store.rows("SELECT reason, count() FROM dead_letters FINAL GROUP BY reason")
+    return {str(reason): int(count) for reason, count in rows}
