@@ -18,6 +18,7 @@ from streams.javascript import codec as javascript
 from streams.javascript.process import Limits
 from streams.javascript.sandbox import Mode, Sandbox, shared
 from streams.settings import DecodeSettings
+from streams.source_settings import csv_layout, json_mapping
 
 SECOND = 1_000_000_000
 MODES: Mapping[str, Mode] = {"wrapped": "wrapped", "plain": "plain", "fresh": "fresh"}
@@ -40,6 +41,9 @@ def options(settings: DecodeSettings, topics: Iterable[SignedTopic] = ()) -> Opt
             for layout in settings.ict_mqtt.layouts
         ),
         signed_topics=tuple(topics),
+        ttn_normalized=settings.ttn_normalized,
+        json_mappings=tuple(map(json_mapping, settings.json_source.mappings)),
+        csv_layouts=tuple(map(csv_layout, settings.csv_source.layouts)),
     )
 
 

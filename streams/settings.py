@@ -17,6 +17,7 @@ from streams import mqtt_filter
 from streams.ict_settings import IctMqttSource
 from streams.poller_settings import PollersSettings, TtnApiSettings
 from streams.section import Section
+from streams.source_settings import CsvLayout, JsonMapping
 
 CONFIG_VARIABLE = "ISTHMUS_CONFIG"
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -102,6 +103,7 @@ class MqttBroker(Section):
         Subscription(filter="dragino_up", source="dragino_json"),
         Subscription(filter="ict/data/+", source="ict_mqtt"),
         Subscription(filter="json/#", source="json"),
+        Subscription(filter="csv/#", source="csv"),
         Subscription(filter="v3/+/devices/+/up", source="ttn"),
         Subscription(filter="application/+/device/+/event/+", source="chirpstack"),
         Subscription(filter="spBv1.0/#", source="sparkplug"),
@@ -177,7 +179,7 @@ class WebhookSettings(Section):
     host: str = "127.0.0.1"
     port: Port = 5688
     sources: tuple[str, ...] = (
-        *("ttn", "wombat", "ydoc", "dragino_json", "json"),
+        *("ttn", "wombat", "ydoc", "dragino_json", "json", "csv"),
         *("chirpstack", "vibration", "points", "factory", "signed"),
     )
     auth: dict[str, WebhookAuth] = Field(default_factory=dict, description="by source; a source without is open")
@@ -208,6 +210,13 @@ class JsonSource(Section):
     device: tuple[str, ...] = ("device", "device_id", "id")
     time: tuple[str, ...] = ("time", "timestamp", "ts")
     values: str = Field("values", description="path of the object with the values; '' is the top level")
+    mappings: tuple[JsonMapping, ...] = Field((), description="for what has another shape; the first that fits counts")
+
+
+class CsvSource(Section):
+    """How source `csv` reads tables."""
+
+    layouts: tuple[CsvLayout, ...] = (CsvLayout(),)
 
 
 class DecodeSettings(Section):
@@ -217,8 +226,12 @@ class DecodeSettings(Section):
     batch_max: int = Field(2000, ge=1)
     future_limit_s: int = Field(3600, ge=0, description="times later than receipt by more are dead letters")
     ydoc_utc_offset_minutes: int = Field(600, ge=-840, le=840)
+    ttn_normalized: Literal["add", "instead", "ignore"] = Field(
+        "add", description="The Things Stack's normalised payload: beside the decoded one, instead of it, or not at all"
+    )
     json_source: JsonSource = JsonSource()
     ict_mqtt: IctMqttSource = IctMqttSource()
+    csv_source: CsvSource = CsvSource()
     seen_interval_s: int = Field(30, ge=0, description="a device's 'seen' event is repeated after this time")
     lpp_applications: tuple[str, ...] = Field(
         ("simulated", "lpp", "*-lpp"),

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from connectors.api import codecs, generations, logical, mappings, physical, replays, signed_topics, users
+from connectors.api import codecs, generations, logical, mappings, physical, replays, rules, signed_topics, users
 from connectors.api.context import Services
 from connectors.api.gate import unavailable
 from streams.registry.state import Refused
@@ -27,7 +27,7 @@ def build(services: Services) -> FastAPI:
     app = FastAPI(title="Isthmus", version="1", description=ABOUT, redirect_slashes=False, redoc_url=None)
     app.state.services = services
     api = APIRouter(prefix="/api")
-    for part in (physical, logical, mappings, codecs, generations, replays, signed_topics, users):
+    for part in (physical, logical, mappings, codecs, generations, replays, rules, signed_topics, users):
         api.include_router(part.router)
     app.include_router(api)
     app.routes.extend(_probes(services))

@@ -16,6 +16,8 @@ GROUPS = {
     "generations": "generations",
     "codecs": "codecs",
     "signed-topics": "signed_topics",
+    "rules": "rules",
+    "vocabulary": "vocabulary",
     "users": "users",
     "replay": "replay",
     "simulate": "simulate",

@@ -5,6 +5,7 @@
 - object, list: taken apart, names joined by a dot (``accelerometer_1.x``, ``probe.0``), at most ``DEPTH_LIMIT`` deep
 - time: more than the context's limit after receipt, before 1980 or from 2200 on is rejected, its neighbours go on
 - one name at one time: the last counts; a unit that could not be a name is left empty
+- a number with a standard name and unit outside of its plausible range is marked, nothing else: ``core.vocabulary``
 - samples in columns: ``core.samples``, by the same rules
 """
 
@@ -16,13 +17,15 @@ from typing import Any
 from msgspec import Struct
 
 from streams.core.block import times as block_times
-from streams.core.message import Rejected, Samples, Value
+from streams.core.message import IMPLAUSIBLE, Rejected, Samples, Value
 from streams.core.names import NAME_LIMIT, is_name
 from streams.core.payload import detail
 from streams.core.place import place
 from streams.core.records import Block, Measurement
+from streams.core.rules import named
 from streams.core.samples import Scope, blocks_of
 from streams.core.times import EARLIEST, LATEST, to_text
+from streams.core.vocabulary import plausible
 
 MEASUREMENT_LIMIT = 5_000
 TEXT_LIMIT = 1_000
@@ -127,7 +130,10 @@ def _measure(value: Value, moment: _Moment, scope: Scope, *, ruled: bool) -> Mea
         return moment.fault
     quality = scope.quality | value.quality
     if isinstance(content, float):
-        return Measurement(name, unit, moment.time, content, None, quality, moment.logical_uid)
+        bounds = plausible(name, unit)
+        good = bounds is None or bounds[0] <= content <= bounds[1]
+        marked = quality if good else quality | IMPLAUSIBLE
+        return Measurement(name, unit, moment.time, content, None, marked, moment.logical_uid)
     return Measurement(name, unit, moment.time, None, content, quality, moment.logical_uid)
 
 
@@ -151,8 +157,7 @@ def _by_rule(value: Value, content: float | str | _Left, scope: Scope) -> tuple[
         return value.name, value.unit, content
     if isinstance(content, float):
         content = _typed(content * rule.scale + rule.offset)
-    unit = value.unit if rule.unit is None else rule.unit
-    return rule.target or value.name, unit, _DROPPED if rule.drop else content
+    return *named(rule, value.name, value.unit), _DROPPED if rule.drop else content
 
 
 def _time_fault(time: int, latest: int) -> _Left | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from streams.core.message import Sender
 from streams.core.records import Rule
+from streams.core.vocabulary import find
 
 
 class Rules:
@@ -29,6 +30,15 @@ class Rules:
             if rule.device in ("", sender.device) and rule.model in ("", sender.model) and rule.source in ("", source):
                 return rule
         return None
+
+
+def named(rule: Rule, name: str, unit: str) -> tuple[str, str]:
+    """What the rule calls a value, and in which unit: the rule's, else that of the standard name, else the value's."""
+    target = rule.target or name
+    if rule.unit is not None:
+        return target, rule.unit
+    standard = find(rule.target) if rule.target else None
+    return target, unit if standard is None else standard.unit
 
 
 def _rank(rule: Rule) -> tuple[bool, bool, bool, str]:

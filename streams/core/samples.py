@@ -12,13 +12,14 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from streams.core.block import TIME, VALUE, Times, Values, made
-from streams.core.message import Rejected, Samples, Sender
+from streams.core.message import IMPLAUSIBLE, Rejected, Samples, Sender
 from streams.core.names import is_name
 from streams.core.payload import detail
 from streams.core.place import stretches
 from streams.core.records import Block, DeviceMapping
-from streams.core.rules import Rules
+from streams.core.rules import Rules, named
 from streams.core.times import EARLIEST, LATEST, to_text
+from streams.core.vocabulary import plausible
 
 SAMPLE_LIMIT = 500_000
 """16 bytes each: with it a reading stays below Kafka's largest record; raw's own limit leaves room for half as many"""
@@ -65,16 +66,16 @@ def blocks_of(samples: Sequence[Samples], scope: Scope) -> tuple[list[Block], Le
         if run is not None:
             runs.setdefault(run.name, []).append(run)
     distinct = (run for same in runs.values() for run in _distinct(same, left))
-    return [block for run in distinct for block in _placed(run, scope.mapping)], left
+    judged = (part for run in distinct for part in _judged(run))
+    return [block for run in judged for block in _placed(run, scope.mapping)], left
 
 
 def _ruled(one: Samples, scope: Scope, left: Left) -> _Run | None:
     """Renamed and scaled, without what is no number or at no time; None when nothing stays."""
     times, values = np.frombuffer(one.times, TIME), np.frombuffer(one.values, VALUE)
     rule = scope.rules.find(one.name, scope.source, scope.sender) if scope.rules else None
-    name, unit = (rule.target or one.name if rule else one.name), one.unit
+    name, unit = named(rule, one.name, one.unit) if rule else (one.name, one.unit)
     if rule is not None:
-        unit = one.unit if rule.unit is None else rule.unit
         with np.errstate(over="ignore", invalid="ignore"):
             values = values * rule.scale + rule.offset
     if not is_name(name):
@@ -126,6 +127,17 @@ def _distinct(same: Sequence[_Run], left: Left) -> Iterator[_Run]:
         chosen: Any = kind == number
         if chosen.any():
             yield _Run(first.name, unit, quality, times[chosen], values[chosen])
+
+
+def _judged(run: _Run) -> Iterator[_Run]:
+    """What is plausible and what is not, apart; the run itself when all of it is the same."""
+    bounds = plausible(run.name, run.unit)
+    good = np.ones(len(run.values), bool) if bounds is None else (run.values >= bounds[0]) & (run.values <= bounds[1])
+    for chosen, quality in ((good, run.quality), (~good, run.quality | IMPLAUSIBLE)):
+        if chosen.all():
+            yield _Run(run.name, run.unit, quality, run.times, run.values)
+        elif chosen.any():
+            yield _Run(run.name, run.unit, quality, run.times[chosen], run.values[chosen])
 
 
 def _placed(run: _Run, mapping: DeviceMapping | None) -> Iterator[Block]:

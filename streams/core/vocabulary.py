@@ -41,6 +41,7 @@ STANDARDS = {standard.name: standard for standard in VOCABULARY.measurement}
 _NUMBERED = re.compile(r"(.+)_(?:[2-9]|[1-9][0-9]{1,2})").fullmatch
 
 
+@lru_cache(maxsize=4096)
 def find(name: str) -> Standard | None:
     """The standard with this name; ``air.temperature_2`` is a device's second ``air.temperature``."""
     found = STANDARDS.get(name)

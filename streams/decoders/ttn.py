@@ -2,6 +2,10 @@
 
 Sources: The Things Stack, "Data Formats"; IoTa's ``AllMsgsWriter`` for identity and the precedence of times. A device is
 its ``dev_eui`` alone, so that it stays itself in another application; one without is its application and device id.
+
+The normalised payload stands beside what the vendor's formatter said, or instead of it, by setting ``ttn_normalized``. Where
+both use one name (``battery``) the normalised value counts: its unit is known. Bodies ``uplink_normalized`` repeat what the
+uplink's own body holds: they are ignored, their device was still seen.
 """
 
 from collections.abc import Mapping
@@ -13,6 +17,8 @@ from msgspec.json import Decoder as JsonDecoder
 from msgspec.structs import replace
 
 from streams.core.message import RECEIPT_TIME, Ignored, Message, Opened, Rejected, Sender, Value
+from streams.core.normalised import read as read_normalised
+from streams.core.options import Options
 from streams.core.payload import detail, read
 from streams.core.records import RawRecord
 from streams.core.sender import LATITUDE_LIMIT, LONGITUDE_LIMIT, coordinate, named, sender
@@ -49,6 +55,9 @@ class Uplink(Struct, frozen=True):
     f_port: int = 0
     frm_payload: bytes = b""
     decoded_payload: Any = None
+    decoded_payload_warnings: Any = None
+    normalized_payload: Any = None
+    normalized_payload_warnings: Any = None
     received_at: str | None = None
     version_ids: Version | None = None
     locations: Any = None
@@ -67,6 +76,7 @@ class Envelope(Keyed, frozen=True):
     uplink_message: Uplink | None = None
     join_accept: Any = None
     location_solved: Any = None
+    uplink_normalized: Any = None
 
 
 _KEYED, _ENVELOPE = JsonDecoder(Keyed), JsonDecoder(Envelope)
@@ -77,6 +87,9 @@ class Ttn:
 
     name = "ttn"
     version = 1
+
+    def __init__(self, options: Options) -> None:
+        self._normalized = options.ttn_normalized
 
     def key(self, record: RawRecord) -> str | None:
         """The device key."""
@@ -91,7 +104,10 @@ class Ttn:
         return named("ttn", source_ids.get("dev_eui", "").lower() or alias)
 
     def open(self, record: RawRecord) -> list[Opened]:
-        """One message; a join or another event without uplink is ignored, its device was still seen."""
+        """One message, warnings of its formatters, and a rejection when its normalised payload is none.
+
+        A join or another event without uplink is ignored; its device was still seen.
+        """
         envelope = read(record.payload, _ENVELOPE)
         if isinstance(envelope, Rejected):
             return [envelope]
@@ -105,22 +121,49 @@ class Ttn:
             return [Rejected("open", "bad-time", detail(told), who.device)]
         if uplink is None:
             return [_without_uplink(envelope, who, time)]
-        return [_message(uplink, who, time, 0 if told else RECEIPT_TIME)]
+        normalised, faults = self._normalised(uplink, time)
+        message = self._message(uplink, normalised, who, time, 0 if told else RECEIPT_TIME)
+        rejected = (
+            [Rejected("normalise", "bad-normalized-payload", detail("; ".join(faults)), who.device)] if faults else []
+        )
+        return [message, *rejected, *_warnings(uplink)]
+
+    def _normalised(self, uplink: Uplink, time: int) -> tuple[list[Value], list[str]]:
+        if self._normalized == "ignore" or uplink.normalized_payload is None:
+            return [], []
+        return read_normalised(uplink.normalized_payload, time)
+
+    def _message(self, uplink: Uplink, normalised: list[Value], who: Sender, time: int, quality: int) -> Opened:
+        decoded, payload = uplink.decoded_payload, uplink.frm_payload or None
+        values = [Value(name, value, time) for name, value in decoded.items()] if isinstance(decoded, dict) else None
+        if normalised:
+            values = normalised if self._normalized == "instead" else [*(values or ()), *normalised]
+        if values is None and payload is None:
+            return Ignored("empty-uplink", who, time)
+        return _made(uplink, values, who, time, quality)
+
+
+def _made(uplink: Uplink, values: list[Value] | None, who: Sender, time: int, quality: int) -> Message:
+    payload = uplink.frm_payload or None
+    located = _located(who, uplink.locations) if uplink.locations else who
+    return Message(sender=located, time=time, values=values, payload=payload, port=uplink.f_port, quality=quality)
 
 
 def _without_uplink(envelope: Envelope, who: Sender, time: int) -> Ignored:
     if isinstance(envelope.location_solved, dict):
         return Ignored("location-solved", _at(who, envelope.location_solved.get("location")), time)
+    if envelope.uplink_normalized is not None:
+        return Ignored("uplink-normalized", who, time)
     return Ignored("no-uplink" if envelope.join_accept is None else "join-accept", who, time)
 
 
-def _message(uplink: Uplink, who: Sender, time: int, quality: int) -> Opened:
-    decoded, payload = uplink.decoded_payload, uplink.frm_payload or None
-    values = [Value(name, value, time) for name, value in decoded.items()] if isinstance(decoded, dict) else None
-    if values is None and payload is None:
-        return Ignored("empty-uplink", who, time)
-    located = _located(who, uplink.locations) if uplink.locations else who
-    return Message(sender=located, time=time, values=values, payload=payload, port=uplink.f_port, quality=quality)
+def _warnings(uplink: Uplink) -> list[Opened]:
+    """Counted, a formatter at a time; the values count as they are."""
+    told = (
+        ("decoded-payload-warnings", uplink.decoded_payload_warnings),
+        ("normalized-payload-warnings", uplink.normalized_payload_warnings),
+    )
+    return [Ignored(reason) for reason, warnings in told if warnings]
 
 
 def _located(who: Sender, locations: Any) -> Sender:
@@ -161,4 +204,4 @@ def _new_sender(dev_eui: str, application: str, device_id: str, brand: str, mode
     )
 
 
-DECODER = Ttn()
+DECODER = Ttn

@@ -118,6 +118,37 @@ def test_readings_are_found_by_names(bench: Bench, log: Log) -> None:
     assert bench.rows(f"SELECT value, text FROM readings WHERE device = '{DEVICE}' AND name = 'pump'") == [(None, "on")]
 
 
+def test_doubtful_values_can_be_left_out_and_deleted_series_are_not_the_latest(bench: Bench, log: Log) -> None:
+    def flagged(value: float, quality: int, time: int, name: str) -> Measurement:
+        return structs.replace(measured(value, time, name), quality=quality)
+
+    told = [
+        flagged(1.0, 0, NOON, "t"),
+        flagged(900.0, 3, NOON + 1, "t"),
+        flagged(2.0, 0, NOON, "gone"),
+        flagged(0.0, 8, NOON + 1, "gone"),
+        flagged(0.0, 8, NOON, "back"),
+        flagged(3.0, 4, NOON + 1, "back"),
+    ]
+    bench.sink.write(records(reading(*told)))
+    bench.settle()
+
+    assert bench.rows("SELECT name, value, quality_names FROM readings WHERE NOT is_plausible ORDER BY name, time") == [
+        ("back", 0.0, ["deleted"]),
+        ("gone", 0.0, ["deleted"]),
+        ("t", 900.0, ["receipt-time", "implausible"]),
+    ]
+    assert bench.rows("SELECT name, value FROM readings WHERE is_plausible ORDER BY name, time") == [
+        ("back", 3.0),
+        ("gone", 2.0),
+        ("t", 1.0),
+    ]
+    assert bench.rows("SELECT name, value, quality_names FROM latest_readings ORDER BY name") == [
+        ("back", 3.0, ["codec-differs"]),
+        ("t", 900.0, ["receipt-time", "implausible"]),
+    ]
+
+
 def test_logical_readings_are_what_the_mapping_presents(bench: Bench, log: Log) -> None:
     measurements = [
         placed(time, value, name) for time in TIMES for name, value in (("t", 10.0), ("junk", 5.0), ("pump", "on"))

@@ -1,10 +1,12 @@
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.message import Sender, Value
+from streams.core.block import points
+from streams.core.message import IMPLAUSIBLE, Samples, Sender, Value
 from streams.core.normalise import DEPTH_LIMIT, MEASUREMENT_LIMIT, TEXT_LIMIT, Normalised, normalise
 from streams.core.records import DeviceMapping, Interval, Measurement, Rule
 from streams.core.rules import Rules
@@ -176,3 +178,60 @@ def test_leaves_out_what_a_rule_scales_to_infinity() -> None:
 )
 def test_takes_the_most_special_rule(rules: list[Rule], name: str) -> None:
     assert [m.name for m in normalised(Value("t", 1, T), rules=tuple(rules)).measurements] == [name]
+
+
+@pytest.mark.parametrize(
+    ("value", "quality"), [(-90, 0), (70, 0), (70.0001, IMPLAUSIBLE), (-127, IMPLAUSIBLE), ("hot", 0)]
+)
+def test_marks_what_the_vocabulary_calls_implausible(value: Any, quality: int) -> None:
+    (made,) = normalised(Value("air.temperature", value, T, "°C")).measurements
+
+    assert (made.value if isinstance(value, (int, float)) else made.text) == value
+    assert made.quality == quality
+
+
+@pytest.mark.parametrize(("name", "unit"), [("air.temperature", "°F"), ("air.temperature", ""), ("t", "°C")])
+def test_judges_only_what_is_the_vocabularys_by_name_and_unit(name: str, unit: str) -> None:
+    (made,) = normalised(Value(name, 1e9, T, unit)).measurements
+
+    assert (made.name, made.unit, made.quality) == (name, unit, 0)
+
+
+@pytest.mark.parametrize(
+    ("told", "unit"),
+    [
+        ({"target": "air.temperature"}, "°C"),
+        ({"target": "air.temperature", "unit": "K"}, "K"),
+        ({"target": "air.temperature_2"}, "°C"),
+        ({"target": "soil.pH"}, ""),
+        ({"target": "own.name"}, "V"),
+        ({}, "V"),
+        ({"unit": "mV"}, "mV"),
+    ],
+)
+def test_a_standard_name_brings_its_unit_unless_the_rule_says_another(told: dict[str, Any], unit: str) -> None:
+    (made,) = normalised(Value("v", 1, T, "V"), rules=(Rule(id="r", measurement="v", **told),)).measurements
+
+    assert (made.name, made.unit) == (told.get("target", "v"), unit)
+
+
+@given(value=st.floats(-1e6, 1e6), scale=st.floats(-100, 100), offset=st.floats(-1e3, 1e3))
+def test_a_rule_scales_then_the_vocabulary_judges(value: float, scale: float, offset: float) -> None:
+    ruled = (Rule(id="r", measurement="v", target="air.temperature", scale=scale, offset=offset),)
+    by_rule = normalised(Value("v", value, T), rules=ruled).measurements
+    by_hand = normalised(Value("air.temperature", value * scale + offset, T, "°C")).measurements
+
+    assert by_rule == by_hand
+
+
+@given(values=st.lists(st.floats(-200, 200), min_size=1, max_size=20), scale=st.floats(-2, 2))
+def test_samples_are_judged_as_values_are(values: list[float], scale: float) -> None:
+    ruled = Rules([Rule(id="r", measurement="v", target="air.temperature", scale=scale)])
+    scope = Scope(source="ttn", sender=SENDER, quality=0, rules=ruled, mapping=None, latest=T + HOUR)
+    times = [T + 1_000 * number for number in range(len(values))]
+    column = Samples(name="v", times=np.array(times, "<i8").tobytes(), values=np.array(values, "<f8").tobytes())
+    blocks = normalise([], scope, [column]).blocks
+    one_by_one = normalise([Value("v", value, time) for value, time in zip(values, times, strict=True)], scope)
+
+    marked = [m for block in blocks for m in points(block)]
+    assert sorted(marked, key=lambda m: m.time) == one_by_one.measurements

@@ -52,6 +52,7 @@ PAYLOADS: dict[str, object] = {
         "sensorTypes": {"moisture": {"sensors": [{"name": "10cm", "value": 40.1, "time": "2024-05-10T23:00:00"}]}},
     },
     "axistech": {"data": {"a": {"weather": [{"code": "1234", "time": "2024-05-10T23:00:00Z", "rainfall": "0.2"}]}}},
+    "csv": b"device,level\nTank 4,1\n",
     "json": {"device": "Tank 4", "time": "2024-05-10T23:00:00Z", "values": {"level": 1}},
 }
 ADDRESSES = {

@@ -4,7 +4,7 @@ from streams.core.codec_record import Codec
 from streams.core.records import Rule
 from streams.ict_settings import IctMqttSource
 from streams.registry.hashes import NOT_TOLD, code_hash, codecs_hash, rules_hash
-from streams.settings import DecodeSettings, JsonSource
+from streams.settings import CsvSource, DecodeSettings, JsonSource
 
 LPP = Codec(name="lpp", hash="aa", language="native", code="", applies_to=["b", "a"])
 VENDOR = Codec(name="vendor", hash="bb", language="js", code="x", applies_to=[])
@@ -48,6 +48,8 @@ def test_every_decode_setting_is_told_to_decoders_or_named_as_one_that_changes_n
         "future_limit_s": 1,
         "ydoc_utc_offset_minutes": 0,
         "json_source": JsonSource(values="data"),
+        "csv_source": CsvSource(layouts=()),
+        "ttn_normalized": "ignore",
         "ict_mqtt": IctMqttSource(layouts=()),
         "lpp_applications": ("*",),
         "network_server_decode": "compare",
