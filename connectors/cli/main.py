@@ -26,6 +26,7 @@ GROUPS = {
     "verify": "verify",
     "trace": "trace",
     "dead-letters": "dead_letters",
+    "memories": "memories",
     "settings": "settings_cli",
 }
 """Command -> module of ``connectors.cli``."""

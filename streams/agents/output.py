@@ -83,16 +83,23 @@ class Output:
             metrics.IGNORED.labels(stage, reason).inc(number)
 
     def _remember(self, key: str, lineage: Lineage, raw: RawRecord) -> None:
-        remembered = Remembered(
-            key=key, raw_partition=lineage.partition, raw_offset=lineage.offset, record=avro.encode(raw)
-        )
-        place = f"{key}@{lineage.partition}:{lineage.offset}"
-        self.records.append(Outgoing(MEMORIES, place, avro.encode(remembered)))
+        record = remembered(key, lineage, raw)
+        self.records.append(Outgoing(MEMORIES, place(record), avro.encode(record)))
         self._by_source["remembered", raw.source] += 1
 
     def _letter(self, key: bytes | None, letter: DeadLetter) -> None:
         self._dead[letter.stage, letter.reason] += 1
         self.records.append(Outgoing(DEAD_LETTERS, key, avro.encode(letter)))
+
+
+def remembered(key: str, lineage: Lineage, raw: RawRecord) -> Remembered:
+    """The record of topic `memories`."""
+    return Remembered(key=key, raw_partition=lineage.partition, raw_offset=lineage.offset, record=avro.encode(raw))
+
+
+def place(record: Remembered) -> str:
+    """Its key in the topic, which no other has."""
+    return f"{record.key}@{record.raw_partition}:{record.raw_offset}"
 
 
 def raw_records(

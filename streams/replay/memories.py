@@ -4,11 +4,11 @@ Live decoding has written most of it to topic `memories`. What it has not come t
 all of raw for a decoder that is not deployed, since only that decoder knows what it remembers.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from streams import avro
-from streams.agents.output import MEMORIES, UNDECODABLE
+from streams import avro, pipeline
+from streams.agents.output import MEMORIES, UNDECODABLE, remembered
 from streams.archive import Hole
 from streams.core.memory import History, Recall, Remembered, Remembering, remembers
 from streams.core.message import Decoder
@@ -61,9 +61,11 @@ def upto(
     return found
 
 
-def fold(found: History, decoders: Mapping[str, Remembering], chunk: Chunk, confluent: Mapping[int, Any]) -> None:
-    """Add what the chunk's records define to what stands before them."""
-    recall = Recall(found.of)
+def fold(
+    found: History, decoders: Mapping[str, Remembering], chunk: Chunk, confluent: Mapping[int, Any]
+) -> list[Remembered]:
+    """Add what the chunk's records define to what stands before them; returns what was not there yet."""
+    recall, added = Recall(found.of), list[Remembered]()
     for offset, value in chunk.records:
         try:
             raw = avro.decode(value, RawRecord, confluent)
@@ -71,4 +73,23 @@ def fold(found: History, decoders: Mapping[str, Remembering], chunk: Chunk, conf
             continue
         decoder, lineage = decoders.get(raw.source), Lineage(chunk.partition, offset)
         if decoder is not None and (key := recall.of(decoder, raw, lineage)[1]) is not None:
+            known = len(found)
             found.add(key, lineage, raw)
+            if len(found) > known:
+                added.append(remembered(key, lineage, raw))
+    return added
+
+
+def missing(settings: Settings, ends: Mapping[int, int]) -> Iterator[Remembered]:
+    """What the installed decoders need of raw before ``ends`` and topic `memories` lacks.
+
+    None, unless a decoder remembers more than it did when the records were decoded.
+
+    Raises:
+        TimeoutError, KafkaException: the log does not answer.
+    """
+    asked = {name: decoder for name, decoder in pipeline.decoders(settings.decode).items() if remembers(decoder)}
+    found, confluent = history(settings), avro.confluent_schemas(settings.kafka.schema_directory)
+    for chunk in source.records(settings, {}, ends):
+        if not isinstance(chunk, Hole):
+            yield from fold(found, asked, chunk, confluent)

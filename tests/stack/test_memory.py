@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from streams.core.memory import Remembered
 from tests.sparkplug import MS, double, metric, payload
 from tests.stack import doors, raw_log
 from tests.stack.conftest import installed
-from tests.stack.harness import Stack, eventually
+from tests.stack.harness import Installation, Stack, eventually
 from tests.stack.replay_run import Running
 from tests.stack.replay_world import World
 
@@ -107,3 +108,25 @@ def dry_run(plant: Plant, partition: int, first: int, end: int) -> dict[str, dic
     made = plant.run.replay(selection={"offsets": {str(partition): [first, end]}})
     assert (made["state"], made["error"]) == ("ready", "")
     return made
+
+
+def test_what_is_missing_is_rebuilt_from_raw_once(stack: Stack, tmp_path: Path) -> None:
+    with installed(stack, tmp_path) as installation:
+        kafka, topic = installation.settings.kafka, "spBv1.0/g/DBIRTH/e/d"
+        births = [payload(BIRTH), payload(BIRTH, MS + 1000), payload(REBIRTH)]
+        records = [replace(raw_log.json_record(n, "sparkplug", one), address=topic) for n, one in enumerate(births)]
+        raw_log.write_raw(kafka, [*records, b"no record", raw_log.json_record(9)], partition=1)
+
+        said = [rebuilt(installation, tmp_path / f"{n}.log") for n in range(2)]
+
+        assert said == ["2 record(s) added to what is remembered\n", "0 record(s) added to what is remembered\n"]
+        kept = raw_log.values(kafka, "memories", Remembered)
+        assert [(one.key, one.raw_partition, one.raw_offset) for one in kept] == [
+            ("sparkplug:g/e", 1, 0), ("sparkplug:g/e", 1, 2),
+        ]  # fmt: skip
+
+
+def rebuilt(installation: Installation, log: Path) -> str:
+    process = installation.start("memories", "rebuild", log=log, wait=False)
+    assert process.popen.wait(60) == 0, log.read_text()
+    return log.read_text()
