@@ -44,7 +44,15 @@ def add(
     key: Annotated[bool, typer.Option("--key", help=f"read a key from {KEY_VARIABLE}, else standard input")] = False,
     as_json: Json = False,
 ) -> None:
-    """Register what a file says: topic, dataset, fields, raw_retention_s, keys and more; see the API's documentation."""
+    """Register what a file says.
+
+    A file that registers one topic, `tank.toml`: `topic = "sensors/tank-1"`, `dataset = "tanks"`, `tags = { site = "north" }`,
+    `raw_retention_s = 2592000`, `fields = { level = { type = "float", unit = "m", min = 0, max = 12 }, note = { type = "str",
+    required = false } }`, each on a line of its own.
+
+    `isthmus signed-topics add tank.toml --key` asks for its key. More members, as `freshness_s` and `extra_fields`, are in
+    the API's documentation. Retention is kept and shown, not enforced yet.
+    """
     secret = _secret() if key else None
     answers = [
         _send(entry if secret is None else _with_key(entry, secret), replace=replace) for entry in _entries(file)
@@ -104,7 +112,7 @@ def _with_key(entry: dict[str, Any], secret: str) -> dict[str, Any]:
 
 
 def _secret() -> str:
-    told = os.environ.get(KEY_VARIABLE)
+    told = os.environ.pop(KEY_VARIABLE, None)  # it is no setting, which all other ISTHMUS_ variables have to be
     if told is not None:
         return told
     if not sys.stdin.isatty():
