@@ -1,10 +1,14 @@
 """Unit conversions for rules, with pint: once, when a rule is made; a rule itself is scale and offset."""
 
+from collections.abc import Mapping
 from functools import cache
 from math import isclose
+from typing import Any
 
 import numpy as np
 import pint
+
+from streams.core.vocabulary import find
 
 PROBES = (-40.0, 37.0, 1000.0)
 """Values that a linear conversion must agree with."""
@@ -12,6 +16,27 @@ PROBES = (-40.0, 37.0, 1000.0)
 
 class NoConversion(Exception):
     """One sentence that says why there is no scale and offset."""
+
+
+def computed(unit_from: str, told: Mapping[str, Any], *, name: str) -> dict[str, Any]:
+    """Unit, scale and offset of a rule for values in the vendor's unit.
+
+    Args:
+        unit_from: the vendor's unit.
+        told: what is said of the rule: its unit may be, scale and offset must not be.
+        name: what the rule calls the value; a standard name brings a unit.
+
+    Raises:
+        NoConversion: there is no unit, scale or offset are said too, or as ``linear``.
+    """
+    standard = find(name)
+    unit = told.get("unit") or (standard.unit if standard else "")
+    if not unit:
+        raise NoConversion(f"{unit_from} becomes what? Give a unit, or a name of `isthmus vocabulary` that has one")
+    if (told.get("scale", 1.0), told.get("offset", 0.0)) != (1.0, 0.0):
+        raise NoConversion("unit_from computes scale and offset: do not give them too")
+    scale, offset = linear(unit_from, unit)
+    return {"unit": unit, "scale": scale, "offset": offset}
 
 
 def linear(source: str, target: str) -> tuple[float, float]:

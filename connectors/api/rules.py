@@ -1,5 +1,7 @@
 """Routes of normalisation rules. Changing one opens a generation; what was decoded before asks for a replay."""
 
+import asyncio
+import shlex
 from functools import partial
 from typing import Annotated, Any
 
@@ -13,26 +15,27 @@ from connectors.api.context import By, Registry, answer
 from connectors.api.times import from_ns
 from streams.core.records import Rule
 from streams.registry import rules
+from streams.registry.state import Refused
 
 router = APIRouter(prefix="/rules", tags=["rules"])
 Id = Annotated[str, Path(min_length=1, max_length=200)]
-EXAMPLE: JsonDict = {
-    "from": "temp_f",
-    "to": "air.temperature",
-    "unit": "°C",
-    "scale": 0.5555555555555556,
-    "offset": -17.7777777778,
-}
+CONVERTED: JsonDict = {"from": "temp_f", "to": "air.temperature", "unit_from": "°F", "source": "wombat"}
+SCALED: JsonDict = {"from": "level_mm", "to": "tank.level", "unit": "m", "scale": 0.001}
+SHOWN: JsonDict = {
+    "id": "levels", "source": "", "model": "", "device": "ttn:70b3d57ed0051a2b", "from": "level_mm", "to": "tank.level",
+    "unit": "m", "scale": 0.001, "offset": 0.0, "drop": False, "changed_at": "2026-11-02T12:00:00+00:00",
+    "changed_by": "ann", "why": "sent in mm", "replay": "isthmus replay run --device ttn:70b3d57ed0051a2b --why 'rule levels'",
+}  # fmt: skip
 
 
-class GivenRule(BaseModel):
+class PlainRule(BaseModel):
     """What values called ``from`` become: ``to``, times ``scale`` plus ``offset``, in ``unit``; or nothing, with ``drop``.
 
     Empty ``source``, ``model`` and ``device`` match all of them; the rule for a device goes before one for a model, then
     one for a source. Without ``unit`` a standard name brings its own, else the value keeps what it has.
     """
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, json_schema_extra={"examples": [EXAMPLE]})
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, json_schema_extra={"examples": [SHOWN]})
 
     source: Text = ""
     model: Text = ""
@@ -45,7 +48,15 @@ class GivenRule(BaseModel):
     drop: bool = False
 
 
-class ShownRule(GivenRule):
+class GivenRule(PlainRule):
+    """As ``PlainRule``; with ``unit_from``, the vendor's unit, ``scale`` and ``offset`` are computed and not given."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [CONVERTED, SCALED]})
+
+    unit_from: str | None = Field(None, min_length=1, max_length=200)
+
+
+class ShownRule(PlainRule):
     """A rule in force; ``replay``: the command that shows what it changes in what was decoded before."""
 
     id: str
@@ -70,8 +81,9 @@ async def one(registry: Registry, id: Id) -> Response:
 
 @router.put("/{id:path}", response_model=ShownRule)
 async def put(registry: Registry, by: By, id: Id, body: GivenRule) -> Response:
-    """Add or replace a rule. 400: it would do nothing. 409: another one is for the same values."""
-    await registry.change(partial(rules.put, id=id, told=body.model_dump(), author=by))
+    """Add or replace a rule. 400: it would do nothing, or its units cannot be. 409: another one is for the same values."""
+    told = await asyncio.to_thread(converted, body)
+    await registry.change(partial(rules.put, id=id, told=told, author=by))
     return answer(shown(rules.found(registry.state, id)))
 
 
@@ -91,7 +103,23 @@ def shown(rule: Rule) -> dict[str, Any]:
     return {**told, **done, "drop": rule.drop, **changed, "replay": replay(rule)}
 
 
+def converted(body: GivenRule) -> dict[str, Any]:
+    """The fields of the rule; raises ``Refused`` 400 when the vendor's unit cannot become the rule's."""
+    told = body.model_dump(exclude={"unit_from"})
+    if body.unit_from is None:
+        return told
+    from connectors import units  # noqa: PLC0415 - its table of units takes long to load, and few rules need it
+
+    try:
+        return told | units.computed(body.unit_from, told, name=body.target or body.measurement)
+    except units.NoConversion as refusal:
+        raise Refused(400, f"{refusal}.") from refusal
+
+
 def replay(rule: Rule) -> str:
-    """The command that decodes anew what the rule may be about: a dry run first, nothing is changed by it."""
-    chosen = f" --device '{rule.device}'" if rule.device else f" --source '{rule.source}'" if rule.source else ""
-    return f"isthmus replay run{chosen}"
+    """The command that decodes anew what the rule may be about: a dry run, nothing is changed by it.
+
+    A model alone chooses no raw records: then, as for a rule without limits, all of them are read.
+    """
+    chosen = ["--device", rule.device] if rule.device else ["--source", rule.source] if rule.source else []
+    return shlex.join(["isthmus", "replay", "run", *chosen, "--why", f"rule {rule.id}"])

@@ -16,7 +16,6 @@ from streams.core.normalise import normalise
 from streams.core.records import Rule
 from streams.core.rules import Rules
 from streams.core.samples import Scope
-from streams.core.vocabulary import find
 
 NOON = 1_767_268_800_000_000_000
 """Any time will do: rules do not depend on it."""
@@ -134,17 +133,10 @@ def _made(told: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _converted(unit_from: str, body: dict[str, Any]) -> dict[str, Any]:
-    standard = find(body.get("to") or body["from"])
-    unit = body.get("unit") or (standard.unit if standard else "")
-    if not unit:
-        fail(f"{unit_from} becomes what? Give a unit, or a name of `isthmus vocabulary` that has one")
-    if (body.get("scale", 1.0), body.get("offset", 0.0)) != (1.0, 0.0):
-        fail("unit_from computes scale and offset: do not give them too")
     try:
-        scale, offset = units.linear(unit_from, unit)
+        return units.computed(unit_from, body, name=body.get("to") or body["from"])
     except units.NoConversion as refusal:
         fail(str(refusal))
-    return {"unit": unit, "scale": scale, "offset": offset}
 
 
 def _in_file(file: Path) -> list[dict[str, Any]]:

@@ -21,11 +21,11 @@ def put(state: State, id: str, told: Mapping[str, Any], author: Author) -> list[
         author: who says so.
 
     Raises:
-        Refused: 400 it would do nothing, a name cannot be one, or a number is not finite; 409 there are too many, or
-            another one is for the same name, source, model and device.
+        Refused: 400 it would do nothing, a name cannot be one, a number is not finite, or nothing can be of its source
+            or device; 409 there are too many, or another one is for the same name, source, model and device.
     """
     rule = Rule(id=id, **told, **author.stamp())
-    if (fault := _fault(rule)) is not None:
+    if (fault := _fault(rule) or _stranger(rule, state)) is not None:
         raise Refused(400, fault)
     held = state.rules.get(id)
     if held is not None and _meaning(held) == _meaning(rule):
@@ -64,6 +64,15 @@ def _fault(rule: Rule) -> str | None:
     if rule.scale == 0:
         return "A scale of 0 would make every value the same; to leave values out, drop them."
     return "It would change nothing." if _idle(rule) else None
+
+
+def _stranger(rule: Rule, state: State) -> str | None:
+    """A source or device that cannot be is a slip of the pen; such a rule would be in force and never apply."""
+    if rule.source and rule.source not in state.sources:
+        return f"There is no source {rule.source}."
+    if rule.device and ":" not in rule.device:
+        return f"{rule.device} is no device: write its key, source:identity."
+    return None
 
 
 def _idle(rule: Rule) -> bool:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from streams.core.records import Rule
+from streams.core.records import Rule, Source
 from streams.registry import rules
 from streams.registry.hashes import rules_hash
-from streams.registry.state import RULES, Author, Change, Refused, State
+from streams.registry.state import RULES, SOURCES, Author, Change, Refused, State
 
 ANN = Author("ann", 5, "names")
 TEMPERATURE = Rule(id="t", measurement="temp", target="air.temperature", changed_at=5, changed_by="ann", why="names")
@@ -15,6 +15,7 @@ TEMPERATURE = Rule(id="t", measurement="temp", target="air.temperature", changed
 
 def state(*held: Rule) -> State:
     made = State()
+    made.apply(Change(SOURCES, "ttn", Source(name="ttn")))
     for rule in held:
         made.apply(Change(RULES, rule.id, rule))
     return made
@@ -53,6 +54,8 @@ def test_removes_what_is_there() -> None:
         ({"measurement": "temp", "target": "x" * 201}, 400),
         ({"measurement": "temp", "scale": 0.0}, 400),
         ({"measurement": "temp", "offset": float("inf")}, 400),
+        ({"measurement": "temp", "source": "tnt", "drop": True}, 400),
+        ({"measurement": "temp", "device": "probe", "drop": True}, 400),
         ({"measurement": "temp", "drop": True}, 409),
     ],
 )
@@ -62,5 +65,6 @@ def test_refuses_what_would_be_wrong(told: dict[str, Any], status: int) -> None:
     assert refused.value.status == status
 
 
-def test_one_name_may_have_a_rule_for_each_scope() -> None:
-    assert rules.put(state(TEMPERATURE), "new", {"measurement": "temp", "source": "ttn", "drop": True}, ANN)
+@pytest.mark.parametrize("scope", [{"source": "ttn"}, {"model": "acme/t1"}, {"device": "json:not-heard-of-yet"}])
+def test_one_name_may_have_a_rule_for_each_scope(scope: dict[str, str]) -> None:
+    assert rules.put(state(TEMPERATURE), "new", {"measurement": "temp", "drop": True} | scope, ANN)
