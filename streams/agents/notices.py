@@ -1,5 +1,7 @@
 """Device events thinned out: the registry needs to know that a device lives, not of each of its messages."""
 
+from msgspec.structs import replace
+
 from streams.core.records import DeviceEvent
 
 
@@ -8,22 +10,44 @@ class Notices:
 
     def __init__(self, interval_ns: int) -> None:
         self._interval = interval_ns
-        self._last: dict[tuple[str, str], DeviceEvent] = {}
+        self._known: dict[tuple[str, str], DeviceEvent] = {}
 
     def passes(self, event: DeviceEvent) -> bool:
-        """Whether to send the event, which is then remembered as sent."""
-        last = self._last.get((event.device, event.kind))
-        if last is not None and _says_the_same(last, event) and event.at - last.at < self._interval:
+        """Whether to send the event, which is then remembered as sent.
+
+        New is what the event tells and the events before it did not. What it leaves out is no news: a device may tell
+        its properties in heartbeats only.
+        """
+        known = self._known.get((event.device, event.kind))
+        if known is None:
+            self._known[event.device, event.kind] = event
+            return True
+        if event.at - known.at < self._interval and not _tells_news(event, known):
             return False
-        self._last[event.device, event.kind] = event
+        self._known[event.device, event.kind] = _merged(known, event)
         return True
 
     def forget(self) -> None:
         """What passed may not have been sent."""
-        self._last.clear()
+        self._known.clear()
 
 
-def _says_the_same(one: DeviceEvent, other: DeviceEvent) -> bool:
-    return (one.name, one.latitude, one.longitude, one.source_ids, one.properties) == (
-        other.name, other.latitude, other.longitude, other.source_ids, other.properties,
-    )  # fmt: skip
+def _tells_news(event: DeviceEvent, known: DeviceEvent) -> bool:
+    return (
+        event.name not in (None, known.name)
+        or event.latitude not in (None, known.latitude)
+        or event.longitude not in (None, known.longitude)
+        or not event.source_ids.items() <= known.source_ids.items()
+        or not event.properties.items() <= known.properties.items()
+    )
+
+
+def _merged(known: DeviceEvent, event: DeviceEvent) -> DeviceEvent:
+    return replace(
+        event,
+        name=known.name if event.name is None else event.name,
+        latitude=known.latitude if event.latitude is None else event.latitude,
+        longitude=known.longitude if event.longitude is None else event.longitude,
+        source_ids=known.source_ids | event.source_ids,
+        properties=known.properties | event.properties,
+    )

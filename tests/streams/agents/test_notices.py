@@ -28,3 +28,35 @@ def test_it_lets_a_forgotten_one_pass_again() -> None:
     notices.passes(SEEN)
     notices.forget()
     assert notices.passes(SEEN)
+
+
+def test_an_event_that_says_less_than_is_known_says_nothing_new() -> None:
+    notices = Notices(interval_ns=100)
+    heartbeat = replace(SEEN, name="gate", source_ids={"eui": "1", "app": "b"}, properties={"ip": "10.0.0.1"})
+    reading = replace(SEEN, source_ids={"eui": "1"})
+    assert [notices.passes(event) for event in (heartbeat, reading, heartbeat, reading)] == [True, False, False, False]
+
+
+def test_what_is_known_outlives_an_event_that_tells_something_else() -> None:
+    notices = Notices(interval_ns=100)
+    told = [replace(SEEN, properties={"ip": "10.0.0.1"}), replace(SEEN, properties={"state": "on"})]
+    assert [notices.passes(event) for event in told * 2] == [True, True, False, False]
+
+
+def test_a_value_that_differs_is_new_and_so_is_its_return() -> None:
+    notices = Notices(interval_ns=100)
+    states = [replace(SEEN, properties={"state": state}) for state in ("on", "off", "on", "on")]
+    assert [notices.passes(event) for event in states] == [True, True, True, False]
+
+
+def test_it_repeats_what_says_less_once_the_interval_is_over() -> None:
+    notices = Notices(interval_ns=100)
+    notices.passes(replace(SEEN, properties={"ip": "10.0.0.1"}))
+    assert [notices.passes(replace(SEEN, at=at)) for at in (1_099, 1_100, 1_199, 1_200)] == [False, True, False, True]
+
+
+def test_an_empty_name_is_told() -> None:
+    notices = Notices(interval_ns=100)
+    notices.passes(replace(SEEN, name="gate", latitude=-33.0, longitude=151.0))
+    assert notices.passes(replace(SEEN, name=""))
+    assert notices.passes(replace(SEEN, latitude=0.0, longitude=0.0))
