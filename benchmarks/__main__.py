@@ -1,7 +1,7 @@
 """`make bench`: every figure on a real stack of its own, as a table and in build/bench.json.
 
-`python -m benchmarks [decode] [store] [door] [path] [redecode] [correct] [javascript] [replay] [vibration]` measures only those. Quix Streams is compared when the environment
-build/quix exists: see CONTRIBUTING.
+`python -m benchmarks [decode] [store] [door] [path] [redecode] [correct] [codecs] [javascript] [replay] [vibration]`
+measures only those. Quix Streams is compared when the environment build/quix exists: see CONTRIBUTING.
 """
 
 import argparse
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import (
+    codecs,
     decode_agent,
     javascript,
     mqtt_door,
@@ -98,6 +99,7 @@ PARTS: dict[str, Callable[[Settings], list[Result]]] = {
     "path": _path,
     "redecode": lambda _: replay_decode.results(),
     "correct": lambda settings: _with_servers(settings, lambda: replay_store.results(settings)),
+    "codecs": lambda _: codecs.results(),
     "javascript": lambda _: javascript.results(),
     "replay": lambda settings: replay.run(settings, 3 * BACKLOG, SECONDS),
     "vibration": lambda _: vibration.results(),

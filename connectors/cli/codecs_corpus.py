@@ -58,7 +58,7 @@ def _run(cases: Path, decoders: Path, *, quiet: bool) -> tuple[list[Outcome], di
     found = sum(decoder["sha256"] in files for decoder in read.decoders.values())
     sandbox = pipeline.sandbox(settings.load().decode)
     outcomes: list[Outcome] = []
-    with Progress(console=Console(stderr=True), disable=quiet) as progress:
+    with Progress(console=Console(stderr=True, emoji=False), disable=quiet) as progress:
         task = progress.add_task("decoders", total=len(read.cases))
         for its in runner.run(read, files, sandbox):
             outcomes += its
@@ -96,7 +96,7 @@ def _as_json(by_verdict: dict[str, list[Outcome]], *, verbose: bool) -> dict[str
 
 
 def _show(by_verdict: dict[str, list[Outcome]], counts: dict[str, int], *, verbose: bool) -> None:
-    console = Console()
+    console = Console(emoji=False)
     table = Table("verdict", "passed", "failed", "no decoder", "of those run", "promised", title="codec corpus")
     for verdict, outcomes in by_verdict.items():
         passed, failed, missing = _figures(outcomes)

@@ -87,7 +87,7 @@ def show(
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(every)))
     else:
-        console = Console(highlight=False)
+        console = Console(highlight=False, emoji=False)
         for one in every:
             shown.one(one, console)
 
@@ -213,7 +213,7 @@ def _confirm(
 
 
 def _resubmitted(loaded: Settings, diverted: Sequence[DeadLetter], *, quiet: bool) -> list[Outcome]:
-    console = Console(stderr=True, quiet=quiet)
+    console = Console(stderr=True, quiet=quiet, emoji=False)
     try:
         every = resubmit.resubmit(loaded, core.load(loaded), diverted)
         return list(track(every, "offering to raw", len(diverted), console=console, transient=True))

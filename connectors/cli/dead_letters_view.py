@@ -50,7 +50,7 @@ def letters(found: Sequence[DeadLetter], *, as_json: bool) -> None:
     for letter in found:
         told = (letter.reason, letter.device or letter.source, letter.detail[:120])
         table.add_row(view.escape(identity(letter)), from_ns(letter.at)[:19], *map(view.escape, told))
-    Console(highlight=False).print(table)
+    Console(highlight=False, emoji=False).print(table)
 
 
 def counts(found: Sequence[tuple[str, str, int, int]], *, as_json: bool) -> None:
@@ -62,7 +62,7 @@ def counts(found: Sequence[tuple[str, str, int, int]], *, as_json: bool) -> None
     table = Table("stage", "reason", "letters", "newest", box=None, pad_edge=False)
     for stage, reason, number, newest in found:
         table.add_row(view.escape(stage), view.escape(reason), str(number), from_ns(newest)[:19])
-    Console(highlight=False).print(table if found else NONE)
+    Console(highlight=False, emoji=False).print(table if found else NONE)
 
 
 def outcome(one: Outcome) -> dict[str, str]:
@@ -72,7 +72,7 @@ def outcome(one: Outcome) -> dict[str, str]:
 
 def outcomes(found: Sequence[Outcome]) -> None:
     """What became of diverted records."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     for one in found:
         console.print(view.escape(f"{identity(one.letter)}: {one.fate.value} ({one.detail})"))
     if found:

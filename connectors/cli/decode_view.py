@@ -24,7 +24,7 @@ PIPED_WIDTH = 250
 
 def as_table(decoded: Decoded) -> None:
     """A table of the measurements, then what was rejected and ignored."""
-    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, emoji=False)
     table = Table("record", "device", "name", "value", "unit", "time", "quality")
     notes: list[Text] = []
     for raw, outcome in decoded:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from connectors.api import operator
@@ -52,12 +53,14 @@ def demo(
     Its data are in var/demo and begin anew each time, unless a demo's stack was kept and still runs. Exit status 1 when
     the check finds anything lost, doubled or wrong.
     """
-    loaded, console = _settings(), Console()
+    loaded, console = _settings(), Console(emoji=False)
     began = _bring_up(loaded, console)
     try:
         report = _show(loaded, console, fleet_of(devices, rate), seconds=seconds, rate=rate)
     except quiet.Restless as restless:
-        console.print(f"[red]the demo did not finish[/red]: {restless}; see the logs in {loaded.stack.directory}/logs")
+        console.print(
+            f"[red]the demo did not finish[/red]: {escape(str(restless))}; see the logs in {loaded.stack.directory}/logs"
+        )
         report = None
     finally:
         if not keep:
@@ -159,7 +162,7 @@ def _correct(loaded: Settings, console: Console, api: Api, box: fleet.Device, si
 def _wait(loaded: Settings) -> None:
     groups = set(lag.readers()) - {"sink-log"}
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(file=sys.stderr)) as bar:
+    with Progress(*columns, console=Console(file=sys.stderr, emoji=False)) as bar:
         task = bar.add_task("waiting until nothing is left to do")
         quiet.wait_for_zero_lag(
             loaded, groups, PATIENCE_S, lambda left: bar.update(task, description=f"{left} records left in all groups")

@@ -47,7 +47,7 @@ def status(
         print_json(shapes.replay(replay))
         return
     told = shapes.replay(replay) | ({"progress": {}} if rests(replay) else {})
-    Console().print(view.details(told))
+    Console(emoji=False).print(view.details(told))
     typer.echo(view.outcome(replay))
 
 
@@ -92,7 +92,7 @@ def listed(as_json: AsJson = False) -> None:
     if as_json:
         print_json([shapes.replay(replay) for replay in found])
     elif found:
-        Console().print(view.listing(found))
+        Console(emoji=False).print(view.listing(found))
     else:
         typer.echo("there is no replay yet; begin with: isthmus replay run --help")
 
@@ -120,7 +120,7 @@ def diff(
     if as_json:
         print_json(document(replay, (found, seen)))
     else:
-        view.print_dry_run(Console(), replay, found, seen)
+        view.print_dry_run(Console(emoji=False), replay, found, seen)
 
 
 def _ask_and_do(number: int, what: str, why: str, *, yes: bool, as_json: bool) -> None:
@@ -128,6 +128,6 @@ def _ask_and_do(number: int, what: str, why: str, *, yes: bool, as_json: bool) -
     with office() as at:
         replay = at.get(number)
         if not as_json:
-            view.print_figures(Console(), replay)
+            view.print_figures(Console(emoji=False), replay)
         ended = wished(at, replay, what, why, yes=yes, quiet=as_json)
     end(ended, NOTHING, as_json=as_json)

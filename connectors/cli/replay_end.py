@@ -58,7 +58,7 @@ def end(replay: Replay, diff: Diff, *, as_json: bool) -> None:
         print_json(document(replay, diff) if diff[0] else shapes.replay(replay))
     else:
         if diff[0]:
-            view.print_dry_run(Console(), replay, *diff)
+            view.print_dry_run(Console(emoji=False), replay, *diff)
         typer.echo(view.outcome(replay), err=replay.state == State.FAILED)
     raise typer.Exit(1 if replay.state == State.FAILED else 0)
 

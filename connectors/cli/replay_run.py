@@ -48,7 +48,7 @@ def plan(
     if as_json:
         print_json(found)
     else:
-        view.print_plan(Console(), found)
+        view.print_plan(Console(emoji=False), found)
 
 
 def run(
@@ -117,7 +117,7 @@ def run(
         diff = diff_of(at, ended)
         write(report, ended, diff)
         if apply and not yes and ended.state == State.READY and view.figures(ended).counts.differing:
-            view.print_dry_run(Console(), ended, *diff)
+            view.print_dry_run(Console(emoji=False), ended, *diff)
             ended, diff = wished(at, ended, "apply", quiet=False), NOTHING
     end(ended, diff, as_json=as_json)
 

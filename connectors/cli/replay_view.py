@@ -39,15 +39,19 @@ Show = Callable[[Replay, job.Progress], None]
 @contextmanager
 def bar(*, quiet: bool = False) -> Iterator[Show]:
     """Shows progress on stderr: a bar in a terminal, else a line for each step; nothing when ``quiet``."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     if quiet:
         yield lambda *_: None
     elif not console.is_terminal:
         yield _Lines().show
     else:
-        columns = (TextColumn("{task.description}"), BarColumn(BAR_WIDTH), TextColumn("{task.fields[how_far]}"))
+        columns = (_said("description"), BarColumn(BAR_WIDTH), _said("fields[how_far]"))
         with Progress(*columns, console=console, transient=True) as progress:
             yield _Bar(progress).show
+
+
+def _said(what: str) -> TextColumn:
+    return TextColumn(f"{{task.{what}}}", markup=False)
 
 
 def progress_of(replay: Replay, now: int) -> job.Progress:
@@ -177,10 +181,10 @@ class _Bar:
     def show(self, replay: Replay, now: job.Progress) -> None:
         self._progress.update(
             self._task,
-            description=escape(_what(replay, now)),
+            description=_what(replay, now),
             total=now.total or None,
             completed=now.done,
-            how_far=escape(_how_far(now)),
+            how_far=_how_far(now),
         )
 
 

@@ -77,7 +77,7 @@ def simulate(
     with Ledger(ledger) as book:
         messages = fleet.messages(options) if profile == "fleet" else factory.messages(seed, options.start)
         send(settings.load(), messages, book, rate=rate, count=round(rate * duration))
-        Console(stderr=True).print(_table(book))
+        Console(stderr=True, emoji=False).print(_table(book))
     raise SystemExit(0 if book.sent.total() == book.acknowledged.total() else 1)
 
 
@@ -90,7 +90,7 @@ def send(loaded: Settings, messages: Iterator[fleet.Message], book: Ledger, *, r
     """Send the first ``count`` messages with a progress bar on stderr."""
     how = Drive(rate=rate, count=count, webhook_url=webhook_url(loaded), broker=loaded.mqtt.brokers[0])
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=False) as bar:
+    with Progress(*columns, console=Console(file=sys.stderr, emoji=False), transient=False) as bar:
         task = bar.add_task("sending", total=count)
         asyncio.run(drive(messages, how, book, lambda: bar.advance(task)))
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from deploy.local.status import ProcessStatus, StackStatus, State
 from streams.settings import Settings
 
-CONSOLE = Console()
+CONSOLE = Console(emoji=False)
 COLOURS = {
     State.READY: "green",
     State.DONE: "green",

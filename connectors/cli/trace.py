@@ -45,7 +45,7 @@ def trace(
 
 
 def _follow(identity: str) -> list[Trace]:
-    loaded, console = settings.load(), Console(file=sys.stderr)
+    loaded, console = settings.load(), Console(file=sys.stderr, emoji=False)
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console, transient=True) as bar:
         task = bar.add_task("reading the registry")
         follower = Follower(loaded, core.load(loaded))
@@ -60,7 +60,7 @@ def _show(found: Sequence[Trace], *, as_json: bool) -> None:
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found)))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     for number, one in enumerate(found):
         if len(found) > 1:
             console.rule(f"{number + 1} of {len(found)} records with this id")
@@ -71,7 +71,7 @@ def _conclude_without(nothing: Nothing, *, as_json: bool) -> None:
     if as_json:
         typer.echo(msgspec.json.encode({"error": str(nothing), "dead_letters": nothing.letters}))
     else:
-        console = Console(highlight=False)
+        console = Console(highlight=False, emoji=False)
         for letter in nothing.letters:
             console.print(view.letter_line(letter))
         hint = "; it never reached raw: see `isthmus dead-letters show`" if nothing.letters else ""

@@ -34,7 +34,7 @@ def verify(
         report = _check(ledger or [])
     except (KafkaException, ClickHouseError, TimeoutError) as error:
         raise SystemExit(f"verify: {error}") from error
-    show(report, Console())
+    show(report, Console(emoji=False))
     raise SystemExit(1 if report.faults else 0)
 
 
@@ -52,7 +52,7 @@ def show(report: Report, console: Console) -> None:
 
 
 def _check(ledgers: list[Path]) -> Report:
-    console = Console(file=sys.stderr)
+    console = Console(file=sys.stderr, emoji=False)
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console, transient=True) as bar:
         task = bar.add_task("reading raw")
         return check(

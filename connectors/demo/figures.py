@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
+from rich.markup import escape
 from rich.table import Table
 
 import sql
@@ -38,9 +39,9 @@ def summary(settings: Settings, book: Ledger, report: Report) -> Table:
         table.add_row(name, str(client.query(query).result_rows[0][0]))
     client.close()
     for (stage, reason), number in sorted(_letters(report).items()):
-        table.add_row(f"dead letters: {stage}, {reason}", str(number))
+        table.add_row(escape(f"dead letters: {stage}, {reason}"), str(number))
     for reason, number in sorted(report.log.ignored.items()):
-        table.add_row(f"ignored: {reason}", str(number))
+        table.add_row(escape(f"ignored: {reason}"), str(number))
     table.add_row("files", str(_files(settings.files.directory)))
     table.add_row("raw archive files", str(_files(settings.files.archive)))
     posts = httpx.get(f"{settings.ubidots.url}/stats", timeout=5).json()
@@ -57,7 +58,7 @@ def answers(settings: Settings, asked: Mapping[str, dict[str, str]]) -> list[Tab
         result = client.query(sql.query(name), parameters=parameters)
         table = Table(*result.column_names, title=_question(name, parameters))
         for row in result.result_rows[:8]:
-            table.add_row(*(str(cell) for cell in row))
+            table.add_row(*(escape(str(cell)) for cell in row))
         tables.append(table)
     client.close()
     return tables
