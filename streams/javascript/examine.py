@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from streams.core.codec import Call
 from streams.core.message import Sender
@@ -21,6 +22,8 @@ DEAR_S = 200e-6
 """Re-initialisation of a codec that takes longer than this per message is left out, if it is shown to be needless."""
 MEASURED_CALLS, MEASURED_TIMES = 50, 3
 """The best of several counts: the machine has other work."""
+CUT_EXAMPLES = 50
+"""examples of which parts are run, too, before a codec is believed to keep nothing"""
 DIFFERENCE_LIMIT = 20
 PROBE = Example(payload=b"", port=1)
 """loads a codec that comes without examples"""
@@ -59,7 +62,8 @@ def examine(
     """Runs the examples in every mode.
 
     A codec whose answers in mode ``wrapped`` are those of a fresh context is run wrapped, else in fresh contexts. Where
-    wrapping is dear, and the answers of a context that is simply kept are the same in any order, it is kept.
+    wrapping is dear, and the answers of a context that is simply kept are the same in any order, also to parts of the
+    examples, it is kept. Without examples nothing shows that.
 
     Raises:
         Unable: no worker can be started.
@@ -69,7 +73,8 @@ def examine(
     fault = _load_fault(fresh)
     if fault:
         return Examined(mode="wrapped", why="it does not load", fault=fault, checked=[])
-    mode, why = _mode(trial, fresh)
+    hard = _Trial(code, _with_parts(examples), sandbox or shared(Limits(), 1), lenient=lenient)
+    mode, why = _mode(trial, fresh, hard)
     checked = [check(example, answer) for example, answer in zip(examples, fresh, strict=False)]
     return Examined(mode=mode, why=why, fault="", checked=checked)
 
@@ -101,6 +106,11 @@ class _Trial:
         self._sandbox = sandbox
         self._calls = [_call(example, place) for place, example in enumerate(examples)]
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to try."""
+        return not self._calls
+
     def run(self, mode: Mode, *, backwards: bool = False, times: int = 1) -> list[Answer]:
         """The answers in the examples' order; ``backwards``: the last is called first; the last of ``times`` rounds counts."""
         order = self._calls[::-1] if backwards else self._calls
@@ -125,13 +135,26 @@ class _Trial:
         return program(self._digest, self._code, mode, lenient=self._lenient)
 
 
-def _mode(trial: _Trial, fresh: list[Answer]) -> tuple[Mode, str]:
+def _mode(trial: _Trial, fresh: list[Answer], hard: _Trial) -> tuple[Mode, str]:
     if not _agrees(trial, "wrapped", fresh):
         return "fresh", "it keeps something between messages, or needs to be a script of its own"
     dear = trial.seconds("wrapped", fresh) - trial.seconds("plain", fresh)
-    if dear > DEAR_S and _agrees(trial, "plain", fresh):
+    if dear > DEAR_S and _keeps_nothing(hard):
         return "plain", f"re-initialisation would take {dear * 1e6:.0f} µs per message, and it keeps nothing"
     return "wrapped", "it is re-initialised for each message"
+
+
+def _with_parts(examples: Sequence[Example]) -> list[Example]:
+    """Each example, and after it what leaves out more and more: a field that is not told shows what is left of the last one."""
+    parts = list(examples)
+    for one in examples[:CUT_EXAMPLES]:
+        length = len(one.payload)
+        parts += [one, *(replace(one, payload=one.payload[:end]) for end in (length * 3 // 4, length // 2, 0))]
+    return parts
+
+
+def _keeps_nothing(hard: _Trial) -> bool:
+    return not hard.empty and _agrees(hard, "plain", hard.run("fresh"))
 
 
 def _agrees(trial: _Trial, mode: Mode, fresh: list[Answer]) -> bool:

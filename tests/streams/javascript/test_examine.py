@@ -12,6 +12,15 @@ var table = []; for (var at = 0; at < 20000; at++) table.push(at * at);
 function decodeUplink(input) { return { data: { square: table[input.bytes[0]] } }; }
 """
 DEAR_AND_KEEPS = DEAR.replace("return {", "table[0] += 1; return {").replace("input.bytes[0]", "0")
+DEAR_AND_KEEPS_WHAT_IS_NOT_TOLD = """
+var table = []; for (var at = 0; at < 20000; at++) table.push(at * at);
+var told = {};
+function decodeUplink(input) {
+  if (input.bytes.length > 0) told.first = table[input.bytes[0]];
+  if (input.bytes.length > 1) told.second = table[input.bytes[1]];
+  return { data: told };
+}
+"""
 FAILS = """
 function decodeUplink(input) {
   if (input.fPort !== 1) return { errors: ["unknown port", "please check"] };
@@ -66,6 +75,18 @@ def test_keeps_a_codec_whose_re_initialisation_is_dear_and_needless(sandbox: San
 
 def test_wraps_a_codec_whose_re_initialisation_is_dear_and_needed(sandbox: Sandbox) -> None:
     assert examine(DEAR_AND_KEEPS, [example("00")] * 2, sandbox=sandbox).mode == "wrapped"
+
+
+def test_one_example_that_repeats_itself_is_no_proof_that_a_codec_keeps_nothing(sandbox: Sandbox) -> None:
+    examined = examine(
+        DEAR_AND_KEEPS_WHAT_IS_NOT_TOLD, [example("0304", data={"first": 9, "second": 16})], sandbox=sandbox
+    )
+
+    assert (examined.mode, examined.passed) == ("wrapped", True)
+
+
+def test_without_examples_nothing_proves_that_a_codec_keeps_nothing(sandbox: Sandbox) -> None:
+    assert examine(DEAR, sandbox=sandbox).mode == "wrapped"
 
 
 def test_says_in_one_sentence_why_a_codec_does_not_load(sandbox: Sandbox) -> None:
