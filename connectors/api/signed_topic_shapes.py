@@ -82,7 +82,10 @@ class KeyBody(Strict):
 
 
 class SignedTopicBody(Strict):
-    """What holds for a topic. ``raw_retention_s`` must be said: data without an end fill every disk."""
+    """What holds for a topic. ``raw_retention_s`` must be said: data without an end fill every disk.
+
+    Retention is recorded and shown, not enforced: no row is hidden or removed by it yet.
+    """
 
     dataset: Named
     tags: dict[Named, Named] = {}
@@ -152,7 +155,7 @@ class ShownKey(Answer):
 
 
 class ShownSignedTopic(Answer):
-    """A topic of signed messages. Retention is recorded; rows are not removed by it yet."""
+    """A topic of signed messages. Retention is recorded and shown, not enforced: no row is hidden or removed by it yet."""
 
     topic: str
     device: str

@@ -51,7 +51,7 @@ def add(
     required = false } }`, each on a line of its own.
 
     `isthmus signed-topics add tank.toml --key` asks for its key. More members, as `freshness_s` and `extra_fields`, are in
-    the API's documentation. Retention is kept and shown, not enforced yet.
+    the API's documentation. Retention is recorded and shown, not enforced: no row is hidden or removed by it yet.
     """
     secret = _secret() if key else None
     answers = [
