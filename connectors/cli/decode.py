@@ -66,7 +66,8 @@ def decode(
     try:
         raws = [raw for name in files for raw in recorded(name, _content(name), asked)]
     except Unreadable as error:
-        raise typer.BadParameter(f"{error}; sources are {', '.join(pipeline.decoders(loaded))}") from None
+        sources = f"; sources are {', '.join(pipeline.decoders(loaded))}" if "--source" in str(error) else ""
+        raise typer.BadParameter(f"{error}{sources}") from None
     raise SystemExit(1 if _decoded(raws, _context(loaded, codec), as_json=as_json) else 0)
 
 
