@@ -42,7 +42,7 @@ class Api:
         command = [sys.executable, "-m", "connectors.cli", *arguments]
         environment = self.installation.environment()
         return subprocess.run(
-            command, env=environment, input=stdin, capture_output=True, text=True, timeout=60, check=False
+            command, env=environment, input=stdin, capture_output=True, text=True, timeout=180, check=False
         )
 
     def _start(self) -> Process:

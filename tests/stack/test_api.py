@@ -100,7 +100,10 @@ def test_an_edit_is_a_merge(client: httpx.Client) -> None:
 
 
 def test_a_box_needs_a_known_source_and_an_identity_of_its_own(client: httpx.Client) -> None:
-    assert client.get("/physical/sources/").json() == ["json", "ttn", "wombat", "ydoc"]
+    assert client.get("/physical/sources/").json() == [
+        "chirpstack", "csv", "dragino_json", "factory", "ict_mqtt", "json", "points", "signed", "sparkplug", "ttn",
+        "vibration", "wombat", "ydoc",
+    ]  # fmt: skip
     refused = client.post("/physical/devices", json={"source_name": "nosuch", "name": "a"})
     assert (refused.status_code, refused.json()) == (400, {"detail": "There is no source nosuch."})
     uid = box(client, "00AA")

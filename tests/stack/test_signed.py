@@ -50,9 +50,10 @@ def test_messages_wait_for_their_topic_and_keys_rotate(installation: Installatio
     with run.api.client() as client:
         told = client.post("/signed-topics", json=entry(NORTH, "north", {"key": OLD_KEY}))
         assert told.status_code == 201, told.text
+        eventually(lambda: newest(run) == ("topics changed", 2), 40)
         assert client.post("/signed-topics", json=entry(SOUTH, "south", {"key": NEW_KEY})).status_code == 201
         assert OLD_KEY not in client.get("/signed-topics").text
-    eventually(lambda: (run.ask("GET", "/generations")[0]["why"], generations(run)) == ("topics changed", 3), 20)
+    eventually(lambda: newest(run) == ("topics changed", 3), 40)
     applied = run.replay(
         "dead-letters", selection={"stages": ["open"], "reasons": ["unregistered-topic"]}, apply=True
     )  # fmt: skip
@@ -75,15 +76,17 @@ def test_messages_wait_for_their_topic_and_keys_rotate(installation: Installatio
 
 def rotate(run: Running, told: dict[str, Any]) -> None:
     """The old key ends now, the new one counts."""
-    before, (key,) = generations(run), told["keys"]
+    (_, before), (key,) = newest(run), told["keys"]
     ended = {"fingerprint": key["fingerprint"], "not_after": told["changed_at"]}
     body = {name: value for name, value in entry(NORTH, "north", ended, {"key": NEW_KEY}).items() if name != "topic"}
     run.ask("PUT", f"/signed-topics/{NORTH}", **body)
-    eventually(lambda: generations(run) == before + 1)
+    eventually(lambda: newest(run)[1] == before + 1, 40)
 
 
-def generations(run: Running) -> int:
-    return len(run.ask("GET", "/generations"))
+def newest(run: Running) -> tuple[str, int]:
+    """Why the newest generation was opened, and its number."""
+    generation = run.ask("GET", "/generations")[0]
+    return generation["why"], generation["number"]
 
 
 def points(run: Running) -> list[tuple[str, int, float]]:
