@@ -33,8 +33,15 @@ def corpus(
 ) -> None:
     """Run a corpus of codec cases as live payloads are run.
 
-    The decoder files are their vendors'; bring them along. Each is recognised by its sha-256. Exit status 1 when less comes
-    out than is promised: 99.9 % of `ok`, 99 % of `malformed`, all of the others; `locale-sensitive` is not promised.
+    `isthmus codecs corpus --cases codec-cases.jsonl --decoders ~/vendors`
+
+    A case is a line of JSON: decoder, api, verdict, input (fPort, bytes in hexadecimal, recvTime), expected. The decoder files
+    are their vendors'; bring them along. Each is recognised by its sha-256. Cases that expect a bare object or a list as
+    data run as codecs that are registered with `--lenient` do; without it such data are rejected.
+
+    Exit status 1 when less comes out than is promised: 99.9 % of `ok`, 99 % of `malformed`, all of the others, where
+    `normalized` counts the outputs of `normalizeUplink`. Not promised are `locale-sensitive`, and `example-differs`, whose
+    published examples do not fit the published code.
     """
     outcomes, counts = _run(cases, decoders, quiet=as_json)
     by_verdict = _by_verdict(outcomes)

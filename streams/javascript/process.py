@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 
 from streams.javascript.worker.pipe import LENGTHS
 
@@ -23,8 +24,12 @@ main(sys.argv[2], *map(int, sys.argv[3:]))
 """
 START_S = 20.0
 """A worker is ready after 0.1 s; a machine under load may need longer."""
-STALL_FACTOR, STALL_S = 20, 1.0
-"""The engine's limit is CPU time; a worker that has not answered for this much longer is stuck in something native."""
+STALL_FACTOR, STALL_S = 5, 1.0
+"""The engine's limit is CPU time. A worker that took so much more of it since its last answer is stuck in something native,
+where the engine does not look at the limit; wall time would blame a worker for a busy machine."""
+SILENCE_S = 30.0
+"""A worker that neither answers nor works for so long is stuck as well."""
+LOOK_S = 0.05
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,10 +69,11 @@ class Worker:
             _command(limits), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             bufsize=0, cwd="/", env={"TZ": "UTC"}, close_fds=True, start_new_session=True,
         )  # fmt: skip
+        self._known = psutil.Process(self._process.pid)
         self._in, self._out = (pipe.fileno() for pipe in (self._process.stdin, self._process.stdout) if pipe)
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
-        self._received = b""
+        self._received, self._worked = b"", 0.0
         header, _ = self._receive(START_S)
         if "fault" in header:
             self.close()
@@ -87,7 +93,7 @@ class Worker:
         head = msgspec.json.encode(header)
         self._send(LENGTHS.pack(len(head), len(calls)) + head + calls)
         while True:
-            yield self._receive(self._stall)
+            yield self._receive(SILENCE_S)
 
     def close(self) -> None:
         """Ends the process; may be called again."""
@@ -99,7 +105,7 @@ class Worker:
 
     def _send(self, data: bytes) -> None:
         left = memoryview(data)
-        deadline = time.monotonic() + self._stall
+        deadline, self._worked = time.monotonic() + SILENCE_S, self._cpu()
         while left:
             self._wait(self._in, select.POLLOUT, deadline)
             try:
@@ -110,7 +116,7 @@ class Worker:
                 self._end(stuck=False, error=error)
 
     def _receive(self, within: float) -> tuple[dict[str, Any], bytes]:
-        deadline = time.monotonic() + within
+        deadline, self._worked = time.monotonic() + within, self._cpu()
         head, body = LENGTHS.unpack(self._read(LENGTHS.size, deadline))
         return msgspec.json.decode(self._read(head, deadline)), self._read(body, deadline)
 
@@ -133,9 +139,17 @@ class Worker:
     def _wait(self, stream: int, event: int, deadline: float) -> None:
         poll = select.poll()
         poll.register(stream, event)
-        left = deadline - time.monotonic()
-        if left <= 0 or not poll.poll(left * 1000):
-            self._end(stuck=True)
+        while not poll.poll(LOOK_S * 1000):
+            if time.monotonic() > deadline or self._cpu() - self._worked > self._stall:
+                self._end(stuck=True)
+
+    def _cpu(self) -> float:
+        """Seconds of CPU that the process has taken; 0 once it has ended."""
+        try:
+            times = self._known.cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(times.user + times.system)
 
     def _end(self, *, stuck: bool, error: OSError | None = None) -> None:
         self.close()
