@@ -25,9 +25,13 @@ from streams.settings import KafkaSettings, Settings
 
 T = TypeVar("T")
 
+PATIENCE = 4
+"""Waits are this many times longer than a quiet machine needs: several stacks share the cores of a test run."""
+
 
 def eventually(check: Callable[[], T], timeout: float = 30, every: float = 0.05) -> T:
-    """The first true answer of ``check``; a failure names the last one."""
+    """The first true answer of ``check``; a failure names the last one. ``timeout`` in s, on a quiet machine."""
+    timeout *= PATIENCE
     deadline = time.monotonic() + timeout
     while True:
         answer = check()
