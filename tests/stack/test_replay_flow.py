@@ -15,7 +15,7 @@ import pytest
 
 from tests.stack import replay_candidate
 from tests.stack.conftest import installed
-from tests.stack.harness import Stack, eventually
+from tests.stack.harness import PATIENCE, Stack, eventually
 from tests.stack.replay_oracle import Model
 from tests.stack.replay_run import Running, decode_as_older_code
 from tests.stack.replay_world import DAY, HOUR, SLOT, World, mappings, remapped
@@ -115,7 +115,7 @@ def expect(run: Running, decoders: Callable[[int], dict[str, Any]], patience: fl
         rows = run.decoded(records, **decoders(first))
         model.put((key, row.at(1)) for key, row in rows)
     run.model.rows = model.rows
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + patience * PATIENCE
     while True:
         try:
             return run.check(but="lineage")
