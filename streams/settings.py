@@ -285,7 +285,7 @@ class ClickHouseSettings(Section):
 
 
 class FilesSettings(Section):
-    """The file sink and the raw archive."""
+    """The file sink, the raw archive, device logs."""
 
     directory: Path = Path("var/files")
     layout: Literal["segments", "iota", "both"] = "both"
@@ -296,6 +296,7 @@ class FilesSettings(Section):
     archive_file_mb: int = Field(256, ge=1, description="an archive file is closed at this size …")
     archive_file_s: int = Field(3600, ge=1, description="… or when its first record is this old")
     archive_copy: str | None = Field(None, description="fsspec URL that closed archive files are copied to")
+    device_logs: Path = Field(Path("var/device-logs"), description="of sink `device-logs`: a file per device and day")
 
 
 class UbidotsSettings(Section):

@@ -9,7 +9,7 @@ from streams.settings import KafkaSettings
 
 ROOT = Path(__file__).parents[1]
 PROCESSES = {"mqtt", "webhook", "decode", "window", "api", "replay", "sink", "poller"}
-SINKS = {"clickhouse", "clickhouse-log", "files", "archive", "ubidots", "log"}
+SINKS = {"clickhouse", "clickhouse-log", "files", "archive", "device-logs", "ubidots", "log"}
 
 
 def test_every_value_of_a_topic_has_a_schema() -> None:

@@ -10,7 +10,7 @@ from streams.settings import Settings
 
 OURS = (sys.executable, "-m", "connectors.cli")
 LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
-SINKS = ("clickhouse", "clickhouse-log", "files", "archive")
+SINKS = ("clickhouse", "clickhouse-log", "files", "archive", "device-logs")
 FIRST_SINK_PORT, FIRST_POLLER_PORT = 25730, 25750
 SERVER_PROCESSES = {"kafka": "kafka", "mqtt": "mqtt-broker", "clickhouse": "clickhouse"}
 

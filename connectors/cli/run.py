@@ -69,7 +69,9 @@ def replay() -> None:
 
 
 @run.command()
-def sink(name: str = typer.Argument(help="clickhouse, clickhouse-log, files, archive, ubidots or log")) -> None:
+def sink(
+    name: str = typer.Argument(help="clickhouse, clickhouse-log, files, archive, device-logs, ubidots or log"),
+) -> None:
     """One sink, with its own consumer group."""
     from connectors.sinks import run as sinks
 

@@ -20,6 +20,7 @@ SINKS = {
     "clickhouse-log": "connectors.sinks.clickhouse:make_log",
     "files": "connectors.sinks.files:make",
     "archive": "connectors.sinks.archive:make",
+    "device-logs": "connectors.sinks.device_logs:make",
     "ubidots": "connectors.sinks.ubidots:make",
     "log": "connectors.sinks.log:make",
 }

@@ -5,7 +5,8 @@ SELECT
     substring(text, 1, position(text, ' ') - 1) AS level,
     substring(text, position(text, ' ') + 1) AS message,
     replaceOne(trim(TRAILING '.' FROM trim(TRAILING '0' FROM toString(time))), ' ', 'T') AS moment,
-    concat('time="', moment, 'Z" logger="', serial, '" level="', level, '" message="', message, '"') AS line
+    replaceAll(replaceRegexpAll(message, '(["\\\\])', '\\\\\\1'), '\n', '\\n') AS escaped,
+    concat('time="', moment, 'Z" logger="', serial, '" level="', level, '" message="', escaped, '"') AS line
 FROM readings
 WHERE series_id IN
     (

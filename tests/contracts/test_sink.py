@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import structlog
+from msgspec.structs import replace
 
-from connectors.sinks import archive, log
+from connectors.sinks import archive, device_logs, log
 from connectors.sinks.base import Record
 from streams.archive import Archived, read
 from streams.settings import Settings
-from tests.connectors.sinks.making import reading, record
+from tests.connectors.sinks.making import measured, reading, record
 from tests.contracts.sink import Bench, DurableLaws, RejectingLaws
 
 
@@ -44,12 +45,36 @@ class TestLog(RejectingLaws):
             yield Bench(lambda: log.make(Settings()), read_out, stored, bad=junk)
 
 
+class TestDeviceLogs(DurableLaws, RejectingLaws):
+    @pytest.fixture
+    def bench(self, tmp_path: Path) -> Bench:
+        root = tmp_path / "logs"
+
+        def stored() -> Counter[int]:
+            lines = [line for path in root.glob("*/*.log") for line in path.read_text().splitlines()]
+            return Counter(int(line.rpartition(" ")[2].rstrip('"')) for line in lines)
+
+        @contextmanager
+        def away() -> Iterator[None]:
+            root.write_text("a file where the directory should be")
+            yield
+            root.unlink()
+
+        opened = Settings(files={"device_logs": str(root)})
+        return Bench(lambda: device_logs.make(opened), log_line, stored, away, junk)
+
+
 def raw(number: int) -> Record:
     return record(b"%d" % number, number, topic="raw")
 
 
 def read_out(number: int) -> Record:
     return record(reading(cid=str(number), offset=number), number)
+
+
+def log_line(number: int) -> Record:
+    made = reading(measured(f"INFO line {number}", "log"), offset=number, device=f"vibration:s{number % 2}")
+    return record(replace(made, source="vibration"), number)
 
 
 def junk(number: int) -> Record:

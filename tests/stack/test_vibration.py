@@ -137,7 +137,7 @@ def test_it_registers_once_and_its_log_can_be_searched(sensor: Sensor) -> None:
     for _ in range(2):
         sensor.says("registry.created", vibration.started(SERIAL, HZ))
     for number, level in enumerate(("INFO", "WARNING", "ERROR")):
-        sensor.says("logs", vibration.logged(SERIAL, START + number, level, f"message {number}"))
+        sensor.says("logs", vibration.logged(SERIAL, START + number, level, f'message "{number}"'))
 
     def registered() -> list[PhysicalDevice]:
         every = table(sensor.run.installation.settings.kafka, "physical-devices", PhysicalDevice).values()
@@ -149,11 +149,11 @@ def test_it_registers_once_and_its_log_can_be_searched(sensor: Sensor) -> None:
     lines = sensor.rows(sql.query("device_logs"), asked)
     day = datetime.fromtimestamp(START // SECOND, UTC)
     assert lines[1][-1] == (
-        f'time="{day:%Y-%m-%dT%H:%M:%S}.000000001Z" logger="{SERIAL}" level="WARNING" message="message 1"'
+        f'time="{day:%Y-%m-%dT%H:%M:%S}.000000001Z" logger="{SERIAL}" level="WARNING" message="message \\"1\\""'
     )
     assert [row[:4] for row in lines] == [
-        (START, SERIAL, "INFO", "message 0"), (START + 1, SERIAL, "WARNING", "message 1"),
-        (START + 2, SERIAL, "ERROR", "message 2"),
+        (START, SERIAL, "INFO", 'message "0"'), (START + 1, SERIAL, "WARNING", 'message "1"'),
+        (START + 2, SERIAL, "ERROR", 'message "2"'),
     ]  # fmt: skip
     assert sensor.rows(sql.query("device_logs"), asked | {"level": "ERROR", "serial": ""}) == lines[2:]
     assert sensor.rows(sql.query("device_logs"), asked | {"serial": "B"}) == []

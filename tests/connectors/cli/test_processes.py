@@ -23,7 +23,7 @@ def ours(started: tuple[str, ...] = (), **sections: Any) -> dict[str, Process]:
 def test_by_default_everything_but_ubidots_runs() -> None:
     assert list(ours()) == [
         *("topics", "migrate", "api", "mqtt", "webhook", "decode-0", "window-0"),
-        *("sink-clickhouse", "sink-clickhouse-log", "sink-files", "sink-archive", "replay"),
+        *("sink-clickhouse", "sink-clickhouse-log", "sink-files", "sink-archive", "sink-device-logs", "replay"),
     ]
 
 

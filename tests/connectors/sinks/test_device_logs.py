@@ -1,0 +1,106 @@
+"""Device logs as line files."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from connectors.sinks import device_logs
+from connectors.sinks.base import Record
+from connectors.sinks.device_logs.line_files import LineFiles
+from streams.core.records import Measurement, Reading
+from streams.settings import Settings
+from tests.connectors.sinks.making import NOON, SECOND, measured, reading, record
+
+DAY = 86_400 * SECOND
+
+
+def logged(serial: str, *texts: str, time: int = NOON, offset: int = 0) -> Reading:
+    lines = [Measurement("log", "", time + number, None, text) for number, text in enumerate(texts)]
+    made = reading(*lines, device=f"vibration:{serial}", offset=offset)
+    return replace(made, source="vibration", source_ids={"serial_number": serial})
+
+
+def write(root: Path, *readings: Reading) -> None:
+    batch: list[Record] = [record(made, number) for number, made in enumerate(readings)]
+    sink = device_logs.make(Settings(files={"device_logs": str(root)}))
+    assert list(sink.write(batch)) == []
+    sink.close()
+
+
+def stored(root: Path) -> dict[str, str]:
+    return {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_line_has_the_documented_form_in_a_file_per_device_and_day(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        logged("AAD-1123", "INFO System powering on...", "WARNING already in a sleep state"),
+        logged("AAD-1123", "ERROR gone", time=NOON + DAY),
+        logged("B", "INFO hello"),
+    )
+
+    assert stored(tmp_path) == {
+        "AAD-1123/2026-11-02.log": (
+            'time="2026-11-02T12:00:00Z" logger="AAD-1123" level="INFO" message="System powering on..."\n'
+            'time="2026-11-02T12:00:00.000000001Z" logger="AAD-1123" level="WARNING" message="already in a sleep state"\n'
+        ),
+        "AAD-1123/2026-11-03.log": (
+            'time="2026-11-03T12:00:00Z" logger="AAD-1123" level="ERROR" message="gone"\n'
+        ),
+        "B/2026-11-02.log": 'time="2026-11-02T12:00:00Z" logger="B" level="INFO" message="hello"\n',
+    }  # fmt: skip
+
+
+def test_neither_a_message_nor_a_serial_number_breaks_out(tmp_path: Path) -> None:
+    write(tmp_path / "logs", logged("../x", 'INFO one\ntwo "three" \\ °'))
+
+    assert stored(tmp_path) == {
+        "logs/%2E%2E%2Fx/2026-11-02.log": (
+            'time="2026-11-02T12:00:00Z" logger="../x" level="INFO" message="one\\ntwo \\"three\\" \\\\ °"\n'
+        )
+    }
+
+
+def test_other_measurements_and_other_sources_are_left_out(tmp_path: Path) -> None:
+    write(tmp_path, replace(reading(measured(1.0, "log"), measured("INFO x", "other")), source="vibration"))
+    write(tmp_path, reading(measured("INFO x", "log")))
+
+    assert stored(tmp_path) == {}
+
+
+def test_a_line_that_a_crash_tore_is_cut_off(tmp_path: Path) -> None:
+    files = LineFiles(tmp_path)
+    assert files.append({"a/b.log": ["one", "two"]}) == 2
+    path = tmp_path / "a" / "b.log"
+    path.write_bytes(path.read_bytes()[:-1])
+
+    assert files.append({"a/b.log": ["one", "two", "three"]}) == 2
+    assert path.read_text() == "one\ntwo\nthree\n"
+
+
+def test_a_file_that_was_taken_away_begins_again(tmp_path: Path) -> None:
+    files = LineFiles(tmp_path)
+    files.append({"a/b.log": ["one"]})
+    (tmp_path / "a" / "b.log").unlink()
+
+    assert files.append({"a/b.log": ["two"]}) == 1
+    assert (tmp_path / "a" / "b.log").read_text() == "two\n"
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("123")), max_size=6), max_size=5))
+def test_each_line_is_there_once_whatever_comes_again(
+    batches: list[list[tuple[str, str]]],
+) -> None:
+    with TemporaryDirectory() as directory:
+        wanted: dict[str, list[str]] = {}
+        for batch in batches:
+            files = LineFiles(Path(directory))
+            for name, line in batch:
+                files.append({name: [line, line]})
+                if line not in wanted.setdefault(name, []):
+                    wanted[name].append(line)
+        assert stored(Path(directory)) == {name: "".join(f"{x}\n" for x in lines) for name, lines in wanted.items()}
