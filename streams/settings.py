@@ -20,6 +20,8 @@ from streams.section import Section
 from streams.source_settings import CsvLayout, JsonMapping
 
 CONFIG_VARIABLE = "ISTHMUS_CONFIG"
+CLIENT_VARIABLES = ("ISTHMUS_HOST", "ISTHMUS_PROFILE", "ISTHMUS_TOKEN", "ISTHMUS_CA_FILE")
+"""Of commands that speak to an API elsewhere; no settings of a process."""
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -453,7 +455,7 @@ def _read_secret_files() -> None:
 
 
 def _refuse_unknown_variables() -> None:
-    known = {CONFIG_VARIABLE, *(f"ISTHMUS_{name.upper()}" for name in Settings.model_fields)}
+    known = {CONFIG_VARIABLE, *CLIENT_VARIABLES, *(f"ISTHMUS_{name.upper()}" for name in Settings.model_fields)}
     unknown = [name for name in os.environ if name.startswith("ISTHMUS_") and name.split("__")[0] not in known]
     unknown = [name for name in unknown if not name.startswith("ISTHMUS_TEST_")]
     if unknown:

@@ -1,5 +1,6 @@
 """How programs of ours speak to the API: commands, and the process that runs replays."""
 
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,11 @@ PATIENCE_S = 30
 LONG_S = 600
 """for answers that the API itself has to look for in the store"""
 ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+UNKNOWN = (
+    "the API does not accept this token: it is another process than the one that left its operator token here, "
+    "or replay.token is not its"
+)
+AWAY = "start it with `isthmus stack up` or `isthmus run api`"
 
 
 class NoAnswer(Exception):
@@ -27,34 +33,63 @@ class Denied(Exception):
 
 
 class Client:
-    """One API. The token is asked for with each call, since a restarted API has a new one. Safe for threads."""
+    """One API. The token is asked for with each call, since a restarted API has a new one. Safe for threads.
 
-    def __init__(self, url: str, token: Callable[[], str]) -> None:
-        self._http, self._token = httpx.Client(base_url=f"{url.rstrip('/')}/api", timeout=PATIENCE_S), token
+    ``ca_file``: PEM of the authority to trust instead of the system's; ``unknown``, ``away``: what to say when the token is
+    not known, or nobody answers.
+
+    Raises:
+        OSError: ``ca_file`` is missing or holds no certificate.
+    """
+
+    def __init__(
+        self, url: str, token: Callable[[], str], *, ca_file: str = "", unknown: str = UNKNOWN, away: str = AWAY
+    ) -> None:
+        self._http, self._token = connection(url, ca_file), token
+        self._unknown, self._away = unknown, away
 
     def call(self, method: str, path: str, **arguments: Any) -> Any:
-        """The API's answer.
+        """The API's answer, read from its JSON; None when it is empty.
 
         Raises:
             NoAnswer: nobody answers, or a process that cannot yet; try again.
             Denied: refused.
         """
+        answer = self.ask(method, path, **arguments)
+        try:
+            return answer.json() if answer.content else None
+        except ValueError:
+            raise Denied(answer.status_code, f"{answer.url} does not answer as this API does") from None
+
+    def ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """The API's answer as it came; raises as ``call``."""
         token = self._token()
         try:
             answer = self._http.request(method, path, headers={"Authorization": f"Bearer {token}"}, **arguments)
         except httpx.TransportError as error:
-            raise NoAnswer(
-                f"the API does not answer ({error}); start it with `isthmus stack up` or `isthmus run api`"
-            ) from error
+            raise NoAnswer(f"the API does not answer ({error}); {self._away}") from error
         if answer.status_code == 503 or (answer.status_code == 401 and self._token() != token):
-            raise NoAnswer(_detail(answer))
-        if answer.is_error:
-            raise Denied(answer.status_code, _detail(answer), _body(answer))
-        return answer.json() if answer.content else None
+            raise NoAnswer(self._said(answer))
+        if not answer.is_success:
+            raise Denied(answer.status_code, self._said(answer), _body(answer))
+        return answer
+
+    def _said(self, answer: httpx.Response) -> str:
+        return self._unknown if answer.status_code == 401 and not answer.content else said(answer)
 
     def close(self) -> None:
         """Close its connections."""
         self._http.close()
+
+
+def connection(url: str, ca_file: str = "") -> httpx.Client:
+    """Connections to an API, as nobody yet; it never follows a redirect, which might take a secret elsewhere.
+
+    Raises:
+        OSError: ``ca_file`` is missing or holds no certificate.
+    """
+    trusted = ssl.create_default_context(cafile=ca_file) if ca_file else True
+    return httpx.Client(base_url=f"{url.rstrip('/')}/api", timeout=PATIENCE_S, verify=trusted)
 
 
 def here(settings: ApiSettings) -> Client:
@@ -89,12 +124,10 @@ def _body(answer: httpx.Response) -> Any:
         return None
 
 
-def _detail(answer: httpx.Response) -> str:
-    if answer.status_code == 401:
-        return (
-            "the API does not accept this token: it is another process than the one that left its operator token here, "
-            "or replay.token is not its"
-        )
+def said(answer: httpx.Response) -> str:
+    """A refusal as one sentence."""
+    if answer.status_code == 403 and not answer.content:
+        return "this user may only read; an administrator may do this"
     try:
         return _sentence(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):

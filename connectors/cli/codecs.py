@@ -13,10 +13,10 @@ import typer
 from connectors.api import client
 from connectors.cli import codecs_corpus, codecs_try, codecs_view
 from connectors.cli.codecs_try import AsJson, ExamplesFile, Language, Lenient
-from connectors.cli.registry_client import call, fail
+from connectors.cli.registry_client import call, connected, fail
+from connectors.cli.target import ApiGroup
 from connectors.codecs import files
 from connectors.codecs.trial import Trial
-from streams import settings
 
 HELP = """Payload codecs: vendors' JavaScript, declared tables, and the built-in ones.
 
@@ -30,7 +30,7 @@ profile, else model. A typical way:
 `isthmus replay run --codec lht65` shows what it makes of the past; `--codec lht65=new.js` tries another version there.
 """
 
-group = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help=HELP)
+group = typer.Typer(cls=ApiGroup, no_args_is_help=True, rich_markup_mode="markdown", help=HELP)
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Why = Annotated[str, typer.Option(help="kept with the codec and its generation")]
 TARGETS = "application:ID, profile:ID, model:BRAND/MODEL or device:KEY; repeat for several"
@@ -152,16 +152,12 @@ def _body(tried: Trial, applies_to: list[str] | None, *, force: bool) -> dict[st
 
 def _registered(name: str, body: dict[str, Any], why: str, *, as_json: bool) -> Any:
     """The API's answer; what it refuses ends the command with 1, its failing examples shown."""
-    api = client.here(settings.load().api)
-    try:
-        path = f"/codecs/{quote(name, safe='')}"
-        return api.call("PUT", path, json=body, params={"why": why}, timeout=client.LONG_S)
-    except client.Denied as refusal:
-        _refused(refusal, as_json=as_json)
-    except client.NoAnswer as error:
-        fail(str(error))
-    finally:
-        api.close()
+    path = f"/codecs/{quote(name, safe='')}"
+    with connected() as api:
+        try:
+            return api.call("PUT", path, json=body, params={"why": why}, timeout=client.LONG_S)
+        except client.Denied as refusal:
+            _refused(refusal, as_json=as_json)
 
 
 def _refused(refusal: client.Denied, *, as_json: bool) -> NoReturn:

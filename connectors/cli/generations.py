@@ -6,9 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from connectors.cli import registry_client as api
+from connectors.cli.target import ApiGroup
 
 group = typer.Typer(
-    no_args_is_help=True, help="Decoding epochs: which code, codecs, rules and signed topics decode from which offsets."
+    cls=ApiGroup,
+    no_args_is_help=True,
+    help="Decoding epochs: which code, codecs, rules and signed topics decode from which offsets.",
 )
 
 

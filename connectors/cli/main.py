@@ -1,11 +1,12 @@
 """`isthmus`: one command for people and processes alike. Each group of commands has a file of its own."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 
 import typer
 
+from connectors.cli.target import WHICH, choose
 from streams.settings import SettingsError
 
 GROUPS = {
@@ -30,6 +31,8 @@ GROUPS = {
     "settings": "settings_cli",
 }
 """Command -> module of ``connectors.cli``."""
+VALUED = frozenset({"--host", "--profile", "--ca-file"})
+"""Options before the command that are followed by a value."""
 HELP = "Carry measurements from devices to the people who use them: MQTT and webhooks to Kafka, ClickHouse, files, Ubidots."
 
 
@@ -41,11 +44,22 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     app = typer.Typer(
         name="isthmus", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown", help=HELP
     )
-    app.callback()(lambda: None)  # keeps `isthmus COMMAND` with one command known, too
-    named = [name for name in arguments[:1] if name in GROUPS]
+    app.callback(help=f"{HELP}\n\n{WHICH}")(choose)
+    named = [name for name in _command(arguments) if name in GROUPS]
     for name in named or GROUPS:
         import_module(f"connectors.cli.{GROUPS[name]}").register(app)
     return app
+
+
+def _command(arguments: Sequence[str]) -> Iterator[str]:
+    """The first argument that is no option before the command, nor such an option's value."""
+    waiting = iter(arguments)
+    for argument in waiting:
+        if argument in VALUED:
+            next(waiting, None)
+        elif not argument.startswith("-"):
+            yield argument
+            return
 
 
 def main() -> None:

@@ -11,9 +11,11 @@ from connectors.cli import replay_view as view
 from connectors.cli.replay_end import NOTHING, SAMPLES, check_asks, document, end, print_json, wished, write
 from connectors.cli.replay_follow import follow, office, rests
 from connectors.cli.replay_options import AsJson, Page, Why, Yes
+from connectors.cli.target import ApiGroup
 from streams.replay.store import GROUPS
 
 group = typer.Typer(
+    cls=ApiGroup,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="Correct the past: run raw records again through today's decoders and mappings, see every point that would "

@@ -8,7 +8,7 @@ import typer
 
 from connectors.api.client import Denied, NoAnswer
 from connectors.cli import replay_view as view
-from connectors.cli.registry_client import fail
+from connectors.cli.registry_client import fail, for_replays
 from connectors.cli.replay_tried import Tried
 from connectors.cli.replay_view import Show
 from connectors.replays.office import Office
@@ -26,7 +26,8 @@ AWAY = "the API does not answer; the replay goes on"
 def office(loaded: Settings | None = None) -> Iterator[Office]:
     """The registry's side; a refusal or an absent API is one line on stderr and exit status 1."""
     log.configure(LogSettings(level="error"), "replay")
-    made = Office(loaded or settings.load(), waits=False)
+    loaded = loaded or settings.load()
+    made = Office(loaded, waits=False, api=for_replays(loaded))
     try:
         yield made
     except (NoAnswer, Denied) as error:

@@ -11,6 +11,7 @@ import typer
 from connectors import units
 from connectors.cli import registry_client as api
 from connectors.cli.registry_client import fail
+from connectors.cli.target import ApiGroup
 from streams.core.message import QUALITY, Sender, Value
 from streams.core.normalise import normalise
 from streams.core.records import Rule
@@ -20,7 +21,7 @@ from streams.core.samples import Scope
 NOON = 1_767_268_800_000_000_000
 """Any time will do: rules do not depend on it."""
 
-group = typer.Typer(no_args_is_help=True, help="Rules that rename, scale or drop what vendors send.")
+group = typer.Typer(cls=ApiGroup, no_args_is_help=True, help="Rules that rename, scale or drop what vendors send.")
 Id = Annotated[str, typer.Argument(metavar="ID", help="the rule's name")]
 Json = Annotated[bool, typer.Option("--json", help="JSON, and nothing else")]
 File = Annotated[

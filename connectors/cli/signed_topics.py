@@ -13,11 +13,13 @@ import typer
 import yaml
 
 from connectors.cli import registry_client as api
+from connectors.cli.target import ApiGroup
 
 group = typer.Typer(
+    cls=ApiGroup,
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Topics of signed messages: their keys, fields and retention. Runs where the API runs; needs no login.",
+    help="Topics of signed messages: their keys, fields and retention.",
 )
 READERS: dict[str, Callable[[str], Any]] = {
     ".toml": tomllib.loads,

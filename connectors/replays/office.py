@@ -34,12 +34,22 @@ class Office:
     What a runner needs (``report``, ``open_generation``, and ``get``, when ``waits``) waits while the API is away, until
     ``stop`` is set.
 
+    ``api``: to speak to, instead of the one that the settings name.
+
     Raises (every method): ``NoAnswer``: the API is away, unless it waits for it; ``Denied``: refused, with a sentence.
     """
 
-    def __init__(self, settings: Settings, *, runner: str = "", waits: bool = True, stop: Event | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        runner: str = "",
+        waits: bool = True,
+        stop: Event | None = None,
+        api: client.Client | None = None,
+    ) -> None:
         self.runner = runner or f"{socket.gethostname()}-{settings.replay.health_port}"
-        self._api, self._waits, self._stop = client.of_replays(settings), waits, stop or Event()
+        self._api, self._waits, self._stop = api or client.of_replays(settings), waits, stop or Event()
 
     def create(
         self,

@@ -149,6 +149,7 @@ class Installation:
     def environment(self) -> dict[str, str]:
         """Variables that hand the settings to a process."""
         variables = {f"ISTHMUS_{name.upper()}": json.dumps(values) for name, values in self.overrides.items()}
+        variables["ISTHMUS_PROFILE"] = "local"  # whoever runs the tests may be logged in elsewhere
         return {name: value for name, value in os.environ.items() if not name.startswith("ISTHMUS_")} | variables
 
     def start(
