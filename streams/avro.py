@@ -23,6 +23,7 @@ from streams.core.cursor_record import Cursor
 from streams.core.memory import Remembered
 from streams.core.replay_record import Replay
 from streams.core.signed_topic import SignedField, SignedKey, SignedTopic
+from streams.core.user_record import User
 
 MAGIC = b"\xc3\x01"
 
@@ -43,7 +44,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "source": records.Source,
     "codec": Codec,
     "rule": records.Rule,
-    "user": records.User,
+    "user": User,
     "replay": Replay,
     "cursor": Cursor,
     "signed_topic": SignedTopic,

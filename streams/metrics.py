@@ -50,3 +50,4 @@ SINK_LAG = Gauge(
 
 REGISTRY_WRITER = Gauge("isthmus_registry_writer", "1 while this process writes the registry")
 REGISTRY_CHANGES = Counter("isthmus_registry_changes_total", "registry records written")
+API_LOGINS = Counter("isthmus_api_logins_total", "logins: accepted, refused, or held up after failures", ["outcome"])

@@ -1,16 +1,27 @@
 """The application: one surface under `/api`, and the same under `/broker/api` in exactly IoTa's shapes."""
 
-from typing import Any
-
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from connectors.api import codecs, generations, logical, mappings, physical, replays, rules, signed_topics, users
+from connectors.api import (
+    codecs,
+    documents,
+    generations,
+    logical,
+    mappings,
+    physical,
+    replays,
+    rules,
+    signed_topics,
+    tokens,
+    users,
+)
 from connectors.api.context import Services
 from connectors.api.gate import unavailable
+from connectors.api.passwords import Busy
 from streams.registry.state import Refused
 from streams.registry.store import Unavailable
 
@@ -19,7 +30,6 @@ ABOUT = """Devices, mappings, codecs, generations, replays and users.
 Log in with `GET /api/token` (HTTP Basic), then send `Authorization: Bearer <token>`. Every path also works with a slash at
 its end, and under `/broker/api` with IoTa's exact shapes. Times are ISO 8601; one without zone is UTC. 503: try again.
 """
-SECURITY = {"bearer": {"type": "http", "scheme": "bearer"}, "basic": {"type": "http", "scheme": "basic"}}
 
 
 def build(services: Services) -> FastAPI:
@@ -27,14 +37,15 @@ def build(services: Services) -> FastAPI:
     app = FastAPI(title="Isthmus", version="1", description=ABOUT, redirect_slashes=False, redoc_url=None)
     app.state.services = services
     api = APIRouter(prefix="/api")
-    for part in (physical, logical, mappings, codecs, generations, replays, rules, signed_topics, users):
+    for part in (physical, logical, mappings, codecs, generations, replays, rules, signed_topics, tokens, users):
         api.include_router(part.router)
     app.include_router(api)
     app.routes.extend(_probes(services))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(Unavailable, _unavailable)
-    _document_security(app)
+    app.add_exception_handler(Busy, tokens.busy)
+    documents.complete(app)
     return app
 
 
@@ -70,17 +81,3 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 async def _unavailable(_: Request, error: Exception) -> Response:
     return unavailable(str(error))
-
-
-def _document_security(app: FastAPI) -> None:
-    """The gate, not FastAPI, checks callers; the documentation says what it wants."""
-    described = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = described()
-        document.setdefault("components", {})["securitySchemes"] = SECURITY
-        document["security"] = [{"bearer": []}]
-        document["paths"]["/api/token"]["get"]["security"] = [{"basic": []}]
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it

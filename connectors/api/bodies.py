@@ -2,16 +2,13 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from connectors.api.times import to_ns
 from streams.core import records
 from streams.registry.devices import Given
-
-USERNAME = r"^[^:/?#%\s\x00-\x1f\x7f]+$"
-"""A colon ends the name in HTTP Basic; the others would not stand in a path."""
 
 
 def _aware(time: datetime) -> datetime:
@@ -122,18 +119,6 @@ class NewMapping(BaseModel):
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"pd": 12, "ld": 3, "start_time": "2026-11-01T00:00:00+00:00"}]}
-    )
-
-
-class NewUser(BaseModel):
-    """A person or program."""
-
-    username: Name = Field(pattern=USERNAME)
-    password: str = Field(min_length=8, max_length=1000)
-    role: Literal["admin", "read-only"] = "read-only"
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"username": "ann", "password": "correct horse", "role": "admin"}]}
     )
 
 

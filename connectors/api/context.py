@@ -9,6 +9,7 @@ import msgspec
 from fastapi import Depends, HTTPException, Query, Request
 from starlette.responses import Response
 
+from connectors.api.guessing import Guessing
 from connectors.api.passwords import Passwords
 from connectors.api.replay_desk import Desk
 from streams.registry.keeper import Keeper
@@ -26,6 +27,7 @@ class Services:
     passwords: Passwords
     settings: Settings
     desk: Desk = field(default_factory=Desk)
+    guessing: Guessing = field(default_factory=Guessing)
     trials: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "codec-trial"))
     """where codecs are tried out, one after another"""
 

@@ -1,30 +1,45 @@
 """What every request passes: IoTa's paths become ours, and only known callers come further.
 
-Source of the behaviour: IoTa's REST API. 401 and 403 have an empty body; repaired: an outage is 503, never 401; a path
+Source of the behaviour: IoTa's REST API. 401 and 403 have an empty body, but for a living token behind another word than
+Bearer; repaired: an outage is 503, never 401; a path
 is the same with and without its last slash, without redirect.
 """
 
 import hmac
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connectors.api.operator import NAME
 from connectors.api.passwords import token_hash
-from streams.core.records import User
+from streams.core.user_record import User
 from streams.registry.store import Store
-from streams.registry.users import ADMIN
+from streams.registry.users import ADMIN, OPERATOR
 
 IOTA = "/broker"
-OPEN = frozenset({"/api/token"})
+OPEN = frozenset({("GET", "/api/token")})
 MOVED = {"/api/docs": "/docs", "/api/openapi.json": "/openapi.json"}
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
+OWN = frozenset({"/api/change-password", "/api/token", "/api/tokens"})
+"""What who may only read may change all the same: their own password and tokens."""
+
+
+class Caller(NamedTuple):
+    """Who calls, with which token (its hash)."""
+
+    name: str
+    admin: bool
+    token: str
+    operator: bool = False
 
 
 class Gate:
-    """ASGI middleware. Sets ``state.user``, ``state.admin``, ``state.iota`` and ``state.path`` (as the caller wrote it)."""
+    """ASGI middleware.
+
+    Sets ``state.user``, ``state.admin``, ``state.operator``, ``state.token`` (its hash), ``state.iota`` and ``state.path`` (as
+    the caller wrote it).
+    """
 
     def __init__(self, application: ASGIApp, store: Store, operator: str) -> None:
         self._application, self._store, self._operator = application, store, operator
@@ -43,23 +58,33 @@ class Gate:
             return None
         if not self._store.folded:
             return unavailable("The registry is not read yet.")
-        if path in OPEN:
-            return None
-        caller = self._caller(scope)
+        return None if (scope["method"], path) in OPEN else self._admitted(scope)
+
+    def _admitted(self, scope: dict[str, Any]) -> Response | None:
+        scheme, _, token = _header(scope, b"authorization").partition(" ")
+        caller = self._caller(token)
         if caller is None:
             return Response(status_code=401)
-        scope["state"]["user"], scope["state"]["admin"] = caller
-        return None if caller[1] or scope["method"] in READING else Response(status_code=403)
+        scope["state"] |= {
+            "user": caller.name,
+            "admin": caller.admin,
+            "operator": caller.operator,
+            "token": caller.token,
+        }
+        if not caller.admin and scope["method"] not in READING and not _is_own(scope["path"]):
+            return Response(status_code=403)
+        if scheme.lower() != "bearer":
+            return JSONResponse({"detail": "Invalid authentication credentials"}, 403)
+        return None
 
-    def _caller(self, scope: Scope) -> tuple[str, bool] | None:
-        scheme, _, token = _header(scope, b"authorization").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+    def _caller(self, token: str) -> Caller | None:
+        if not token:
             return None
-        if hmac.compare_digest(token.encode(), self._operator.encode()):
-            return NAME, True
         digest = token_hash(token)
+        if hmac.compare_digest(token.encode(), self._operator.encode()):
+            return Caller(OPERATOR, admin=True, token=digest, operator=True)
         user = self._store.state.bearer(digest)
-        return (user.username, user.role == ADMIN) if user is not None and _holds(user, digest) else None
+        return Caller(user.username, user.role == ADMIN, digest) if user is not None and _holds(user, digest) else None
 
 
 def unavailable(detail: str) -> JSONResponse:
@@ -78,6 +103,10 @@ def _inner(scope: Scope) -> dict[str, Any]:
 def _header(scope: Scope, name: bytes) -> str:
     value: bytes = next((value for key, value in scope["headers"] if key == name), b"")
     return value.decode("latin-1")
+
+
+def _is_own(path: str) -> bool:
+    return path in OWN or path.startswith("/api/tokens/")
 
 
 def _holds(user: User, digest: str) -> bool:

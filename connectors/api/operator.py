@@ -12,9 +12,6 @@ from pathlib import Path
 from streams import log
 from streams.settings import ApiSettings
 
-NAME = "operator"
-"""Stands as author of what the operator changes."""
-
 logger = log.get("api.operator")
 
 

@@ -10,9 +10,8 @@ from pydantic import BaseModel, JsonValue
 from connectors.api.bodies import Location
 from connectors.api.times import from_ns
 from streams.core import records
-from streams.core.records import DeviceMapping, Generation, Interval, LogicalDevice, PhysicalDevice, User
+from streams.core.records import DeviceMapping, Generation, Interval, LogicalDevice, PhysicalDevice
 from streams.registry.mappings import is_paused
-from streams.registry.users import READ_ONLY
 
 
 class Answer(BaseModel):
@@ -66,16 +65,6 @@ class ShownGeneration(Answer):
     why: str
 
 
-class ShownUser(Answer):
-    """A user."""
-
-    uid: int
-    username: str
-    role: str
-    read_only: bool
-    valid: bool
-
-
 def physical(device: PhysicalDevice, *, iota: bool, properties: bool = True) -> dict[str, Any]:
     """As ``ShownPhysicalDevice``."""
     shown = {
@@ -123,17 +112,6 @@ def generation(opened: Generation) -> dict[str, Any]:
     """As ``ShownGeneration``."""
     shown: dict[str, Any] = msgspec.to_builtins(opened)
     return shown | {"opened_at": from_ns(opened.opened_at)}
-
-
-def user(known: User) -> dict[str, Any]:
-    """As ``ShownUser``."""
-    return {
-        "uid": known.uid,
-        "username": known.username,
-        "role": known.role,
-        "read_only": known.role == READ_ONLY,
-        "valid": known.valid,
-    }
 
 
 def _place(location: records.Location | None) -> dict[str, float] | None:

@@ -1,70 +1,102 @@
-"""Routes of users, and the token that they log in for."""
+"""Routes of users; administrators only."""
 
 import time
-from base64 import b64decode
 from functools import partial
+from typing import Annotated
+from urllib.parse import quote
 
-from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from fastapi import APIRouter, Body, Request
+from starlette.responses import Response
 
-from connectors.api import bodies, shapes
-from connectors.api.context import ADMINS, By, Has, Registry, answer, created
-from connectors.api.passwords import new_token, token_hash
-from streams.core.records import User
-from streams.registry import users
-from streams.registry.state import Author
+from connectors.api import user_shapes as shapes
+from connectors.api.context import ADMINS, By, Has, Registry, answer
+from connectors.api.documents import LAST, MISSING, TAKEN
+from connectors.api.tokens import fresh
+from streams.registry import tokens, users
 
-router = APIRouter(tags=["users"])
-DAY = 86_400_000_000_000
-
-
-@router.get("/token", response_model=str)
-async def token(request: Request, has: Has) -> Response:
-    """Log in with HTTP Basic: a new bearer token, as a JSON string. It is shown once, kept hashed, and expires."""
-    username, password = _basic(request.headers.get("authorization", ""))
-    if username is None:
-        return JSONResponse({"detail": "Not authenticated"}, 401, {"WWW-Authenticate": "Basic"})
-    user = has.store.state.user(username)
-    if not await has.passwords.verify(_hash(user), password):
-        return JSONResponse({"detail": "Invalid username or password."}, 401)
-    fresh, now = new_token(), time.time_ns()
-    expires = now + has.settings.api.token_days * DAY
-    give = partial(users.give_token, username=username, token_hash=token_hash(fresh), expires_at=expires)
-    await has.store.change(partial(give, author=Author(username, now, "login")))
-    return answer(fresh)
+router = APIRouter(prefix="/users", tags=["users"], dependencies=[ADMINS])
 
 
-@router.get("/users", response_model=list[shapes.ShownUser], dependencies=[ADMINS])
+@router.get("", response_model=list[shapes.ShownUser])
 async def listed(registry: Registry) -> Response:
-    """Every user, by uid; administrators only."""
-    return answer([shapes.user(registry.state.users[uid]) for uid in sorted(registry.state.users)])
+    """List every user, by uid."""
+    known, now = registry.state.users, time.time_ns()
+    return answer([shapes.user(known[uid], now) for uid in sorted(known)])
 
 
-@router.post("/users", status_code=201, response_model=shapes.ShownUser)
-async def create(request: Request, has: Has, by: By, body: bodies.NewUser) -> Response:
-    """Add a user. 409: the name is taken."""
-    hashed = await has.passwords.hash(body.password)
-    command = partial(users.create, username=body.username, password_hash=hashed, role=body.role, author=by)
+@router.get("/{username}", response_model=shapes.ShownUser, responses=MISSING)
+async def shown(registry: Registry, username: str) -> Response:
+    """Show a user."""
+    return _shown(registry, username)
+
+
+@router.post("", status_code=201, response_model=shapes.ShownUser, responses=TAKEN)
+async def create(request: Request, has: Has, by: By, body: shapes.NewUser) -> Response:
+    """Add a user."""
+    hashed = await has.passwords.hash(body.password.get_secret_value())
+    command = partial(
+        users.create, username=body.username, password_hash=hashed, role=body.role, author=by, valid=body.valid
+    )
     (change,) = await has.store.change(command)
-    return created(request, shapes.user(has.store.state.users[int(change.key)]))
+    made = has.store.state.users[int(change.key)]
+    path = f"{request.state.path.rstrip('/')}/{quote(made.username)}"
+    return answer(shapes.user(made, by.at), 201, str(request.url.replace(path=path, query="")))
 
 
-@router.delete("/users/{username}", status_code=204, response_class=Response)
+@router.patch("/{username}", response_model=shapes.ShownUser, responses=MISSING | LAST)
+async def edit(registry: Registry, by: By, username: str, body: shapes.UserEdit) -> Response:
+    """Change what a user may do; disable or enable them."""
+    await registry.change(partial(users.edit, username=username, role=body.role, valid=body.valid, author=by))
+    return _shown(registry, username)
+
+
+@router.delete("/{username}", status_code=204, response_class=Response, responses=MISSING | LAST)
 async def remove(registry: Registry, by: By, username: str) -> Response:
     """Remove a user; their tokens end at once."""
     await registry.change(partial(users.remove, username=username, author=by))
     return Response(status_code=204)
 
 
-def _hash(user: User | None) -> str | None:
-    return user.password if user is not None and user.valid else None
+@router.post("/{username}/password", status_code=204, response_class=Response, responses=MISSING)
+async def set_password(has: Has, by: By, username: str, body: shapes.NewPassword) -> Response:
+    """Give a user another password. Their tokens end, unless told otherwise."""
+    users.known(has.store.state, username)
+    hashed = await has.passwords.hash(body.password.get_secret_value())
+    command = partial(
+        users.set_password, username=username, password_hash=hashed, end_tokens=body.end_tokens, author=by
+    )
+    await has.store.change(command)
+    return Response(status_code=204)
 
 
-def _basic(header: str) -> tuple[str | None, str]:
-    """Name and password; a password may hold colons."""
-    scheme, _, encoded = header.partition(" ")
-    try:
-        name, colon, password = b64decode(encoded, validate=True).decode().partition(":")
-    except ValueError:
-        return None, ""
-    return (name, password) if scheme.lower() == "basic" and colon else (None, "")
+@router.get("/{username}/tokens", response_model=list[shapes.ShownToken], responses=MISSING)
+async def tokens_of(request: Request, registry: Registry, username: str) -> Response:
+    """List a user's tokens, without their secrets."""
+    return answer(shapes.tokens(users.known(registry.state, username), time.time_ns(), request.state.token))
+
+
+@router.post("/{username}/token", response_model=shapes.GivenToken, responses=MISSING)
+async def refresh(has: Has, by: By, username: str, body: Annotated[shapes.Refresh | None, Body()] = None) -> Response:
+    """End every token of a user and give them a new one, which is shown this once."""
+    asked = body or shapes.Refresh()
+    secret, token = fresh(has, asked.name, asked.days)
+    await has.store.change(partial(tokens.replace_all, username=username, token=token, author=by))
+    return answer(shapes.given(token, secret))
+
+
+@router.delete("/{username}/tokens", status_code=204, response_class=Response, responses=MISSING)
+async def end_tokens(registry: Registry, by: By, username: str) -> Response:
+    """End every token of a user."""
+    await registry.change(partial(tokens.replace_all, username=username, token=None, author=by))
+    return Response(status_code=204)
+
+
+@router.delete("/{username}/tokens/{name}", status_code=204, response_class=Response, responses=MISSING)
+async def end_token(registry: Registry, by: By, username: str, name: str) -> Response:
+    """End a user's tokens of this name."""
+    await registry.change(partial(tokens.end, username=username, name=name, author=by))
+    return Response(status_code=204)
+
+
+def _shown(registry: Registry, username: str) -> Response:
+    return answer(shapes.user(users.known(registry.state, username), time.time_ns()))

@@ -271,24 +271,3 @@ class Rule(Changed, frozen=True, kw_only=True, rename={"measurement": "from", "t
     scale: float = 1.0
     offset: float = 0.0
     drop: bool = False
-
-
-class Token(Struct, frozen=True, kw_only=True):
-    """An access token; only its sha-256 is kept."""
-
-    name: str
-    hash: str
-    created_at: int
-    expires_at: int
-
-
-class User(Changed, frozen=True, kw_only=True):
-    """A person or program that may use the API; ``role`` is admin or read-only, ``password`` an argon2 hash."""
-
-    uid: int
-    username: str
-    password: str
-    role: str
-    valid: bool = True
-    tokens: list[Token] = field(default_factory=list)
-    deleted_at: int | None = None

@@ -11,9 +11,10 @@ import msgspec
 from msgspec import Struct
 
 from streams.core.codec_record import Codec
-from streams.core.records import DeviceMapping, Generation, Interval, LogicalDevice, PhysicalDevice, Rule, Source, User
+from streams.core.records import DeviceMapping, Generation, Interval, LogicalDevice, PhysicalDevice, Rule, Source
 from streams.core.replay_record import Replay
 from streams.core.signed_topic import SignedTopic
+from streams.core.user_record import User
 
 PHYSICAL, LOGICAL, MAPPING = "physical-devices", "logical-devices", "device-mapping"
 SOURCES, CODECS, RULES, USERS, GENERATIONS = "sources", "codecs", "rules", "users", "generations"

@@ -13,7 +13,8 @@ from connectors.api import app, operator
 from connectors.api.context import Services
 from connectors.api.gate import Gate
 from connectors.api.passwords import Passwords, token_hash
-from streams.core.records import LogicalDevice, PhysicalDevice, Source, Token, User
+from streams.core.records import LogicalDevice, PhysicalDevice, Source
+from streams.core.user_record import Token, User
 from streams.registry.keeper import Keeper
 from streams.registry.state import LOGICAL, PHYSICAL, SOURCES, USERS, Change
 from streams.registry.store import Store

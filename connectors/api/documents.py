@@ -1,0 +1,52 @@
+"""What the OpenAPI document says beyond FastAPI's own: who is let in, and how each operation may be refused."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+Responses = dict[int | str, dict[str, Any]]
+
+SECURITY = {"bearer": {"type": "http", "scheme": "bearer"}, "basic": {"type": "http", "scheme": "basic"}}
+SENTENCE = {
+    "application/json": {
+        "schema": {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
+    }
+}
+
+
+def refused(description: str) -> dict[str, Any]:
+    """A refusal: one sentence as ``detail``."""
+    return {"description": description, "content": SENTENCE}
+
+
+NOT_BASIC: Responses = {401: refused("No HTTP Basic, a wrong name or password, or a disabled user.")}
+MISSING: Responses = {404: refused("There is no such user or token.")}
+TAKEN: Responses = {409: refused("The name is taken, or there are too many.")}
+LAST: Responses = {409: refused("Nobody would be left to administer.")}
+HELD_UP: Responses = {
+    429: refused("Too many failed logins. Tokens are not affected.")
+    | {"headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}}
+}
+EVERYWHERE = {
+    "401": {"description": "The token is missing, unknown, expired or ended, or its user is disabled. No body."},
+    "403": {"description": "This user may only read (no body), or the token stands behind another word than Bearer."},
+    "503": refused("The registry or Kafka cannot answer now; try again.")
+    | {"headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}},
+}
+
+
+def complete(app: FastAPI) -> None:
+    """Add to the document what the gate, not FastAPI, does."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        document.setdefault("components", {})["securitySchemes"] = SECURITY
+        document["security"] = [{"bearer": []}]
+        for path in document["paths"].values():
+            for operation in path.values():
+                operation["responses"] = EVERYWHERE | operation["responses"]
+        document["paths"]["/api/token"]["get"]["security"] = [{"basic": []}]
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it

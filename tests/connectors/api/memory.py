@@ -1,0 +1,65 @@
+"""The API in the test's process, over a registry that is written to memory at once: its routes and gate, without Kafka."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import httpx
+
+from connectors.api import app
+from connectors.api.context import Services
+from connectors.api.gate import Gate
+from connectors.api.passwords import Passwords
+from streams.registry.keeper import Keeper
+from streams.registry.state import Change
+from streams.registry.store import Command, Store, Unavailable
+from streams.settings import KafkaSettings, Settings
+
+OPERATOR = "operators-token"
+
+
+class MemoryStore(Store):
+    """Decides as the real one; what it decides counts at once. ``away``: nothing can be written."""
+
+    away = False
+
+    async def change(self, command: Command) -> Sequence[Change]:
+        """Decide and fold."""
+        if self.away:
+            raise Unavailable("No process can write the registry now.")
+        changes = command(self.state)
+        for change in changes:
+            self.state.apply(change)
+        return changes
+
+
+class Api:
+    """Calls one application in one loop. ``bearer``: the operator's token unless another, or None, is given."""
+
+    def __init__(self, runner: asyncio.Runner, registered: Iterable[Change] = ()) -> None:
+        self._runner = runner
+        self.store = runner.run(self._registry(registered))
+        self.passwords = Passwords()
+        keeper = Keeper(self.store, KafkaSettings(), sources=(), code="test", seen_every_s=30)
+        self.services = Services(self.store, keeper, self.passwords, Settings())
+        self._application = Gate(app.build(self.services), self.store, OPERATOR)
+
+    def __call__(
+        self, method: str, path: str, bearer: str | None = OPERATOR, *, address: str = "127.0.0.1", **arguments: Any
+    ) -> httpx.Response:
+        headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+        transport = httpx.ASGITransport(self._application, client=(address, 1))
+        return self._runner.run(self._ask(transport, method, path, headers | arguments.pop("headers", {}), arguments))
+
+    async def _ask(
+        self, transport: httpx.ASGITransport, method: str, path: str, headers: dict[str, str], arguments: dict[str, Any]
+    ) -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+            return await client.request(method, path, headers=headers, **arguments)
+
+    async def _registry(self, registered: Iterable[Change]) -> MemoryStore:
+        store = MemoryStore(KafkaSettings(bootstrap_servers="127.0.0.1:1"), "test")
+        store.folded = True
+        for change in registered:
+            store.state.apply(change)
+        return store
