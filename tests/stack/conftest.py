@@ -51,7 +51,7 @@ def installed(stack: Stack, directory: Path) -> Iterator[Installation]:
         "clickhouse": {"url": stack.clickhouse, "database": unique},
         "spool": {"directory": str(directory / "spool")},
         "diversion": {"url": str(directory / "diverted")},
-        "files": {"directory": str(directory / "files"), "archive": str(directory / "archive")},
+        "files": {name: str(directory / name) for name in ("directory", "archive", "device_logs")},
     }
     made = Installation(stack, unique, overrides)
     topics.create(Settings(**overrides).kafka)
