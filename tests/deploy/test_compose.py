@@ -62,9 +62,36 @@ def test_every_command_exists(ours: dict[str, Any]) -> None:
 
 
 def test_the_same_processes_run_as_in_the_local_stack(ours: dict[str, Any]) -> None:
-    local = {tuple(process.command[3:]) for process in processes.ours(Settings(ubidots={"token": "x"}), ())}
+    token, accounts = {"token": "x"}, {"accounts": [{"username": "ann", "password": "x"}]}
+    everything = Settings(
+        ubidots=token, pollers={"ict_eagleio": token, "greenbrain": accounts, "axistech": token}
+    )  # fmt: skip
+    local = {tuple(process.command[3:]) for process in processes.ours(everything, ())}
 
     assert {tuple(service["command"]) for service in ours.values()} == local | {("users", "ensure-admin")}
+
+
+def test_what_needs_an_account_runs_only_by_its_profile(ours: dict[str, Any]) -> None:
+    optional = {name: service["profiles"] for name, service in ours.items() if "profiles" in service}
+
+    assert optional == {
+        "sink-ubidots": ["ubidots"],
+        "poller-ict_eagleio": ["ict_eagleio"],
+        "poller-greenbrain": ["greenbrain"],
+        "poller-axistech": ["axistech"],
+    }
+
+
+def test_a_poller_knows_its_own_account_only(
+    ours: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    accounts = '[{"username": "ann", "password": "secret"}]'
+    for name in ("ict_eagleio", "greenbrain", "axistech"):
+        with monkeypatch.context() as patched:
+            for variable, value in ours[f"poller-{name}"]["environment"].items():
+                patched.setenv(variable, re.sub(r"\$\{\w+:-.*\}", accounts if "ACCOUNTS" in variable else "x", value))
+            assert Settings().pollers.enabled == (name,)
 
 
 def test_every_setting_is_accepted(ours: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -98,7 +125,7 @@ def test_probes_ask_the_ports_that_the_settings_choose(ours: dict[str, Any]) -> 
 
     for name, service in ours.items():
         if service["command"][0] == "run":
-            expected = ports.get(name, 25730)
+            expected = ports.get(name, 25750 if name.startswith("poller-") else 25730)
             assert f"http://127.0.0.1:{expected}/readyz" in service["healthcheck"]["test"][-1]
 
 
