@@ -23,7 +23,7 @@ from streams.core.cursor_record import Cursor
 from streams.core.memory import Remembered
 from streams.core.replay_record import Replay
 from streams.core.signed_topic import SignedField, SignedKey, SignedTopic
-from streams.core.user_record import User
+from streams.core.user_record import Token, User
 
 MAGIC = b"\xc3\x01"
 
@@ -50,7 +50,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "signed_topic": SignedTopic,
 }
 NAMES = {record_type: name for name, record_type in TYPES.items()}
-OTHERS = (Codec, Cursor, Replay, Remembered, SignedTopic, SignedField, SignedKey)
+OTHERS = (Codec, Cursor, Replay, Remembered, SignedTopic, SignedField, SignedKey, User, Token)
 """Records that are not of ``core.records``."""
 CLASSES = {
     name: kind
