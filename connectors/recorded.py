@@ -25,9 +25,9 @@ class Asked(Struct, frozen=True, kw_only=True):
     """What is known of payloads that do not say it themselves; ``received_at`` in ns."""
 
     source: str | None
-    address: str
     transport: Transport
     received_at: int
+    address: str = ""
     written: Literal["bytes", "hex", "base64"] = "bytes"
     lines: bool = False
 
@@ -41,7 +41,10 @@ def recorded(name: str, content: bytes, asked: Asked) -> Iterator[RawRecord]:
     if content.startswith(CONTAINER):
         yield from _archived(name, content)
     elif (vector := _vector(content)) is not None:
-        yield _of_vector(name, vector, asked)
+        earlier = [part for part in vector.get("before", ()) if _is_record(part)]
+        for number, part in enumerate(earlier, 1):
+            yield replace(_of_vector(name, part, asked), id=f"{name}:before:{number}")
+        yield _of_vector(name, vector["record"], asked)
     else:
         yield from _payloads(name, content, asked)
 
@@ -81,13 +84,16 @@ def _archived(name: str, content: bytes) -> Iterator[RawRecord]:
 
 
 def _vector(content: bytes) -> dict[str, Any] | None:
-    """A test vector is an object whose ``record`` says how it came in and whose ``expect`` what becomes of it."""
+    """An object whose ``record`` says how it came in, ``before`` what came earlier, ``expect`` what becomes of it."""
     try:
         tree = json.loads(content)
     except (ValueError, RecursionError):
         return None
-    told = tree.get("record") if isinstance(tree, dict) and "expect" in tree else None
-    return told if isinstance(told, dict) and {"transport", "address", "received_at"} <= set(told) else None
+    return tree if isinstance(tree, dict) and "expect" in tree and _is_record(tree.get("record")) else None
+
+
+def _is_record(told: object) -> bool:
+    return isinstance(told, dict) and {"transport", "address", "received_at"} <= set(told)
 
 
 def _of_vector(name: str, told: dict[str, Any], asked: Asked) -> RawRecord:

@@ -1,5 +1,6 @@
 """`isthmus decode`: what recorded payloads would become, offline; neither Kafka nor the store is touched."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -33,7 +34,10 @@ def decode(
         list[str], typer.Argument(help="payloads, archive files (.avro) or test vectors (.json); - is standard input")
     ],
     source: Annotated[str | None, typer.Option(help="whose format it is; archive files and vectors know it")] = None,
-    address: Annotated[str, typer.Option(help="MQTT topic or URL path that it came by")] = "",
+    address: Annotated[
+        list[str] | None,
+        typer.Option(help="MQTT topic or URL path that it came by: one for all files, or one for each in their order"),
+    ] = None,
     transport: Annotated[str, typer.Option(help="mqtt, http, poll or file")] = "mqtt",
     received_at: Annotated[str | None, typer.Option(help="time of receipt, RFC 3339; default: now")] = None,
     hexadecimal: Annotated[bool, typer.Option("--hex", help="payloads are written in hexadecimal")] = False,
@@ -45,6 +49,16 @@ def decode(
             help="NAME of a built-in codec, or NAME=FILE (.js, or a table: .toml, .json), that reads payloads"
         ),
     ] = None,
+    settings_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--settings",
+            envvar=settings.CONFIG_VARIABLE,
+            exists=True,
+            dir_okay=False,
+            help="whose settings count; default: isthmus.toml here, if there is one",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="a JSON object per record, one a line")] = False,
 ) -> None:
     """Decode recorded payloads as the settings say, and show readings, dead letters and what was ignored.
@@ -54,17 +68,22 @@ def decode(
     """
     if hexadecimal and base64:
         raise typer.BadParameter("give --hex or --base64")
+    if settings_file:
+        os.environ[settings.CONFIG_VARIABLE] = str(settings_file)
     loaded = settings.load().decode
     asked = Asked(
         source=_known(source, loaded),
-        address=address,
         transport=_transport(transport),
         received_at=_time(received_at),
         written="hex" if hexadecimal else "base64" if base64 else "bytes",
         lines=lines,
     )
     try:
-        raws = [raw for name in files for raw in recorded(name, _content(name), asked)]
+        raws = [
+            raw
+            for name, place in zip(files, _addresses(address or [""], files), strict=True)
+            for raw in recorded(name, _content(name), replace(asked, address=place))
+        ]
     except Unreadable as error:
         sources = f"; sources are {', '.join(pipeline.decoders(loaded))}" if "--source" in str(error) else ""
         raise typer.BadParameter(f"{error}{sources}") from None
@@ -117,6 +136,12 @@ def _content(name: str) -> bytes:
         return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise typer.BadParameter(f"{name}: {error.strerror}") from None
+
+
+def _addresses(told: list[str], files: list[str]) -> list[str]:
+    if len(told) not in (1, len(files)):
+        raise typer.BadParameter(f"{len(told)} addresses, {len(files)} file(s): give one for all or one for each")
+    return told * len(files) if len(told) == 1 else told
 
 
 def _known(source: str | None, loaded: DecodeSettings) -> str | None:

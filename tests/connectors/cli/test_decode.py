@@ -82,6 +82,34 @@ def test_a_vector_knows_its_source_by_its_folder() -> None:
     assert result.exit_code == 0
 
 
+def test_what_came_before_a_vector_is_remembered_for_it() -> None:
+    entries = told(run("--json", str(VECTORS / "sparkplug" / "data_by_alias.json")))
+
+    assert [entry["record"].rpartition(".json")[2] for entry in entries] == [":before:1", ":before:2", ""]
+    assert [m["name"] for m in entries[-1]["readings"][0]["measurements"]] == ["temperature", "offset"]
+
+
+def test_files_may_have_an_address_each(tmp_path: Path) -> None:
+    vector = json.loads((VECTORS / "sparkplug" / "data_by_alias.json").read_text("utf-8"))
+    arguments = []
+    for number, record in enumerate([*vector["before"], vector["record"]]):
+        path = tmp_path / str(number)
+        path.write_text(record["base64"])
+        arguments += ["--address", record["address"], str(path)]
+    entries = told(run("--source", "sparkplug", "--base64", "--json", *arguments))
+
+    assert [m["value"] for m in entries[-1]["readings"][0]["measurements"]] == [21.25, -7.0]
+
+
+def test_the_settings_of_a_named_file_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISTHMUS_CONFIG", "")  # so that it is put back as it was
+    path = tmp_path / "other.toml"
+    path.write_text('[decode.json_source]\ndevice = ["unit"]\n')
+    (entry,) = told(run("--settings", str(path), "--source", "json", "--json", "-", given=b'{"unit": "a", "t": 1}'))
+
+    assert entry["readings"][0]["device"] == "json:a"
+
+
 def test_a_file_of_the_archive_is_read_in_order(tmp_path: Path) -> None:
     raws = [
         RawRecord(
@@ -137,6 +165,8 @@ def test_a_table_reads_the_payload_instead(tmp_path: Path) -> None:
         (("--source", "json", "--hex", "--base64", "-"), "--hex or --base64"),
         (("--source", "json", "--transport", "pigeon", "-"), "pigeon"),
         (("--source", "json", "--received-at", "noon", "-"), "noon"),
+        (("--source", "json", "--settings", "no-such.toml", "-"), "no-such.toml"),
+        (("--source", "json", "--address", "a", "--address", "b", "-"), "2 addresses, 1 file(s)"),
         (("--source", "json", "--codec", "nothing", "-"), "nothing"),
         (("--source", "json", "--codec", "a=b.py", "-"), "b.py"),
     ],
