@@ -16,6 +16,7 @@ from connectors.api import (
     replays,
     rules,
     signed_topics,
+    snapshots,
     tokens,
     users,
 )
@@ -37,7 +38,7 @@ def build(services: Services) -> FastAPI:
     app = FastAPI(title="Isthmus", version="1", description=ABOUT, redirect_slashes=False, redoc_url=None)
     app.state.services = services
     api = APIRouter(prefix="/api")
-    for part in (physical, logical, mappings, codecs, generations, replays, rules, signed_topics, tokens, users):
+    for part in (physical, logical, mappings, codecs, generations, replays, rules, signed_topics, snapshots, tokens, users):
         api.include_router(part.router)
     app.include_router(api)
     app.routes.extend(_probes(services))

@@ -20,6 +20,7 @@ GROUPS = {
     "rules": "rules",
     "vocabulary": "vocabulary",
     "users": "users",
+    "registry": "registry",
     "replay": "replay",
     "simulate": "simulate",
     "demo": "demo",

@@ -1,0 +1,1 @@
+"""Whole registries: snapshots, and what comes from other systems."""
