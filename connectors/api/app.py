@@ -38,7 +38,9 @@ def build(services: Services) -> FastAPI:
     app = FastAPI(title="Isthmus", version="1", description=ABOUT, redirect_slashes=False, redoc_url=None)
     app.state.services = services
     api = APIRouter(prefix="/api")
-    for part in (physical, logical, mappings, codecs, generations, replays, rules, signed_topics, snapshots, tokens, users):
+    for part in (
+        physical, logical, mappings, codecs, generations, replays, rules, signed_topics, snapshots, tokens, users,
+    ):  # fmt: skip
         api.include_router(part.router)
     app.include_router(api)
     app.routes.extend(_probes(services))

@@ -9,7 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from streams.core.records import LogicalDevice, PhysicalDevice, User
+from streams.core.records import LogicalDevice, PhysicalDevice
+from streams.core.user_record import User
 from streams.registry.state import (
     CODECS,
     GENERATIONS,

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import schemas
 from streams import avro
-from streams.core.records import Generation, LogicalDevice, PhysicalDevice, Rule, User
+from streams.core.records import Generation, LogicalDevice, PhysicalDevice, Rule
+from streams.core.user_record import User
 from streams.registry import restore, snapshot, whole_records
 from streams.registry.snapshot import Broken, Header, Snapshot, Tables
 from streams.registry.state import (
