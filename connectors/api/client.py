@@ -94,16 +94,17 @@ def connection(url: str, ca_file: str = "") -> httpx.Client:
 
 def here(settings: ApiSettings) -> Client:
     """The API of this machine, as its operator."""
-    return Client(_url(settings), lambda: _operators(settings))
+    return Client(url_of(settings), lambda: _operators(settings))
 
 
 def of_replays(settings: Settings) -> Client:
     """The API that ``settings.replay`` names, else the one of this machine."""
-    url, secret = settings.replay.api_url or _url(settings.api), settings.replay.token
+    url, secret = settings.replay.api_url or url_of(settings.api), settings.replay.token
     return Client(url, (lambda: _operators(settings.api)) if secret is None else secret.get_secret_value)
 
 
-def _url(settings: ApiSettings) -> str:
+def url_of(settings: ApiSettings) -> str:
+    """Where the API with these settings is reached from its own machine."""
     host = ANY_HOST.get(settings.host, settings.host)
     return str(httpx.URL(scheme="http", host=host, port=settings.port))
 
@@ -137,4 +138,6 @@ def said(answer: httpx.Response) -> str:
 def _sentence(detail: Any) -> str:
     if isinstance(detail, str):
         return detail
-    return "; ".join(f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg']}" for fault in detail)
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg'].removeprefix('Value error, ')}" for fault in detail
+    )

@@ -49,7 +49,7 @@ async def _author(
 
 async def _admin(request: Request) -> None:
     if not request.state.admin:
-        raise HTTPException(403)
+        raise HTTPException(403, "Only an administrator may do this.")
 
 
 async def _iota(request: Request) -> bool:

@@ -46,7 +46,9 @@ def complete(app: FastAPI) -> None:
         for path in document["paths"].values():
             for operation in path.values():
                 operation["responses"] = EVERYWHERE | operation["responses"]
-        document["paths"]["/api/token"]["get"]["security"] = [{"basic": []}]
+        login = document["paths"]["/api/token"]["get"]
+        login["security"] = [{"basic": []}]
+        del login["responses"]["403"]
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it

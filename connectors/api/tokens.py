@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import SecretStr
 from starlette.responses import JSONResponse, Response
 
 from connectors.api import user_shapes as shapes
@@ -98,12 +97,7 @@ async def change_password(
     by: By,
     body: shapes.OwnPassword | None = None,
     password: Annotated[
-        SecretStr | None,
-        Query(
-            min_length=shapes.SHORTEST,
-            max_length=1000,
-            description="as in IoTa; better in the body: addresses are logged on their way",
-        ),
+        shapes.Password | None, Query(description="as in IoTa; better in the body: addresses are logged on their way")
     ] = None,
 ) -> Response:
     """Change the caller's own password. Every token of theirs ends; the answer is a new one, as a JSON string."""

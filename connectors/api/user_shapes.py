@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.api.times import from_ns
 from streams.core.user_record import Token, User
@@ -12,12 +12,22 @@ from streams.registry.users import ADMIN, READ_ONLY
 
 USERNAME = r"^[^:/?#%\s\x00-\x1f\x7f]+$"
 """A colon ends the name in HTTP Basic; the others would not stand in a path."""
-SHORTEST = 8
+SHORTEST, LONGEST = 8, 1000
 """characters of a password"""
+
+
+def _long_enough(password: SecretStr) -> SecretStr:
+    """A sentence that tells nothing of the password."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise ValueError(f"a password has {SHORTEST} to {LONGEST} characters")
+    return password
+
 
 Username = Annotated[str, Field(pattern=USERNAME, max_length=1000)]
 TokenName = Annotated[str, Field(pattern=USERNAME, max_length=100)]
-Password = Annotated[SecretStr, Field(min_length=SHORTEST, max_length=1000)]
+Password = Annotated[
+    SecretStr, AfterValidator(_long_enough), Field(json_schema_extra={"minLength": SHORTEST, "maxLength": LONGEST})
+]
 Role = Literal["admin", "read-only"]
 Days = Annotated[int, Field(ge=1, le=3650, description="default: as a login's, setting `api.token_days`")]
 

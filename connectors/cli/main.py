@@ -19,8 +19,12 @@ GROUPS = {
     "signed-topics": "signed_topics",
     "rules": "rules",
     "vocabulary": "vocabulary",
+    "login": "login",
+    "logout": "login",
+    "profiles": "login",
     "users": "users",
     "registry": "registry",
+    "tokens": "tokens",
     "replay": "replay",
     "simulate": "simulate",
     "demo": "demo",
@@ -47,8 +51,8 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     )
     app.callback(help=f"{HELP}\n\n{WHICH}")(choose)
     named = [name for name in _command(arguments) if name in GROUPS]
-    for name in named or GROUPS:
-        import_module(f"connectors.cli.{GROUPS[name]}").register(app)
+    for module in dict.fromkeys(GROUPS[name] for name in named or GROUPS):
+        import_module(f"connectors.cli.{module}").register(app)
     return app
 
 

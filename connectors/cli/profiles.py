@@ -25,7 +25,6 @@ class Profile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     url: str
     username: str
     token: str
-    token_name: str = ""
     expires_at: str = ""
     ca_file: str = ""
 

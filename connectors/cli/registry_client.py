@@ -47,6 +47,16 @@ def local(method: str, path: str, **arguments: Any) -> Any:
             api.close()
 
 
+def call_as(chosen: Target, method: str, path: str, **arguments: Any) -> Any:
+    """As ``call``, of this API."""
+    with _faults_said():
+        api = remote(chosen)
+        try:
+            return api.call(method, path, **arguments)
+        finally:
+            api.close()
+
+
 def for_replays(loaded: Settings) -> client.Client:
     """The API for commands of replays: the chosen one, else what the settings say."""
     chosen = elsewhere()

@@ -42,13 +42,13 @@ class Api:
         self.passwords = Passwords()
         keeper = Keeper(self.store, KafkaSettings(), sources=(), code="test", seen_every_s=30)
         self.services = Services(self.store, keeper, self.passwords, Settings())
-        self._application = Gate(app.build(self.services), self.store, OPERATOR)
+        self.application = Gate(app.build(self.services), self.store, OPERATOR)
 
     def __call__(
         self, method: str, path: str, bearer: str | None = OPERATOR, *, address: str = "127.0.0.1", **arguments: Any
     ) -> httpx.Response:
         headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
-        transport = httpx.ASGITransport(self._application, client=(address, 1))
+        transport = httpx.ASGITransport(self.application, client=(address, 1))
         return self._runner.run(self._ask(transport, method, path, headers | arguments.pop("headers", {}), arguments))
 
     async def _ask(
