@@ -54,9 +54,11 @@ def _answer(call: Call, answer: Raw) -> Answer:
     if isinstance(answer, tuple):
         reason, why = answer
         return Rejected("codec", reason, detail(why), call.sender.device)
-    data = answer.data if isinstance(answer.data, dict) else {"data": answer.data}
-    values = [Value(name, value, call.time) for name, value in data.items()]
-    normalised, ignored = _normalised(answer, call.time)
+    time, data = call.time, answer.data if isinstance(answer.data, dict) else {"data": answer.data}
+    values = [Value(name, value, time) for name, value in data.items()]
+    if answer.is_plain():
+        return values
+    normalised, ignored = _normalised(answer, time)
     ignored += ["codec-warning"] * len(answer.warnings) + ["not-finite"] * len(answer.not_finite)
     values += normalised
     return Decoded(values, ignored) if ignored else values

@@ -25,8 +25,14 @@ MEASURED_CALLS, MEASURED_TIMES = 50, 3
 CUT_EXAMPLES = 50
 """examples of which parts are run, too, before a codec is believed to keep nothing"""
 DIFFERENCE_LIMIT = 20
+TRIAL_S, TRIAL_CALLS = 30.0, 10
+"""Wall time for all that is tried, looked at after so many calls: examples that hang may cost a second each."""
 PROBE = Example(payload=b"", port=1)
 """loads a codec that comes without examples"""
+
+
+class _TooLong(Exception):
+    """The trial's time is over."""
 
 
 class Checked(Struct, frozen=True, kw_only=True):
@@ -68,13 +74,18 @@ def examine(
     Raises:
         Unable: no worker can be started.
     """
-    trial = _Trial(code, examples or [PROBE], sandbox or shared(Limits(), 1), lenient=lenient)
-    fresh = trial.run("fresh")
-    fault = _load_fault(fresh)
-    if fault:
-        return Examined(mode="wrapped", why="it does not load", fault=fault, checked=[])
-    hard = _Trial(code, _with_parts(examples), sandbox or shared(Limits(), 1), lenient=lenient)
-    mode, why = _mode(trial, fresh, hard)
+    sandbox, deadline = sandbox or shared(Limits(), 1), time.monotonic() + TRIAL_S
+    trial = _Trial(code, examples or [PROBE], sandbox, deadline, lenient=lenient)
+    hard = _Trial(code, _with_parts(examples), sandbox, deadline, lenient=lenient)
+    try:
+        fresh = trial.run("fresh")
+        fault = _load_fault(fresh)
+        if fault:
+            return Examined(mode="wrapped", why="it does not load", fault=fault, checked=[])
+        mode, why = _mode(trial, fresh, hard)
+    except _TooLong:
+        fault = f"trying its {len(examples)} example(s) takes more than {TRIAL_S:g} s"
+        return Examined(mode="wrapped", why="its trial does not come to an end", fault=fault, checked=[])
     checked = [check(example, answer) for example, answer in zip(examples, fresh, strict=False)]
     return Examined(mode=mode, why=why, fault="", checked=checked)
 
@@ -101,9 +112,11 @@ def answer_as_dict(answer: Answer) -> dict[str, Any]:
 class _Trial:
     """The examples as calls, run in one mode or another."""
 
-    def __init__(self, code: str, examples: Sequence[Example], sandbox: Sandbox, *, lenient: bool) -> None:
+    def __init__(
+        self, code: str, examples: Sequence[Example], sandbox: Sandbox, deadline: float, *, lenient: bool
+    ) -> None:
         self._code, self._digest, self._lenient = code, sha256(code.encode()).hexdigest(), lenient
-        self._sandbox = sandbox
+        self._sandbox, self._deadline = sandbox, deadline
         self._calls = [_call(example, place) for place, example in enumerate(examples)]
 
     @property
@@ -114,7 +127,7 @@ class _Trial:
     def run(self, mode: Mode, *, backwards: bool = False, times: int = 1) -> list[Answer]:
         """The answers in the examples' order; ``backwards``: the last is called first; the last of ``times`` rounds counts."""
         order = self._calls[::-1] if backwards else self._calls
-        answers = self._sandbox.run(self._program(mode), list(order) * times, patient=True)[-len(order) :]
+        answers = self._ask(mode, list(order) * times)[-len(order) :]
         return answers[::-1] if backwards else answers
 
     def seconds(self, mode: Mode, answers: Sequence[Answer]) -> float:
@@ -123,13 +136,21 @@ class _Trial:
         if not good:
             return 0.0
         calls = good * -(-MEASURED_CALLS // len(good))
-        self._sandbox.run(self._program(mode), good, patient=True)
+        self._ask(mode, good)
         return min(self._measure(mode, calls) for _ in range(MEASURED_TIMES)) / len(calls)
 
     def _measure(self, mode: Mode, calls: Sequence[Call]) -> float:
         began = time.perf_counter()
         self._sandbox.run(self._program(mode), calls, patient=True)
         return time.perf_counter() - began
+
+    def _ask(self, mode: Mode, calls: Sequence[Call]) -> list[Answer]:
+        answers: list[Answer] = []
+        for start in range(0, len(calls), TRIAL_CALLS):
+            if time.monotonic() > self._deadline:
+                raise _TooLong
+            answers += self._sandbox.run(self._program(mode), calls[start : start + TRIAL_CALLS], patient=True)
+        return answers
 
     def _program(self, mode: Mode) -> Program:
         return program(self._digest, self._code, mode, lenient=self._lenient)

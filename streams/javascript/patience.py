@@ -9,7 +9,9 @@ from streams.javascript.told import CRASHED, STUCK, Answer
 
 TIMEOUT = "codec-timeout"
 CODEC_LIMIT, DEVICE_LIMIT = 10, 3
-"""calls in a row, of a codec and of one device, that may be cut; one that takes its process along is enough"""
+"""calls in a row, of a codec and of one device, that may be cut"""
+KILLED = 4
+"""what a call counts that takes its process along; for its device it is enough"""
 SUSPENDED_S = 60.0
 REMEMBERED = 10_000
 
@@ -31,6 +33,11 @@ class Patience:
         self._clock = clock
         self._strikes: dict[tuple[str, str], _Strikes] = {}
 
+    @property
+    def has_strikes(self) -> bool:
+        """Whether anything is remembered."""
+        return bool(self._strikes)
+
     def left(self, codec: str) -> int:
         """Calls of the codec that may be cut until it is suspended; 0: it is."""
         return self._left((codec, ""), CODEC_LIMIT)
@@ -43,7 +50,8 @@ class Patience:
         """What became of one call of each device."""
         for device, answer in answers:
             if answer in (STUCK, CRASHED):
-                self._strike((codec, ""), CODEC_LIMIT)
+                self._strike((codec, ""), KILLED)
+                self._strike((codec, device), DEVICE_LIMIT)
             elif isinstance(answer, tuple) and answer[0] == TIMEOUT:
                 self._strike((codec, ""), 1)
                 self._strike((codec, device), 1)

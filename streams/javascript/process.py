@@ -24,9 +24,10 @@ main(sys.argv[2], *map(int, sys.argv[3:]))
 """
 START_S = 20.0
 """A worker is ready after 0.1 s; a machine under load may need longer."""
-STALL_FACTOR, STALL_S = 5, 1.0
-"""The engine's limit is CPU time. A worker that took so much more of it since its last answer is stuck in something native,
-where the engine does not look at the limit; wall time would blame a worker for a busy machine."""
+STALL_FACTOR, STALL_LEAST_S, STALL_LOADING_S = 5, 0.25, 1.5
+"""The engine's limit is CPU time. A worker that took so many times of it since its last sign of life is stuck in something
+native, where the engine does not look at the limit; wall time would blame a worker for a busy machine. The last is for a
+codec that is being loaded, which may take a second."""
 SILENCE_S = 30.0
 """A worker that neither answers nor works for so long is stuck as well."""
 LOOK_S = 0.05
@@ -42,11 +43,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Died(Exception):
-    """The worker ended, or was killed because it was stuck."""
+    """The worker ended, or was killed because it was stuck.
 
-    def __init__(self, *, stuck: bool) -> None:
+    ``busy``: it was at work all the while, so that no circumstance but the call itself can be the cause.
+    """
+
+    def __init__(self, *, stuck: bool, busy: bool = False) -> None:
         super().__init__("stuck" if stuck else "ended")
-        self.stuck = stuck
+        self.stuck, self.busy = stuck, busy
 
 
 class Wrong(Exception):
@@ -64,7 +68,8 @@ class Worker:
             Wrong: its engine is not the one that it has to be.
             OSError: no process can be started.
         """
-        self._stall = STALL_S + STALL_FACTOR * limits.ms / 1000
+        self._stall = max(STALL_LEAST_S, STALL_FACTOR * limits.ms / 1000)
+        self._allowed = self._stall
         self._process = subprocess.Popen(
             _command(limits), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             bufsize=0, cwd="/", env={"TZ": "UTC"}, close_fds=True, start_new_session=True,
@@ -73,7 +78,8 @@ class Worker:
         self._in, self._out = (pipe.fileno() for pipe in (self._process.stdin, self._process.stdout) if pipe)
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
-        self._received, self._worked = b"", 0.0
+        self._received = b""
+        self._worked: float | None = None
         header, _ = self._receive(START_S)
         if "fault" in header:
             self.close()
@@ -91,9 +97,13 @@ class Worker:
             Died: and with it what had not been answered.
         """
         head = msgspec.json.encode(header)
+        self._allowed = self._stall
         self._send(LENGTHS.pack(len(head), len(calls)) + head + calls)
         while True:
-            yield self._receive(SILENCE_S)
+            told, answers = self._receive(SILENCE_S)
+            self._allowed = self._stall + STALL_LOADING_S * ("loading" in told)
+            if told.keys() & {"count", "need"}:
+                yield told, answers
 
     def close(self) -> None:
         """Ends the process; may be called again."""
@@ -105,18 +115,17 @@ class Worker:
 
     def _send(self, data: bytes) -> None:
         left = memoryview(data)
-        deadline, self._worked = time.monotonic() + SILENCE_S, self._cpu()
+        deadline, self._worked = time.monotonic() + SILENCE_S, None
         while left:
-            self._wait(self._in, select.POLLOUT, deadline)
             try:
                 left = left[os.write(self._in, left) :]
             except BlockingIOError:
-                continue
+                self._wait(self._in, select.POLLOUT, deadline)
             except OSError as error:
                 self._end(stuck=False, error=error)
 
     def _receive(self, within: float) -> tuple[dict[str, Any], bytes]:
-        deadline, self._worked = time.monotonic() + within, self._cpu()
+        deadline, self._worked = time.monotonic() + within, None
         head, body = LENGTHS.unpack(self._read(LENGTHS.size, deadline))
         return msgspec.json.decode(self._read(head, deadline)), self._read(body, deadline)
 
@@ -140,8 +149,11 @@ class Worker:
         poll = select.poll()
         poll.register(stream, event)
         while not poll.poll(LOOK_S * 1000):
-            if time.monotonic() > deadline or self._cpu() - self._worked > self._stall:
-                self._end(stuck=True)
+            if self._worked is None:  # looked up only now: it costs as much as reading several messages
+                self._worked = self._cpu()
+            busy = self._cpu() - self._worked > self._allowed
+            if busy or time.monotonic() > deadline:
+                self._end(stuck=True, busy=busy)
 
     def _cpu(self) -> float:
         """Seconds of CPU that the process has taken; 0 once it has ended."""
@@ -151,9 +163,9 @@ class Worker:
             return 0.0
         return float(times.user + times.system)
 
-    def _end(self, *, stuck: bool, error: OSError | None = None) -> None:
+    def _end(self, *, stuck: bool, busy: bool = False, error: OSError | None = None) -> None:
         self.close()
-        raise Died(stuck=stuck) from error
+        raise Died(stuck=stuck, busy=busy) from error
 
 
 def _command(limits: Limits) -> list[str]:

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import struct
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -92,16 +93,26 @@ class Sandbox:
         with self._slot() as slot:
             while waiting:
                 told = slot.answer(program, [calls[place] for place in waiting], min(left, DEVICE_LIMIT))
-                known = {place: answer for place, answer in zip(waiting, told, strict=True) if not is_suspended(answer)}
+                known = dict(zip(waiting, told, strict=True))
+                for place in [
+                    place for place, answer in known.items() if type(answer) is tuple and is_suspended(answer)
+                ]:
+                    del known[place]
                 answers.update(known)
-                with self._noting:
-                    self._patience.note(program.key, [(calls[p].sender.device, answer) for p, answer in known.items()])
+                self._note(program, calls, known)
                 left, waiting = self._borne(program, calls, [place for place in waiting if place not in known])
         return list(answers.values())
+
+    def _note(self, program: Program, calls: Sequence[Call], known: dict[int, Answer]) -> None:
+        with self._noting:
+            if self._patience.has_strikes or any(type(answer) is tuple for answer in known.values()):
+                self._patience.note(program.key, [(calls[place].sender.device, told) for place, told in known.items()])
 
     def _borne(self, program: Program, calls: Sequence[Call], chunk: list[int]) -> tuple[int, list[int]]:
         with self._noting:
             left = self._patience.left(program.key)
+            if not self._patience.has_strikes:
+                return left, chunk
             bears = self._patience.bears
             return left, [place for place in chunk if left and bears(program.key, calls[place].sender.device)]
 
@@ -136,7 +147,7 @@ class _Slot:
         """One answer per call.
 
         After a worker died, calls are made one by one: the one that ends a worker again is the culprit, and the others
-        wait, because each such call costs seconds.
+        wait, because each such call costs a good part of a second. A call that was alone and kept its worker busy is it at once.
         """
         answers: list[Answer] = []
         single = False
@@ -147,7 +158,8 @@ class _Slot:
             except Died as died:
                 self._worker = None
                 logger.warning("a worker for JavaScript ended", codec=program.key, stuck=died.stuck)
-                if single and len(answers) == before:
+                alone = single or (died.busy and before + 1 == len(calls))
+                if alone and len(answers) == before:
                     answers.append(STUCK if died.stuck else CRASHED)
                     if patience < NO_LIMIT:
                         answers += [SUSPENDED] * (len(calls) - len(answers))
@@ -161,7 +173,7 @@ class _Slot:
         wanted = len(answers) + len(calls)
         header = {"key": program.key, "count": len(calls), "single": single, "patience": patience}
         code = {"code": program.code, "mode": program.mode, "lenient": program.lenient}
-        body = msgspec.json.encode([(list(call.payload), call.port, call.time // 1_000_000) for call in calls])
+        body = packed(calls)
         for asked in (header, header | code):
             for told, group in worker.ask(asked, body):
                 if "need" in told:
@@ -195,6 +207,14 @@ def shared(limits: Limits, workers: int) -> Sandbox:
 
 _shared: dict[tuple[int, Limits, int], Sandbox] = {}
 _making = threading.Lock()
+
+
+def packed(calls: Sequence[Call]) -> bytes:
+    """As ``worker`` describes it."""
+    numbers = [float(len(calls))]
+    for call in calls:
+        numbers += len(call.payload), call.port, call.time // 1_000_000
+    return struct.pack(f"={len(numbers)}d", *numbers) + b"".join([call.payload for call in calls])
 
 
 def _chunks(calls: Sequence[Call], places: Sequence[int]) -> Iterator[list[int]]:

@@ -4,6 +4,8 @@ Single-threaded, because QuickJS measures the CPU time of the whole process. It 
 environment, and once the engine is loaded it can open no file and no socket: what a codec could break out into is empty.
 
 Requests come on stdin, answers go to stdout, both as two lengths and two parts (``process.py`` is the other end):
-a header (JSON) and the calls as one JSON text ``[[bytes, port, ms], …]``, which goes to JavaScript as it is. Answers
-come in groups as soon as they are known, in order; the header of a group tells how many calls it answers.
+a header (JSON), and the calls, which go to JavaScript as they are: float64 in the order of this machine, first how many
+there are, then length, port and time (ms) of each; behind them the payloads. Answers are JSON for the same reason, and
+come in groups as soon as they are known, in order; the header of a group tells how many calls it answers. A header with
+``loading`` or ``loaded`` says only that.
 """

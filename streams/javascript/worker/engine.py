@@ -10,21 +10,14 @@ PROOF_S = 0.02
 PROOF = '/^(a+)+$/.test("a".repeat(40) + "b")'
 """takes years unless the engine looks at the limit while it matches"""
 FIRST_COST_S = 0.002
-SCOPE = (
-    "(function(){return{"
-    + ",".join(
-        f'{name}:typeof {name}==="{kind}"?{name}:undefined'
-        for name, kind in (
-            ("decodeUplink", "function"),
-            ("normalizeUplink", "function"),
-            ("Decoder", "function"),
-            ("Decode", "function"),
-            ("driver", "object"),
-        )
-    )
-    + "}})"
-)
-WRAPPED_END = "\n;return " + SCOPE.removeprefix("(function(){return").removesuffix("})") + "})"
+NAMES = {
+    "decodeUplink": "function",
+    "normalizeUplink": "function",
+    "Decoder": "function",
+    "Decode": "function",
+    "driver": "object",
+}
+"""what a codec is asked for, where its text has such a word"""
 
 
 class Broken(Exception):
@@ -80,13 +73,13 @@ class Engine:
             context.eval(self._buffer)
         try:
             if codec.mode == "wrapped":
-                scope = context.eval("(function(){" + codec.code + WRAPPED_END)
+                scope = context.eval("(function(){" + codec.code + f"\n;return {_found(codec.code)}}})")
             else:
                 context.eval(codec.code)
-                scope = context.eval(SCOPE)
+                scope = context.eval("(function(){return " + _found(codec.code) + "})")
         except self.faults as error:
             raise Broken(fault(error)) from error
-        step = setup(scope, codec.mode, codec.lenient, "exports" in codec.code)
+        step = setup(scope, codec.mode, codec.lenient, "exports" in codec.code or "module" in codec.code)
         context.set_time_limit(self.seconds)
         return Loaded(context, step)
 
@@ -98,6 +91,12 @@ class Engine:
         except self.faults as error:
             return "interrupted" in str(error)
         return False
+
+
+def _found(code: str) -> str:
+    """An object of the functions that the code defines, as JavaScript; all are asked for if none is named in it."""
+    names = [name for name in NAMES if name in code] or list(NAMES)
+    return "{" + ",".join(f'{name}:typeof {name}==="{NAMES[name]}"?{name}:undefined' for name in names) + "}"
 
 
 def fault(error: object) -> str:

@@ -18,7 +18,7 @@ class Pipe:
             os.dup2(nowhere, stream)
         os.close(nowhere)
 
-    def receive(self) -> tuple[dict[str, Any], str]:
+    def receive(self) -> tuple[dict[str, Any], bytes]:
         """The next request.
 
         Raises:
@@ -26,7 +26,7 @@ class Pipe:
         """
         lengths = LENGTHS.unpack(self._read(LENGTHS.size))
         header, calls = (self._read(length) for length in lengths)
-        return json.loads(header), calls.decode()
+        return json.loads(header), calls
 
     def send(self, header: dict[str, Any], answers: str) -> None:
         """One group of answers."""

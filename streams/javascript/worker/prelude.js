@@ -1,18 +1,21 @@
 // Evaluated in every new context, before the codec. Its value is `setup(scope, mode, lenient, modular)`, which gives the one
-// function that the worker calls: `step(calls, from, to)`. `scope()` initialises the codec and tells its functions.
+// function that the worker calls: `step(calls, count)`. `scope()` initialises the codec and tells its functions.
 // The answers of a codec that has changed the language itself are not given: it needs a fresh context per message.
 //
 // The codec can change every built-in of its own context, so what is needed here is taken beforehand.
 (function (G) {
   "use strict";
   const { parse, stringify } = JSON;
-  const { keys, create, defineProperty } = Object;
-  const { apply, construct, deleteProperty, ownKeys } = Reflect;
+  const { keys, create } = Object;
+  const { apply, construct, defineProperty, deleteProperty, getOwnPropertyDescriptor, getPrototypeOf, isExtensible, ownKeys,
+    setPrototypeOf } = Reflect;
   const { isArray } = Array;
   const { isFinite, isSafeInteger } = Number;
   const [TrueDate, TrueNumber, TrueString, TrueBoolean] = [Date, Number, String, Boolean];
-  const { indexOf: search, slice } = String.prototype;
+  const { slice } = String.prototype;
   const { join } = Array.prototype;
+  const [Bytes, Doubles] = [Uint8Array, Float64Array];
+  const [fromHex, toList, search] = [Bytes.fromHex, Array.prototype.toSpliced, String.prototype.indexOf].map(unbound);
   const MemoryError = InternalError;
 
   const RESULT_LIMIT = 262144; // characters of one codec's result
@@ -24,7 +27,7 @@
   const NONE = Object.freeze([]);
   const [UPLINK, LEGACY, CHIRPSTACK, NOTHING] = [0, 1, 2, 3]; // decodeUplink, Decoder, Decode: the first that there is
 
-  let calls = [];
+  let buffer, numbers, next, nextByte; // the request, its numbers, how far these and its payloads are read
   let manner, call, self, normalizer, normalizerSelf; // the codec's functions, and what they are methods of
   let now = 0; // ms since the epoch
   let seed = 0;
@@ -49,6 +52,11 @@
   });
   deleteProperty(G, "performance");
 
+  // A method as a function of what it is a method of, which nobody can change afterwards.
+  function unbound(method) {
+    return apply(Function.prototype.bind, Function.prototype.call, [method]);
+  }
+
   const silent = () => undefined;
   const quiet = {};
   for (const name of ["assert", "count", "debug", "dir", "error", "group", "groupCollapsed", "groupEnd", "info", "log",
@@ -66,35 +74,51 @@
     hide(G, "exports", module.exports);
   }
 
-  // What a codec could keep something in, or break for its next message: how many properties each has.
+  // What a codec could keep something in, or break for its next message. Watched is how many properties each has, what it
+  // inherits from, and whether it can be added to; a method that a codec replaces shows in its examples only.
   const SHARED = [Object, Object.prototype, Array, Array.prototype, String, String.prototype, Number, Number.prototype,
-    Boolean.prototype, Function.prototype, Date, Date.prototype, RegExp.prototype, Uint8Array.prototype, Math, JSON];
+    Boolean.prototype, Function.prototype, Date, Date.prototype, RegExp.prototype, Uint8Array.prototype,
+    getPrototypeOf(Uint8Array.prototype), Map.prototype, Set.prototype, Error.prototype, Symbol, Promise, Reflect, Math, JSON,
+    quiet, G];
 
   offerModule();
+
+  // A request: length, port and time of each call as doubles, behind one that counts them; then the payloads.
+  function accept(hex) {
+    buffer = fromHex(Bytes, hex).buffer;
+    const count = new Doubles(buffer, 0, 1)[0];
+    numbers = new Doubles(buffer, 8, 3 * count);
+    next = 0;
+    nextByte = 8 + 24 * count;
+  }
 
   // -- one message --
 
   return function setup(scope, mode, lenient, modular) {
     const wrapped = mode === "wrapped";
-    const before = mode === "fresh" ? null : sizes();
+    if (wrapped) stepBack(modular);
+    const before = mode === "fresh" ? null : states();
 
-    return function step(text, from, to) {
-      if (text !== null) calls = parse(text);
+    return function step(hex, count) {
+      if (hex !== null) accept(hex);
       const answers = [];
-      for (let at = from; at < to; at++) answers[at - from] = answer(calls[at]);
+      for (let at = 0; at < count; at++) answers[at] = answer();
       if (before && changed(before)) return "";
       return apply(join, ["[", apply(join, answers, [","]), "]"], [""]); // joined: the binding cannot read a rope
     };
 
-    function answer(call) {
-      now = call[2];
+    function answer() {
+      const length = numbers[next], port = numbers[next + 1];
+      now = numbers[next + 2];
+      next += 3;
       seed = 1;
       let text;
       try {
-        text = read(call[0], call[1]);
+        text = read(toList(new Bytes(buffer, nextByte, length)), port);
       } catch (error) {
         text = failure("codec-threw", describe(error));
       }
+      nextByte += length;
       if (wrapped) forget();
       return text;
     }
@@ -106,6 +130,7 @@
       if (manner === UPLINK) {
         const input = { bytes, fPort: port, recvTime: new TrueDate(now), variables: {} };
         result = self === undefined ? call(input) : apply(call, self, [input]);
+        if (isRecord(result) && isNothing(result.errors) && isRecord(result.data)) return told(result.data, result.warnings);
         const refused = refusal(result);
         if (refused) return failure(refused[0], refused[1]);
         if (!isBare(result)) return told(result.data, result.warnings);
@@ -169,20 +194,43 @@
     self = owner;
   }
 
+  // The built-ins go behind the global object: a codec's global of the same name hides them for one message, and what is left
+  // of the global object is quick to look through.
+  function stepBack(modular) {
+    const behind = create(getPrototypeOf(G));
+    const names = ownKeys(G);
+    for (let at = 0; at < names.length; at++) {
+      const told = getOwnPropertyDescriptor(G, names[at]);
+      if (told.configurable) {
+        defineProperty(behind, names[at], told);
+        deleteProperty(G, names[at]);
+      }
+    }
+    setPrototypeOf(G, behind);
+    if (modular) offerModule();
+    SHARED[SHARED.length] = behind;
+  }
+
   // Whatever the codec left as a global is gone before the next message.
   function forget() {
     const left = keys(G);
     for (let at = 0; at < left.length; at++) deleteProperty(G, left[at]);
   }
 
-  function sizes() {
+  function states() {
     const found = [];
-    for (let at = 0; at < 16; at++) found[at] = ownKeys(SHARED[at]).length;
+    for (let at = 0; at < SHARED.length; at++) {
+      const one = SHARED[at];
+      found[at] = { count: ownKeys(one).length, parent: getPrototypeOf(one) };
+    }
     return found;
   }
 
   function changed(before) {
-    for (let at = 0; at < 16; at++) if (ownKeys(SHARED[at]).length !== before[at]) return true;
+    for (let at = 0; at < before.length; at++) {
+      const one = SHARED[at], { count, parent } = before[at];
+      if (ownKeys(one).length !== count || getPrototypeOf(one) !== parent || !isExtensible(one)) return true;
+    }
     return false;
   }
 
@@ -194,7 +242,7 @@
     if (text === undefined || (text[0] !== "{" && text[0] !== "[")) return failure("no-data", "data is no object");
     if (text.length > RESULT_LIMIT) return failure("codec-result-too-large", text.length + " characters");
     let answer = '{"data":' + text;
-    const said = texts(warnings);
+    const said = isNothing(warnings) ? NONE : texts(warnings);
     if (normalizer !== undefined) answer += normalised(text, faults);
     if (said.length) answer += ',"warnings":' + listed(said);
     if (faults.length) answer += ',"not_finite":' + listed(faults);
@@ -233,7 +281,7 @@
   }
 
   function holdsNull(text) {
-    return apply(search, text, ["null"]) >= 0;
+    return search(text, "null") >= 0;
   }
 
   function plain(value, path, faults, depth) {
@@ -279,13 +327,17 @@
 
   // errors and warnings as they come: absent, null, a text, or an array of anything.
   function texts(told) {
-    if (told === undefined || told === null || told === false || told === "" || told.length === 0) return NONE;
+    if (isNothing(told)) return NONE;
     const list = isArray(told) ? told : [told];
     const said = [];
     for (let at = 0; at < list.length && at < LIST_LIMIT; at++) {
       said[at] = typeof list[at] === "string" ? cut(list[at]) : cut(typeof list[at] === "object" ? stringify(list[at]) : TrueString(list[at]));
     }
     return said;
+  }
+
+  function isNothing(told) {
+    return told === undefined || told === null || told === false || told === "" || told.length === 0;
   }
 
   // As JSON, without asking the arrays' own methods.

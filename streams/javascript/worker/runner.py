@@ -1,12 +1,14 @@
 """Requests answered: in groups, one by one when something went wrong, and always every call."""
 
 import json
+import struct
 import time
 from collections import OrderedDict
+from itertools import accumulate
 from typing import Any
 
 from streams.javascript.worker.confinement import Memory
-from streams.javascript.worker.engine import Broken, Codec, Engine, first_line
+from streams.javascript.worker.engine import Broken, Codec, Engine, Loaded, first_line
 from streams.javascript.worker.pipe import Pipe
 
 SHARE = 0.25
@@ -17,19 +19,22 @@ GROUP_LIMIT = 100
 class Request:
     """Calls of one codec that have come, and how far they are answered."""
 
-    def __init__(self, header: dict[str, Any], calls: str) -> None:
+    def __init__(self, header: dict[str, Any], calls: bytes) -> None:
         self.count: int = header["count"]
         self.single: bool = header["single"]
         self.patience: int = header["patience"]
-        self.calls: str | None = calls
+        self.calls: str | None = calls.hex()
         self.done = self.stuck = 0
         self._calls = calls
-        self._parsed: list[Any] = []
+        self._bounds: list[int] = []
 
     def one(self) -> str:
-        """The next call by itself."""
-        self._parsed = self._parsed or json.loads(self._calls)
-        return json.dumps([self._parsed[self.done]])
+        """The next call by itself, as a request of one."""
+        numbers = struct.unpack_from(f"={3 * self.count}d", self._calls, 8)
+        self._bounds = self._bounds or list(accumulate(map(int, numbers[::3]), initial=8 + 24 * self.count))
+        start, end = self._bounds[self.done : self.done + 2]
+        its = numbers[3 * self.done : 3 * self.done + 3]
+        return (struct.pack("=4d", 1, *its) + self._calls[start:end]).hex()
 
 
 class Runner:
@@ -40,7 +45,7 @@ class Runner:
         self._codecs: OrderedDict[str, Codec] = OrderedDict()
         self._memory = Memory()
 
-    def run(self, header: dict[str, Any], calls: str) -> None:
+    def run(self, header: dict[str, Any], calls: bytes) -> None:
         """Answer every call of the request; or say that the codec's code is needed."""
         key = header["key"]
         if "code" in header:
@@ -67,14 +72,12 @@ class Runner:
             self._several(codec, request)
 
     def _several(self, codec: Codec, request: Request) -> None:
-        if codec.loaded is None:
-            codec.loaded = self._engine.load(codec)
-        loaded = codec.loaded
+        loaded = codec.loaded = codec.loaded or self._load(codec)
         wanted = int(SHARE * self._engine.seconds / loaded.cost)
         size = max(1, min(GROUP_LIMIT, wanted, request.count - request.done))
         began = time.process_time()
         try:
-            answers = loaded.step(request.calls, request.done, request.done + size)
+            answers = loaded.step(request.calls, size)
         except self._engine.faults:
             codec.loaded, request.single = None, True
             return
@@ -86,10 +89,10 @@ class Runner:
         self._answer(request, size, answers)
 
     def _one(self, codec: Codec, request: Request) -> None:
-        loaded = codec.loaded or self._engine.load(codec)
+        loaded = codec.loaded or self._load(codec)
         codec.loaded = loaded if codec.mode != "fresh" else None
         try:
-            answers = loaded.step(request.one(), 0, 1)
+            answers = loaded.step(request.one(), 1)
         except self._engine.faults as error:
             codec.loaded = None
             reason, detail = self._fault(str(error))
@@ -101,6 +104,13 @@ class Runner:
                 return
             request.stuck = 0
             self._answer(request, 1, answers)
+
+    def _load(self, codec: Codec) -> Loaded:
+        """Loading may take longer than a call: whoever watches is told."""
+        self._pipe.send({"loading": True}, "")
+        loaded = self._engine.load(codec)
+        self._pipe.send({"loaded": True}, "")
+        return loaded
 
     def _fault(self, error: str) -> tuple[str, str]:
         if "interrupted" in error:

@@ -1,3 +1,7 @@
+import time
+
+import pytest
+
 from streams.javascript.examine import examine
 from streams.javascript.examples import Example
 from streams.javascript.sandbox import Sandbox
@@ -104,3 +108,14 @@ def test_an_example_of_a_moment_may_write_it_in_another_way(sandbox: Sandbox) ->
     told = example("", data={"at": "2025-01-01T02:00:00.000123+02:00"})
 
     assert examine(code, [told], sandbox=sandbox).passed
+
+
+def test_a_trial_ends_though_its_examples_do_not(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.javascript.examine.TRIAL_S", 1.0)
+    examples = [Example(payload=b"") for _ in range(200)]
+    began = time.monotonic()
+    examined = examine("function decodeUplink() { while (true) ; }", examples, sandbox=sandbox)
+
+    assert examined.fault == "trying its 200 example(s) takes more than 1 s"
+    assert (examined.passed, examined.checked) == (False, [])
+    assert time.monotonic() - began < 15

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from streams.javascript.process import Limits, Worker
-from streams.javascript.sandbox import Mode, Sandbox
+from streams.javascript.sandbox import Mode, Sandbox, packed
 from streams.javascript.told import Told
 from tests.streams.javascript.running import as_program, call, run, source
 
@@ -138,7 +138,8 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost() -> None:
         sandbox.close()
 
 
-def test_a_worker_that_stands_still_is_killed_by_the_watchdog() -> None:
+def test_a_worker_that_stands_still_is_killed_by_the_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.javascript.process.SILENCE_S", 2.0)
     sandbox = Sandbox(Limits(ms=10))
     try:
         before = run(sandbox, source("soil"), "8c")
@@ -184,7 +185,7 @@ def test_codecs_that_are_not_used_make_room() -> None:
         told = []
         for key, code in [("a", True), ("b", True), ("a", False), ("c", True), ("a", False), ("b", False)]:
             extra = {"code": "function Decoder() { return {}; }"} if code else {}
-            told.append(next(worker.ask(header | {"key": key} | extra, b"[[[1],1,0]]"))[0])
+            told.append(next(worker.ask(header | {"key": key} | extra, packed([call("01")])))[0])
     finally:
         worker.close()
 

@@ -35,6 +35,8 @@ def test_one_call_is_tried_after_a_while() -> None:
     clock = Clock()
     patience = Patience(clock)
     patience.note("x", [("d1", STUCK)])
+    assert (patience.left("x"), patience.bears("x", "d1")) == (6, False)
+    patience.note("x", [("d2", STUCK), ("d3", STUCK)])
     assert patience.left("x") == 0
 
     clock.now = SUSPENDED_S
