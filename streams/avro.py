@@ -21,6 +21,7 @@ from streams.core import records
 from streams.core.codec_record import Codec
 from streams.core.cursor_record import Cursor
 from streams.core.memory import Remembered
+from streams.core.registry_records import DeviceNote, RegistryChange, Request
 from streams.core.replay_record import Replay
 from streams.core.signed_topic import SignedField, SignedKey, SignedTopic
 from streams.core.user_record import Token, User
@@ -48,9 +49,15 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "replay": Replay,
     "cursor": Cursor,
     "signed_topic": SignedTopic,
+    "device_note": DeviceNote,
+    "registry_change": RegistryChange,
+    "request": Request,
 }
 NAMES = {record_type: name for name, record_type in TYPES.items()}
-OTHERS = (Codec, Cursor, Replay, Remembered, SignedTopic, SignedField, SignedKey, User, Token)
+OTHERS = (
+    Codec, Cursor, DeviceNote, RegistryChange, Remembered, Replay, Request, SignedField, SignedKey, SignedTopic,
+    Token, User,
+)  # fmt: skip
 """Records that are not of ``core.records``."""
 CLASSES = {
     name: kind

@@ -7,12 +7,17 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from connectors.api import (
+    bulk,
     codecs,
     documents,
     generations,
+    histories,
     logical,
     mappings,
+    notes,
     physical,
+    places,
+    readings,
     replays,
     rules,
     signed_topics,
@@ -31,6 +36,11 @@ ABOUT = """Devices, mappings, codecs, generations, replays and users.
 Log in with `GET /api/token` (HTTP Basic), then send `Authorization: Bearer <token>`. Every path also works with a slash at
 its end, and under `/broker/api` with IoTa's exact shapes. Times are ISO 8601; one without zone is UTC. 503: try again.
 """
+PARTS = (
+    histories, notes, bulk, places, readings, physical, logical, mappings, codecs, generations, replays, rules,
+    signed_topics, snapshots, tokens, users,
+)  # fmt: skip
+"""In the order in which their paths are tried."""
 
 
 def build(services: Services) -> FastAPI:
@@ -38,9 +48,7 @@ def build(services: Services) -> FastAPI:
     app = FastAPI(title="Isthmus", version="1", description=ABOUT, redirect_slashes=False, redoc_url=None)
     app.state.services = services
     api = APIRouter(prefix="/api")
-    for part in (
-        physical, logical, mappings, codecs, generations, replays, rules, signed_topics, snapshots, tokens, users,
-    ):  # fmt: skip
+    for part in PARTS:
         api.include_router(part.router)
     app.include_router(api)
     app.routes.extend(_probes(services))

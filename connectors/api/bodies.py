@@ -2,13 +2,16 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from connectors.api.times import to_ns
 from streams.core import records
+from streams.registry import mappings
 from streams.registry.devices import Given
+from streams.registry.state import Author, Command, Refused
 
 
 def _aware(time: datetime) -> datetime:
@@ -24,6 +27,7 @@ def _storable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return value
 
 
+Uid = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Time = Annotated[datetime, AfterValidator(_aware)]
 Object = Annotated[dict[str, JsonValue], AfterValidator(_storable)]
 Text = Annotated[str, Field(max_length=1000)]
@@ -91,7 +95,7 @@ class NewPhysicalDevice(Device):
 class LogicalDeviceEdit(Device):
     """Merged into the device: what is not given stays, a property that is null goes."""
 
-    uid: int
+    uid: Uid | None = None
     name: Name = ""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"uid": 3, "name": "North paddock, 30 cm"}]})
@@ -106,20 +110,82 @@ class PhysicalDeviceEdit(LogicalDeviceEdit):
 class Reference(BaseModel):
     """A device by its uid; the rest of it is not read."""
 
-    uid: int
+    uid: Uid
+
+
+class Variable(BaseModel):
+    """How a mapping shows the measurement ``from``: as ``to``, × ``scale`` + ``offset``, or (``drop``) not at all."""
+
+    source: Name = Field(alias="from")
+    target: Name | None = Field(None, alias="to")
+    scale: float = Field(1.0, allow_inf_nan=False)
+    offset: float = Field(0.0, allow_inf_nan=False)
+    drop: bool = False
+
+    def record(self) -> records.Variable:
+        """For the registry."""
+        return records.Variable(**self.model_dump())
 
 
 class NewMapping(BaseModel):
     """From ``start_time`` (default now) on, the physical device feeds the logical one. ``force`` ends what is in the way."""
 
-    pd: int | Reference
-    ld: int | Reference
+    pd: Uid | Reference
+    ld: Uid | Reference
     start_time: Time | None = None
     force: bool = False
+    variables: list[Variable] = Field([], max_length=1000)
+
+    def command(self, by: Author) -> Command:
+        """What it asks of the registry."""
+        at = by.at if self.start_time is None else to_ns(self.start_time)
+        pair = partial(mappings.start, physical_uid=uid_of(self.pd), logical_uid=uid_of(self.ld), at=at, author=by)
+        return partial(pair, force=self.force, variables=[variable.record() for variable in self.variables])
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"pd": 12, "ld": 3, "start_time": "2026-11-01T00:00:00+00:00"}]}
     )
+
+
+class Variables(BaseModel):
+    """What the open mapping renames, scales and drops: all of it, in place of what it did before.
+
+    ``start_time`` null: since the mapping began, as if it had always been so; else from that time on.
+    """
+
+    variables: list[Variable] = Field(max_length=1000)
+    start_time: Time | None = None
+
+    def since(self) -> int | None:
+        """ns; None: since the mapping began."""
+        return None if self.start_time is None else to_ns(self.start_time)
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"variables": [{"from": "temp_1", "to": "soil_temperature"}, {"from": "rssi", "drop": True}]}]
+        }
+    )
+
+
+class Copy(BaseModel):
+    """A physical device to make a logical one like; ``map``: and to map to it, from ``start_time`` (default now) on."""
+
+    pd: Uid | Reference
+    map: bool = False
+    start_time: Time | None = None
+    force: bool = False
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"pd": 12, "map": True}]})
+
+
+class Note(BaseModel):
+    """What is written down; ``uid`` and ``ts`` (default: as it was) only count when a note is edited."""
+
+    note: Annotated[str, Field(max_length=10_000)]
+    uid: Uid | None = None
+    ts: Time | None = None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"note": "battery replaced"}]})
 
 
 class NewGeneration(BaseModel):
@@ -129,6 +195,22 @@ class NewGeneration(BaseModel):
     once: bool = False
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"why": "calibration of the level sensors"}]})
+
+
+def uid_of(device: int | Reference) -> int:
+    """The uid that stands for it."""
+    return device if isinstance(device, int) else device.uid
+
+
+def edited_uid(body: LogicalDeviceEdit | Note) -> int:
+    """The uid of what is to be edited.
+
+    Raises:
+        Refused: 404 none was given.
+    """
+    if body.uid is None:
+        raise Refused(404, "Say by its uid what is to be edited.")
+    return body.uid
 
 
 def _text(value: JsonValue) -> str | None:

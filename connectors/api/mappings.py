@@ -9,9 +9,11 @@ from fastapi import APIRouter, HTTPException, Query
 from starlette.responses import Response
 
 from connectors.api import bodies, shapes
-from connectors.api.bodies import Reference, Time
-from connectors.api.context import By, Iota, Registry, answer
+from connectors.api.bodies import Time
+from connectors.api.context import By, Registry, answer
+from connectors.api.once import Repeatable
 from connectors.api.times import to_ns
+from connectors.api.view import Shown, View
 from streams.core.records import DeviceMapping, Interval
 from streams.registry import mappings
 from streams.registry.mappings import Fed
@@ -22,25 +24,23 @@ EndTime = Annotated[Time | None, Query(description="default: now")]
 
 
 @router.post("", status_code=201, response_model=None)
-async def start(registry: Registry, by: By, body: bodies.NewMapping) -> Response:
+async def start(once: Repeatable, by: By, body: bodies.NewMapping) -> Response:
     """Start a mapping. The logical device's open mapping ends at exactly the new start.
 
     400: the physical device is mapped (see ``force``), or the time is taken by history. 404: unknown device.
     """
-    at = by.at if body.start_time is None else to_ns(body.start_time)
-    command = partial(mappings.start, physical_uid=_uid(body.pd), logical_uid=_uid(body.ld), at=at, author=by)
-    await registry.change(partial(command, force=body.force))
+    await once.change(body.command(by), by.at)
     return answer(None, 201)
 
 
 @router.get("/current", response_model=list[shapes.ShownMapping])
-async def current(registry: Registry, iota: Iota, *, return_uids: bool = True) -> Response:
+async def current(registry: Registry, view: Shown, *, return_uids: bool = True) -> Response:
     """Mappings of now, by logical uid; ``return_uids`` false gives whole devices."""
     state, now = registry.state, time.time_ns()
     found = (mappings.current(mappings.history(mapping), now) for mapping in state.mappings.values())
     by_place = sorted((fed for fed in found if fed), key=lambda fed: fed[1].logical_uid)
-    show = shapes.uids if return_uids else partial(_whole, state)
-    return answer([show(mapping, interval, iota=iota) for mapping, interval in by_place])
+    show = partial(shapes.uids, iota=view.iota) if return_uids else partial(_whole, state, view=view)
+    return answer([show(mapping, interval) for mapping, interval in by_place])
 
 
 @router.patch("/toggle-active", status_code=204, response_class=Response)
@@ -56,42 +56,61 @@ async def toggle(
     raise HTTPException(400, "Give exactly one of puid and luid.")
 
 
+@router.put("/physical/variables/{uid}", response_model=shapes.ShownMapping)
+async def physical_variables(registry: Registry, by: By, view: Shown, uid: int, body: bodies.Variables) -> Response:
+    """What the open mapping of a physical device renames, scales or drops; see ``Variables``.
+
+    The logical view in the store follows within seconds, for the past too; sinks show from now on what they send.
+    """
+    since, variables = body.since(), [variable.record() for variable in body.variables]
+    change = partial(mappings.show_as, variables=variables, since=since, author=by)
+    await registry.change(lambda state: change(mappings.of_physical(state, uid)))
+    return _one(registry.state, mappings.history_of_physical(registry.state, uid)[:1], view)
+
+
+@router.put("/logical/variables/{uid}", response_model=shapes.ShownMapping)
+async def logical_variables(registry: Registry, by: By, view: Shown, uid: int, body: bodies.Variables) -> Response:
+    """What the open mapping that feeds a logical device renames, scales or drops; see ``Variables``."""
+    since, variables = body.since(), [variable.record() for variable in body.variables]
+    change = partial(mappings.show_as, variables=variables, since=since, author=by)
+    await registry.change(lambda state: change(mappings.of_logical(state, uid)))
+    return _one(registry.state, mappings.history_of_logical(registry.state, uid)[:1], view)
+
+
 @router.get("/physical/current/{uid}", response_model=shapes.ShownMapping)
-async def physical_current(registry: Registry, iota: Iota, uid: int) -> Response:
+async def physical_current(registry: Registry, view: Shown, uid: int) -> Response:
     """The mapping of a physical device now: the open one, or one with an end still to come."""
-    return _one(registry.state, _now(mappings.history_of_physical(registry.state, uid)), iota=iota)
+    return _one(registry.state, _now(mappings.history_of_physical(registry.state, uid)), view)
 
 
 @router.get("/logical/current/{uid}", response_model=shapes.ShownMapping)
-async def logical_current(registry: Registry, iota: Iota, uid: int) -> Response:
+async def logical_current(registry: Registry, view: Shown, uid: int) -> Response:
     """The mapping of a logical device now: the open one, or one with an end still to come."""
-    return _one(registry.state, _now(mappings.history_of_logical(registry.state, uid)), iota=iota)
+    return _one(registry.state, _now(mappings.history_of_logical(registry.state, uid)), view)
 
 
 @router.get("/physical/latest/{uid}", response_model=shapes.ShownMapping)
-async def physical_latest(registry: Registry, iota: Iota, uid: int) -> Response:
+async def physical_latest(registry: Registry, view: Shown, uid: int) -> Response:
     """The newest mapping of a physical device, ended or not."""
-    return _one(registry.state, mappings.history_of_physical(registry.state, uid)[:1], iota=iota)
+    return _one(registry.state, mappings.history_of_physical(registry.state, uid)[:1], view)
 
 
 @router.get("/logical/latest/{uid}", response_model=shapes.ShownMapping)
-async def logical_latest(registry: Registry, iota: Iota, uid: int) -> Response:
+async def logical_latest(registry: Registry, view: Shown, uid: int) -> Response:
     """The newest mapping of a logical device, ended or not."""
-    return _one(registry.state, mappings.history_of_logical(registry.state, uid)[:1], iota=iota)
+    return _one(registry.state, mappings.history_of_logical(registry.state, uid)[:1], view)
 
 
 @router.get("/physical/all/{uid}", response_model=list[shapes.ShownMapping])
-async def physical_all(registry: Registry, iota: Iota, uid: int) -> Response:
+async def physical_all(registry: Registry, view: Shown, uid: int) -> Response:
     """Every mapping that a physical device ever had, newest first."""
-    return answer(
-        [_whole(registry.state, *fed, iota=iota) for fed in mappings.history_of_physical(registry.state, uid)]
-    )
+    return answer([_whole(registry.state, *fed, view) for fed in mappings.history_of_physical(registry.state, uid)])
 
 
 @router.get("/logical/all/{uid}", response_model=list[shapes.ShownMapping])
-async def logical_all(registry: Registry, iota: Iota, uid: int) -> Response:
+async def logical_all(registry: Registry, view: Shown, uid: int) -> Response:
     """Every mapping that a logical device ever had, newest first."""
-    return answer([_whole(registry.state, *fed, iota=iota) for fed in mappings.history_of_logical(registry.state, uid)])
+    return answer([_whole(registry.state, *fed, view) for fed in mappings.history_of_logical(registry.state, uid)])
 
 
 @router.patch("/physical/end/{uid}", status_code=204, response_class=Response)
@@ -122,22 +141,18 @@ def _now(newest_first: list[Fed]) -> list[Fed]:
     return [] if found is None else [found]
 
 
-def _one(state: State, found: list[Fed], *, iota: bool) -> Response:
+def _one(state: State, found: list[Fed], view: View) -> Response:
     if not found:
         raise Refused(404, "There is no such mapping.")
-    return answer(_whole(state, *found[0], iota=iota))
+    return answer(_whole(state, *found[0], view))
 
 
-def _whole(state: State, mapping: DeviceMapping, interval: Interval, *, iota: bool) -> dict[str, Any]:
+def _whole(state: State, mapping: DeviceMapping, interval: Interval, view: View) -> dict[str, Any]:
     """With devices in place of uids; one that was removed since stays a uid."""
     box, place = state.physical.get(mapping.physical_uid), state.logical.get(interval.logical_uid)
-    pd = mapping.physical_uid if box is None else shapes.physical(box, iota=iota)
-    ld = interval.logical_uid if place is None else shapes.logical(place)
-    return shapes.mapping(pd, ld, interval, iota=iota)
-
-
-def _uid(device: int | Reference) -> int:
-    return device if isinstance(device, int) else device.uid
+    pd = mapping.physical_uid if box is None else shapes.physical(box, view)
+    ld = interval.logical_uid if place is None else shapes.logical(place, view)
+    return shapes.mapping(pd, ld, interval, iota=view.iota)
 
 
 def _at(given: Time | None, by: Author) -> int:

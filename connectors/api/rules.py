@@ -88,10 +88,10 @@ async def put(registry: Registry, by: By, id: Id, body: GivenRule) -> Response:
 
 
 @router.delete("/{id:path}", response_model=ShownRule)
-async def remove(registry: Registry, id: Id) -> Response:
+async def remove(registry: Registry, by: By, id: Id) -> Response:
     """Remove a rule; answers what it was. 404: there is none."""
     gone = rules.found(registry.state, id)
-    await registry.change(partial(rules.remove, id=id))
+    await registry.change(partial(rules.remove, id=id, author=by))
     return answer(shown(gone))
 
 

@@ -2,15 +2,17 @@
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from connectors.api.bodies import Location
 from connectors.api.times import from_ns
+from connectors.api.view import State, View
 from streams.core import records
 from streams.core.records import DeviceMapping, Generation, Interval, LogicalDevice, PhysicalDevice
+from streams.core.registry_records import DeviceNote, RegistryChange
 from streams.registry.mappings import is_paused
 
 
@@ -19,7 +21,11 @@ class Answer(BaseModel):
 
 
 class ShownPhysicalDevice(Answer):
-    """A physical device. ``device`` is its key in the streams and the store, not shown under `/broker/api`."""
+    """A physical device. What is null here is not shown under `/broker/api`.
+
+    ``device``: its key in the streams and the store; ``state``: live, late or missing; ``last_raw``: where in `raw`
+    (partition@offset) its newest message stands, see `isthmus trace`.
+    """
 
     uid: int
     source_name: str
@@ -29,26 +35,67 @@ class ShownPhysicalDevice(Answer):
     source_ids: dict[str, JsonValue]
     properties: dict[str, JsonValue]
     device: str | None = None
+    state: State | None = None
+    last_raw: str | None = None
 
 
 class ShownLogicalDevice(Answer):
-    """A logical device."""
+    """A logical device. ``state``: live, late or missing, not shown under `/broker/api`."""
 
     uid: int
     name: str
     location: Location | None
     last_seen: datetime | None
     properties: dict[str, JsonValue]
+    state: State | None = None
+
+
+class ShownVariable(Answer):
+    """How a mapping shows one measurement of the physical device."""
+
+    from_: str = Field(alias="from")
+    to: str | None
+    scale: float
+    offset: float
+    drop: bool
+
+
+class ShownPause(Answer):
+    """Nothing is fed from ``start`` to ``end``; null: still."""
+
+    start: datetime
+    end: datetime | None
 
 
 class ShownMapping(Answer):
-    """A mapping. ``is_active`` false: paused. ``pauses`` is not shown under `/broker/api`."""
+    """A mapping. ``is_active`` false: paused. ``pauses`` and ``variables`` are not shown under `/broker/api`."""
 
     pd: int | ShownPhysicalDevice
     ld: int | ShownLogicalDevice
     start_time: datetime
     end_time: datetime | None
     is_active: bool
+    pauses: list[ShownPause] | None = None
+    variables: list[ShownVariable] | None = None
+
+
+class ShownNote(Answer):
+    """A note about a physical device."""
+
+    uid: int
+    ts: datetime
+    note: str
+
+
+class ShownChange(Answer):
+    """One change in a record's history; ``before`` and ``after`` hold the fields that changed."""
+
+    kind: Literal["created", "changed", "removed"]
+    at: datetime
+    by: str
+    why: str
+    before: dict[str, JsonValue]
+    after: dict[str, JsonValue]
 
 
 class ShownGeneration(Answer):
@@ -65,7 +112,7 @@ class ShownGeneration(Answer):
     why: str
 
 
-def physical(device: PhysicalDevice, *, iota: bool, properties: bool = True) -> dict[str, Any]:
+def physical(device: PhysicalDevice, view: View, *, properties: bool = True) -> dict[str, Any]:
     """As ``ShownPhysicalDevice``."""
     shown = {
         "uid": device.uid,
@@ -76,18 +123,20 @@ def physical(device: PhysicalDevice, *, iota: bool, properties: bool = True) -> 
         "source_ids": {name: _value(value) for name, value in device.source_ids.items()},
         "properties": msgspec.Raw(device.properties.encode()) if properties else {},
     }
-    return shown if iota else shown | {"device": device.device}
+    more = {"device": device.device, "state": view.state(device.last_seen), "last_raw": device.last_raw}
+    return shown if view.iota else shown | more
 
 
-def logical(device: LogicalDevice, *, properties: bool = True) -> dict[str, Any]:
+def logical(device: LogicalDevice, view: View, *, properties: bool = True) -> dict[str, Any]:
     """As ``ShownLogicalDevice``."""
-    return {
+    shown = {
         "uid": device.uid,
         "name": device.name,
         "location": _place(device.location),
         "last_seen": _time(device.last_seen),
         "properties": msgspec.Raw(device.properties.encode()) if properties else {},
     }
+    return shown if view.iota else shown | {"state": view.state(device.last_seen)}
 
 
 def mapping(pd: Any, ld: Any, interval: Interval, *, iota: bool) -> dict[str, Any]:
@@ -100,12 +149,29 @@ def mapping(pd: Any, ld: Any, interval: Interval, *, iota: bool) -> dict[str, An
         "is_active": not is_paused(interval),
     }
     pauses = [{"start": from_ns(pause.start), "end": _time(pause.end)} for pause in interval.pauses]
-    return shown if iota else shown | {"pauses": pauses}
+    return shown if iota else shown | {"pauses": pauses, "variables": interval.variables}
 
 
 def uids(of: DeviceMapping, interval: Interval, *, iota: bool) -> dict[str, Any]:
     """A mapping with uids only."""
     return mapping(of.physical_uid, interval.logical_uid, interval, iota=iota)
+
+
+def note(written: DeviceNote) -> dict[str, Any]:
+    """As ``ShownNote``."""
+    return {"uid": written.uid, "ts": from_ns(written.at), "note": written.note}
+
+
+def change(recorded: RegistryChange) -> dict[str, Any]:
+    """As ``ShownChange``."""
+    return {
+        "kind": recorded.kind,
+        "at": from_ns(recorded.at),
+        "by": recorded.by,
+        "why": recorded.why,
+        "before": msgspec.Raw(recorded.before.encode()),
+        "after": msgspec.Raw(recorded.after.encode()),
+    }
 
 
 def generation(opened: Generation) -> dict[str, Any]:

@@ -221,9 +221,10 @@ class Changed(Struct, frozen=True, kw_only=True):
 
 
 class PhysicalDevice(Changed, frozen=True, kw_only=True):
-    """The box in the field. ``edited`` lists fields that a person set, which streams leave alone.
+    """The box in the field.
 
-    A removed device keeps its record, with ``deleted_at``, so that its uid is never given again.
+    ``edited`` lists fields that a person set, which streams leave alone; ``last_raw`` is where in `raw`
+    (partition@offset) its newest message stands, None as long as it never spoke. A removed device keeps its record, with ``deleted_at``, so that its uid is never given again.
     """
 
     uid: int
@@ -237,6 +238,7 @@ class PhysicalDevice(Changed, frozen=True, kw_only=True):
     edited: list[str] = field(default_factory=list)
     created_at: int = 0
     deleted_at: int | None = None
+    last_raw: str | None = None
 
 
 class LogicalDevice(Changed, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Device commands: register, edit, remove. An edit is a merge: what is not given stays as it is."""
+"""Device commands: register and edit. An edit is a merge: what is not given stays as it is."""
 
 import json
 from collections.abc import Mapping
@@ -106,33 +106,6 @@ def edit_logical(state: State, uid: int, given: Given, author: Author) -> list[C
     """
     device = state.logical_device(uid)
     return [Change(LOGICAL, str(uid), changed(device, author, **_merged(device, given)))]
-
-
-def remove_physical(state: State, uid: int, author: Author) -> list[Change]:
-    """Remove a physical device that never said anything and was never mapped.
-
-    Raises:
-        Refused: 404 unknown device; 409 it has data or a mapping history, which would lose their device.
-    """
-    device = state.physical_device(uid)
-    if state.mapping_of(device).intervals:
-        raise Refused(409, f"Physical device {uid} has a mapping history.")
-    if device.last_seen is not None:
-        raise Refused(409, f"Physical device {uid} has sent data.")
-    removed = changed(device, author, deleted_at=author.at)
-    return [Change(PHYSICAL, str(uid), removed), Change(MAPPING, device.device, None)]
-
-
-def remove_logical(state: State, uid: int, author: Author) -> list[Change]:
-    """Remove a logical device that was never mapped.
-
-    Raises:
-        Refused: 404 unknown device; 409 it has a mapping history.
-    """
-    device = state.logical_device(uid)
-    if any(state.feeding(uid)):
-        raise Refused(409, f"Logical device {uid} has a mapping history.")
-    return [Change(LOGICAL, str(uid), changed(device, author, deleted_at=author.at))]
 
 
 def declare_sources(state: State, names: Mapping[str, str], author: Author) -> list[Change]:

@@ -9,7 +9,7 @@ from itertools import islice
 from confluent_kafka import KafkaException
 
 from streams import log
-from streams.registry import devices, generations
+from streams.registry import devices, generations, requests
 from streams.registry.sighting_log import SightingLog
 from streams.registry.sightings import labelled, sight
 from streams.registry.state import Author, Change, State
@@ -101,6 +101,7 @@ class Keeper:
             if time.monotonic() - written >= self._seen_every_s:
                 await self._tell(events, list(events.pending))
                 await asyncio.to_thread(events.commit)
+                await self._store.change(lambda state: requests.expired(state, time.time_ns()))
                 written = time.monotonic()
             else:
                 await self._tell(events, [key for key in events.pending if self._store.state.by_key(key) is None])

@@ -5,11 +5,11 @@ device never overlap; a logical device is fed by at most one physical device at 
 as it is. Source of the behaviour: IoTa's ``DAO.insert_mapping`` and the rows 45-49 of its acceptance list.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from streams.core.records import DeviceMapping, Interval, Pause
+from streams.core.records import DeviceMapping, Interval, Pause, Variable
 from streams.registry.state import MAPPING, Author, Change, Refused, State, changed
 
 Fed = tuple[DeviceMapping, Interval]
@@ -17,8 +17,9 @@ Fed = tuple[DeviceMapping, Interval]
 
 
 def start(
-    state: State, physical_uid: int, logical_uid: int, at: int, author: Author, *, force: bool = False
-) -> list[Change]:
+    state: State, physical_uid: int, logical_uid: int, at: int, author: Author, *, force: bool = False,
+    variables: Sequence[Variable] = (),
+) -> list[Change]:  # fmt: skip
     """Map from ``at`` (ns, past or future) on. The logical device's open mapping ends at exactly that time.
 
     Raises:
@@ -33,7 +34,7 @@ def start(
     ousted = _feeder(state, logical_uid)
     changes = [] if ousted is None or ousted.device == own.device else [_change(_ended(ousted, at), author)]
     _require_free(state, own, logical_uid, at)
-    new = Interval(logical_uid=logical_uid, start=at)
+    new = Interval(logical_uid=logical_uid, start=at, variables=_lawful(variables))
     return [*changes, _change(replace(own, intervals=[*own.intervals, new]), author)]
 
 
@@ -73,6 +74,22 @@ def resume(mapping: DeviceMapping, at: int, author: Author) -> list[Change]:
     *earlier, last = interval.pauses
     finished = [Pause(last.start, at)] if at > last.start else []
     return [_change(_with_last(mapping, replace(interval, pauses=[*earlier, *finished])), author)]
+
+
+def show_as(mapping: DeviceMapping, variables: Sequence[Variable], since: int | None, author: Author) -> list[Change]:
+    """What the open mapping renames, scales and drops: from its start on, or (``since``, ns) from then on.
+
+    Raises:
+        Refused: 404 nothing is open; 400 two variables speak of one name, or the time is not after the start.
+    """
+    interval = _require_open(mapping)
+    lawful = _lawful(variables)
+    if since is None or since == interval.start:
+        return [_change(_with_last(mapping, replace(interval, variables=lawful)), author)]
+    before = _ended(mapping, since)
+    pauses = [Pause(max(p.start, since), p.end) for p in interval.pauses if p.end is None or p.end > since]
+    after = Interval(interval.logical_uid, since, None, pauses, lawful)
+    return [_change(replace(before, intervals=[*before.intervals, after]), author)]
 
 
 def of_physical(state: State, uid: int) -> DeviceMapping:
@@ -129,6 +146,14 @@ def is_paused(interval: Interval) -> bool:
 
 def _feeder(state: State, logical_uid: int) -> DeviceMapping | None:
     return next((mapping for mapping, interval in state.feeding(logical_uid) if interval.end is None), None)
+
+
+def _lawful(variables: Sequence[Variable]) -> list[Variable]:
+    for names in ([v.source for v in variables], [v.target for v in variables if v.target and not v.drop]):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise Refused(400, f"Two variables speak of {twice[0]}.")
+    return list(variables)
 
 
 def _require_open(mapping: DeviceMapping) -> Interval:

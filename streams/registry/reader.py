@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams import avro, kafka, log, topics
-from streams.registry.state import KINDS, Change
+from streams.registry.state import RECORDS, Change
 from streams.settings import KafkaSettings
 
 BACK_OFF_S = (0.2, 0.5, 1, 2, 5)
@@ -33,7 +33,7 @@ class Reader:
 
     def __init__(self, settings: KafkaSettings, deliver: Deliver, failed: Callable[[str], None]) -> None:
         self._settings, self._deliver, self._failed = settings, deliver, failed
-        self._names = {kafka.topic(settings, name): name for name in KINDS}
+        self._names = {kafka.topic(settings, name): name for name in RECORDS}
         self._next: dict[str, int] = {}
         self._halt = threading.Event()
         self._thread = threading.Thread(target=self._run, name="registry-reader", daemon=True)
@@ -103,7 +103,7 @@ class Reader:
 
 def _change(name: str, message: Message) -> Change:
     value, key = message.value(), (message.key() or b"").decode()
-    return Change(name, key, None if value is None else avro.decode(value, KINDS[name]))
+    return Change(name, key, None if value is None else avro.decode(value, RECORDS[name]))
 
 
 def _end(consumer: Consumer, topic: str) -> int:

@@ -38,14 +38,14 @@ def put(state: State, id: str, told: Mapping[str, Any], author: Author) -> list[
     return [Change(RULES, id, rule)]
 
 
-def remove(state: State, id: str) -> list[Change]:
+def remove(state: State, id: str, author: Author) -> list[Change]:
     """Remove a rule.
 
     Raises:
         Refused: 404 there is none.
     """
     found(state, id)
-    return [Change(RULES, id, None)]
+    return [Change(RULES, id, None, author)]
 
 
 def found(state: State, id: str) -> Rule:

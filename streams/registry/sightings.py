@@ -18,10 +18,14 @@ from streams.registry.takeover import inherited, replaced
 
 
 class Sighting(Struct, frozen=True, kw_only=True):
-    """All that was noticed about one device since the registry was last told. ``first`` is the event that began it."""
+    """All that was noticed about one device since the registry was last told.
+
+    ``first`` is the event that began it, ``raw`` where in `raw` (partition@offset) the latest one stands.
+    """
 
     first: DeviceEvent
     latest: int
+    raw: str | None = None
     source_ids: dict[str, str] = field(default_factory=dict)
     name: str | None = None
     location: Location | None = None
@@ -35,6 +39,9 @@ def noticed(before: Sighting | None, event: DeviceEvent) -> Sighting:
     return replace(
         before,
         latest=max(before.latest, event.at),
+        raw=before.raw
+        if event.raw_offset < 0 or event.at < before.latest
+        else f"{event.raw_partition}@{event.raw_offset}",
         source_ids=before.source_ids | event.source_ids,
         name=event.name or before.name,
         location=Location(event.latitude or 0.0, event.longitude or 0.0) if known else before.location,
@@ -83,6 +90,7 @@ def _new_device(state: State, uid: int, device: str, sighting: Sighting, author:
         source_ids=sighting.source_ids,
         properties=merged_json(_creation(sighting), sighting.properties | inherited(old)),
         created_at=author.at,
+        last_raw=sighting.raw,
         **author.stamp(),
     )
 
@@ -95,7 +103,7 @@ def _known(device: PhysicalDevice, sighting: Sighting, author: Author) -> list[C
     fields = _news(device, sighting)
     seen = min(sighting.latest, author.at)
     if device.last_seen is None or seen > device.last_seen:
-        fields["last_seen"] = seen
+        fields |= {"last_seen": seen, "last_raw": sighting.raw or device.last_raw}
     return [Change(PHYSICAL, str(device.uid), changed(device, author, **fields))] if fields else []
 
 

@@ -46,14 +46,14 @@ def replace(state: State, topic: SignedTopic, keys: Sequence[GivenKey] | None, a
     return _put(topic, held if keys is None and held else _keys(topic.topic, keys or (), held), author)
 
 
-def remove(state: State, topic: str, author: Author) -> list[Change]:  # noqa: ARG001 - as every command
+def remove(state: State, topic: str, author: Author) -> list[Change]:
     """Forget a topic, with its keys; its messages become dead letters from the next generation on.
 
     Raises:
         Refused: 404 it is not registered.
     """
     found(state, topic)
-    return [Change(SIGNED_TOPICS, topic, None)]
+    return [Change(SIGNED_TOPICS, topic, None, author)]
 
 
 def found(state: State, topic: str) -> SignedTopic:

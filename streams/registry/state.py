@@ -4,7 +4,8 @@ Commands (``devices``, ``mappings``, ``sightings``, ``users``, ``generations``) 
 log's reader applies changes, in the order of the log.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,13 +13,17 @@ from msgspec import Struct
 
 from streams.core.codec_record import Codec
 from streams.core.records import DeviceMapping, Generation, Interval, LogicalDevice, PhysicalDevice, Rule, Source
+from streams.core.registry_records import DeviceNote, RegistryChange, Request
 from streams.core.replay_record import Replay
 from streams.core.signed_topic import SignedTopic
 from streams.core.user_record import User
 
 PHYSICAL, LOGICAL, MAPPING = "physical-devices", "logical-devices", "device-mapping"
 SOURCES, CODECS, RULES, USERS, GENERATIONS = "sources", "codecs", "rules", "users", "generations"
-REPLAYS, SIGNED_TOPICS = "replays", "signed-topics"
+REPLAYS, SIGNED_TOPICS, NOTES, REQUESTS = "replays", "signed-topics", "device-notes", "requests"
+HISTORY = "registry-changes"
+NUMBERED = frozenset({PHYSICAL, LOGICAL, USERS, GENERATIONS, REPLAYS, NOTES})
+"""Topics whose keys are numbers."""
 R = TypeVar("R", bound=Struct)
 
 KINDS: dict[str, type[Struct]] = {
@@ -32,8 +37,12 @@ KINDS: dict[str, type[Struct]] = {
     GENERATIONS: Generation,
     REPLAYS: Replay,
     SIGNED_TOPICS: SignedTopic,
+    NOTES: DeviceNote,
+    REQUESTS: Request,
 }
-"""The registry's topics and what their records are."""
+"""The registry's compacted topics and what their records are."""
+RECORDS: dict[str, type[Struct]] = KINDS | {HISTORY: RegistryChange}
+"""Every topic that the registry is read from; of ``registry-changes`` each record counts, not only the last of a key."""
 
 
 class Refused(Exception):
@@ -57,11 +66,16 @@ class Author(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """One record to write: the new value of ``key`` in ``topic``; None removes it."""
+    """One record to write: the new value of ``key`` in ``topic``; None removes it, and then ``author`` says who did."""
 
     topic: str
     key: str
     record: Struct | None
+    author: Author | None = None
+
+
+Command = Callable[["State"], Sequence[Change]]
+"""Decides on a state what to write; raises ``Refused``. Pure, quick, and not kept."""
 
 
 class State:
@@ -78,7 +92,25 @@ class State:
         self.generations: dict[int, Generation] = {}
         self.replays: dict[int, Replay] = {}
         self.signed_topics: dict[str, SignedTopic] = {}
-        self._highest_uid = {PHYSICAL: 0, LOGICAL: 0, USERS: 0}
+        self.notes: dict[int, DeviceNote] = {}
+        self.requests: dict[str, Request] = {}
+        self._held: dict[str, dict[Any, Any]] = {
+            PHYSICAL: self.physical,
+            LOGICAL: self.logical,
+            MAPPING: self.mappings,
+            SOURCES: self.sources,
+            CODECS: self.codecs,
+            RULES: self.rules,
+            USERS: self.users,
+            GENERATIONS: self.generations,
+            REPLAYS: self.replays,
+            SIGNED_TOPICS: self.signed_topics,
+            NOTES: self.notes,
+            REQUESTS: self.requests,
+        }
+        self._highest_uid = {PHYSICAL: 0, LOGICAL: 0, USERS: 0, NOTES: 0}
+        self._notes_by_device: dict[int, set[int]] = {}
+        self._history: dict[str, list[bytes]] = {}
         self._physical_by_key: dict[str, int] = {}
         self._devices_by_logical: dict[int, set[str]] = {}
         self._user_by_name: dict[str, int] = {}
@@ -95,21 +127,38 @@ class State:
                 self._apply_mapping(change.key, change.record)
             case "users":
                 self._apply_user(int(change.key), change.record)
-            case "generations":
-                _set(self.generations, int(change.key), change.record)
-            case "replays":
-                _set(self.replays, int(change.key), change.record)
+            case "device-notes":
+                self._apply_note(int(change.key), change.record)
+            case "registry-changes":
+                # Packed: there may be hundreds of thousands, and few are ever looked at.
+                self._history.setdefault(change.key, []).append(msgspec.msgpack.encode(change.record))
             case named:
-                held: dict[str, dict[Any, Any]] = {
-                    SOURCES: self.sources,
-                    CODECS: self.codecs,
-                    RULES: self.rules,
-                    SIGNED_TOPICS: self.signed_topics,
-                }
-                _set(held[named], change.key, change.record)
+                _set(self._held[named], int(change.key) if named in NUMBERED else change.key, change.record)
+
+    @contextmanager
+    def tried(self) -> Iterator[Callable[[Change], None]]:
+        """Apply changes to see what else may be decided on them; at the end all of them are taken back."""
+        undo: list[Change] = []
+        uids = dict(self._highest_uid)
+
+        def attempt(change: Change) -> None:
+            undo.append(Change(change.topic, change.key, self.record(change.topic, change.key)))
+            self.apply(change)
+
+        try:
+            yield attempt
+        finally:
+            for change in reversed(undo):
+                self.apply(change)
+            self._highest_uid = uids
+
+    def record(self, topic: str, key: str) -> Struct | None:
+        """The record of a compacted topic; None where there is none, or a removed one."""
+        held = self._held[topic]
+        return held.get(int(key) if topic in NUMBERED else key)
 
     def next_uid(self, topic: str) -> int:
-        """The next uid of physical devices, logical devices or users: one more than was ever given out."""
+        """The next uid of physical devices, logical devices, users or notes: one more than was ever given out."""
         return self._highest_uid[topic] + 1
 
     def physical_device(self, uid: int) -> PhysicalDevice:
@@ -133,6 +182,20 @@ class State:
         for device in sorted(self._devices_by_logical.get(logical_uid, ())):
             mapping = self.mappings[device]
             yield from ((mapping, interval) for interval in mapping.intervals if interval.logical_uid == logical_uid)
+
+    def knows(self, topic: str, key: str) -> bool:
+        """Whether there is such a record now."""
+        return self.record(topic, key) is not None
+
+    def notes_of(self, physical_uid: int) -> list[DeviceNote]:
+        """A physical device's notes, oldest first."""
+        notes = [self.notes[uid] for uid in self._notes_by_device.get(physical_uid, ())]
+        return sorted(notes, key=lambda note: (note.at, note.uid))
+
+    def history(self, topic: str, key: str) -> list[RegistryChange]:
+        """Every recorded change of one record, newest first."""
+        packed = self._history.get(f"{topic}/{key}", ())
+        return [msgspec.msgpack.decode(one, type=RegistryChange) for one in reversed(packed)]
 
     def user(self, name: str) -> User | None:
         """The user with this name."""
@@ -172,6 +235,14 @@ class State:
         if uid in self.users:
             self._user_by_name[record.username] = uid
             self._user_by_token.update((token.hash, uid) for token in record.tokens)
+
+    def _apply_note(self, uid: int, record: Any) -> None:
+        before = self.notes.get(uid)
+        if before is not None:
+            self._notes_by_device[before.physical_uid].discard(uid)
+        self._keep(NOTES, self.notes, uid, record)
+        if uid in self.notes:
+            self._notes_by_device.setdefault(record.physical_uid, set()).add(uid)
 
     def _keep(self, topic: str, held: dict[int, Any], uid: int, record: Any) -> None:
         self._highest_uid[topic] = max(self._highest_uid[topic], uid)

@@ -14,9 +14,10 @@ from typing import Any, ParamSpec, TypeVar
 from confluent_kafka import KafkaException
 
 from streams import log, metrics
+from streams.registry import history
 from streams.registry.election import Election
 from streams.registry.reader import Reader
-from streams.registry.state import Change, State
+from streams.registry.state import Change, Command, State
 from streams.registry.writer import Unwritten, Writer
 from streams.settings import KafkaSettings
 
@@ -24,9 +25,6 @@ FOLD_S, OFFICE_S = 15, 10
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-Command = Callable[[State], Sequence[Change]]
-"""Decides on a state what to write; raises ``Refused``. Pure, quick, and not kept."""
 
 logger = log.get("registry")
 
@@ -92,8 +90,9 @@ class Store:
             writer = await self._office()
             changes = command(self.state)
             if changes:
+                written = [*changes, *history.recorded(self.state, changes)]
                 # A caller that goes away must not let the next one into a transaction that is still open.
-                await asyncio.shield(self._spawn(self._write(writer, changes)))
+                await asyncio.shield(self._spawn(self._write(writer, written)))
             return changes
 
     async def until(self, holds: Callable[[], bool], timeout_s: float | None = None) -> None:

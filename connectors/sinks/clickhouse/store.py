@@ -111,7 +111,7 @@ class Store:
             )
             return answer
 
-    def stream(self, question: str) -> Iterator[Sequence[Any]]:
+    def stream(self, question: str, parameters: dict[str, Any] | None = None) -> Iterator[Sequence[Any]]:
         """The rows of a SELECT as they come, for answers that memory should not hold; times are ns.
 
         Nothing else can be asked of this store until the last one is taken.
@@ -121,7 +121,7 @@ class Store:
         """
         with (
             _passing_errors(),
-            self._connected().query_rows_stream(question, query_formats={"DateTime64": "int"}) as found,
+            self._connected().query_rows_stream(question, parameters, query_formats={"DateTime64": "int"}) as found,
         ):
             yield from found
 

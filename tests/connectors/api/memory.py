@@ -10,9 +10,10 @@ from connectors.api import app
 from connectors.api.context import Services
 from connectors.api.gate import Gate
 from connectors.api.passwords import Passwords
+from streams.registry import history
 from streams.registry.keeper import Keeper
-from streams.registry.state import Change
-from streams.registry.store import Command, Store, Unavailable
+from streams.registry.state import Change, Command
+from streams.registry.store import Store, Unavailable
 from streams.settings import KafkaSettings, Settings
 
 OPERATOR = "operators-token"
@@ -28,7 +29,7 @@ class MemoryStore(Store):
         if self.away:
             raise Unavailable("No process can write the registry now.")
         changes = command(self.state)
-        for change in changes:
+        for change in [*changes, *history.recorded(self.state, changes)]:
             self.state.apply(change)
         return changes
 
@@ -36,12 +37,14 @@ class MemoryStore(Store):
 class Api:
     """Calls one application in one loop. ``bearer``: the operator's token unless another, or None, is given."""
 
-    def __init__(self, runner: asyncio.Runner, registered: Iterable[Change] = ()) -> None:
+    def __init__(
+        self, runner: asyncio.Runner, registered: Iterable[Change] = (), settings: Settings | None = None
+    ) -> None:
         self._runner = runner
         self.store = runner.run(self._registry(registered))
         self.passwords = Passwords()
         keeper = Keeper(self.store, KafkaSettings(), sources=(), code="test", seen_every_s=30)
-        self.services = Services(self.store, keeper, self.passwords, Settings())
+        self.services = Services(self.store, keeper, self.passwords, settings or Settings())
         self.application = Gate(app.build(self.services), self.store, OPERATOR)
 
     def __call__(

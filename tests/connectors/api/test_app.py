@@ -139,12 +139,16 @@ def test_devices_have_iotas_shape_and_their_key_under_api(call: Caller) -> None:
         "properties": {"a": {"b": 1}},
     }
     assert call("GET", "/broker/api/physical/devices/4/").json() == shape
-    assert call("GET", "/api/physical/devices/4").json() == shape | {"device": "wombat:B8"}
+    assert call("GET", "/api/physical/devices/4").json() == shape | {
+        "device": "wombat:B8",
+        "state": "missing",
+        "last_raw": None,
+    }
     bare = call("GET", "/broker/api/physical/devices/?include_properties=false").json()
     assert bare == [shape | {"properties": {}}]
     assert call("GET", "/api/physical/devices?source_name=ttn").json() == []
     assert call("GET", "/api/logical/devices").json() == [
-        {"uid": 2, "name": "paddock", "location": None, "last_seen": None, "properties": {}}
+        {"uid": 2, "name": "paddock", "location": None, "last_seen": None, "properties": {}, "state": "missing"}
     ]
 
 

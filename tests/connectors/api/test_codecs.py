@@ -9,8 +9,7 @@ import pytest
 from connectors.codecs import suggestion
 from streams.core.codec_record import Codec
 from streams.core.records import PhysicalDevice
-from streams.registry.state import CODECS, PHYSICAL, Change
-from streams.registry.store import Command
+from streams.registry.state import CODECS, PHYSICAL, Change, Command
 from tests.connectors.api.test_app import Caller
 
 HALF = "function decodeUplink(input) { return { data: { t: input.bytes[0] / 2 } }; }"

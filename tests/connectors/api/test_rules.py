@@ -10,8 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from connectors.cli.main import build
-from streams.registry.state import Change
-from streams.registry.store import Command
+from streams.registry.state import Change, Command
 from tests.connectors.api.test_app import Caller
 
 LEVEL = {"from": "level_mm", "to": "tank.level", "unit": "m", "scale": 0.001}

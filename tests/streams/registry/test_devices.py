@@ -3,7 +3,7 @@ import json
 import pytest
 
 from streams.core.records import Location, LogicalDevice, PhysicalDevice, Source
-from streams.registry import devices, mappings
+from streams.registry import devices
 from streams.registry.devices import Given
 from streams.registry.state import LOGICAL, PHYSICAL, SOURCES, Author, Change, Refused, State
 
@@ -80,45 +80,6 @@ def test_an_edit_marks_name_and_location_as_edited_only_when_they_change() -> No
     assert state.physical_device(1).edited == []
     do(state, devices.edit_physical(state, 1, given(name="b", source_ids={"k": None}), BY))
     assert (state.physical_device(1).edited, state.physical_device(1).source_ids) == (["name"], {})
-
-
-def test_a_removed_device_is_gone_but_its_uid_is_never_given_again() -> None:
-    state = registry()
-    do(state, devices.create_logical(state, given(name="a"), BY))
-    do(state, devices.remove_logical(state, 1, BY))
-    assert state.logical == {}
-    do(state, devices.create_logical(state, given(name="b"), BY))
-    assert list(state.logical) == [2]
-
-
-def test_a_removed_physical_device_can_come_again_with_another_uid() -> None:
-    state = registry()
-    for expected in (1, 2):
-        do(state, devices.create_physical(state, "ttn", given(name="a", source_ids={"dev_eui": "aa"}), BY))
-        assert list(state.physical) == [expected]
-        do(state, devices.remove_physical(state, expected, BY))
-    assert state.by_key("ttn:aa") is None
-    assert state.mappings == {}
-
-
-def test_a_device_with_history_or_data_is_not_removed() -> None:
-    state = registry()
-    do(state, devices.create_physical(state, "ttn", given(name="a"), BY))
-    do(state, devices.create_physical(state, "ttn", given(name="b", last_seen=5), BY))
-    do(state, devices.create_logical(state, given(name="c"), BY))
-    do(state, mappings.start(state, 1, 1, 10, BY))
-    do(state, mappings.end(mappings.of_physical(state, 1), 20, BY))
-    for remove, uid in ((devices.remove_physical, 1), (devices.remove_physical, 2), (devices.remove_logical, 1)):
-        with pytest.raises(Refused) as refused:
-            remove(state, uid, BY)
-        assert refused.value.status == 409
-
-
-def test_unknown_devices_are_not_found() -> None:
-    for command in (devices.remove_logical, devices.remove_physical):
-        with pytest.raises(Refused) as refused:
-            command(registry(), 5, BY)
-        assert refused.value.status == 404
 
 
 def test_sources_are_declared_once() -> None:

@@ -38,9 +38,11 @@ def test_the_same_again_writes_nothing_and_another_replaces() -> None:
 
 
 def test_removes_what_is_there() -> None:
-    assert rules.remove(state(TEMPERATURE), "t") == [Change(RULES, "t", None)]
+    later = Author("bob", 9)
+
+    assert rules.remove(state(TEMPERATURE), "t", later) == [Change(RULES, "t", None, later)]
     with pytest.raises(Refused) as refused:
-        rules.remove(state(), "t")
+        rules.remove(state(), "t", later)
     assert refused.value.status == 404
 
 

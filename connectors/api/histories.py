@@ -1,0 +1,66 @@
+"""Routes of histories: who changed what, when, why, and what it was before."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from connectors.api import shapes
+from connectors.api.context import ADMINS, Registry, answer
+from streams.registry.state import LOGICAL, MAPPING, NOTES, PHYSICAL, RULES, SIGNED_TOPICS, USERS, Refused, State
+
+router = APIRouter(tags=["history"])
+Limit = Annotated[int, Query(ge=1, le=10_000, description="at most so many, newest first")]
+Changes = list[shapes.ShownChange]
+
+
+@router.get("/physical/devices/{uid}/history", response_model=Changes)
+async def physical(registry: Registry, uid: int, limit: Limit = 100) -> Response:
+    """What was changed of a physical device, newest first; of a removed one too. Not that it was seen."""
+    return _shown(registry.state, PHYSICAL, str(uid), limit, what="physical device")
+
+
+@router.get("/logical/devices/{uid}/history", response_model=Changes)
+async def logical(registry: Registry, uid: int, limit: Limit = 100) -> Response:
+    """What was changed of a logical device, newest first; of a removed one too."""
+    return _shown(registry.state, LOGICAL, str(uid), limit, what="logical device")
+
+
+@router.get("/mappings/physical/history/{uid}", response_model=Changes)
+async def mapping(registry: Registry, uid: int, limit: Limit = 100) -> Response:
+    """What was done to the mapping of a physical device, newest first: each change holds all intervals before and after."""
+    return _shown(registry.state, MAPPING, registry.state.physical_device(uid).device, limit, what="mapping")
+
+
+@router.get("/physical/devices/notes/{uid}/history", response_model=Changes)
+async def note(registry: Registry, uid: int, limit: Limit = 100) -> Response:
+    """What was changed of a note, by its own uid, newest first."""
+    return _shown(registry.state, NOTES, str(uid), limit, what="note")
+
+
+@router.get("/users/{username}/history", response_model=Changes, dependencies=[ADMINS])
+async def user(registry: Registry, username: str, limit: Limit = 100) -> Response:
+    """What was changed of a user, newest first, without secrets; administrators only."""
+    known = registry.state.user(username)
+    if known is None:
+        raise Refused(404, f"There is no user {username}.")
+    return _shown(registry.state, USERS, str(known.uid), limit, what="user")
+
+
+@router.get("/history/rules/{id:path}", response_model=Changes)
+async def rule(registry: Registry, id: str, limit: Limit = 100) -> Response:
+    """What was changed of a rule, newest first; of a removed one too."""
+    return _shown(registry.state, RULES, id, limit, what="rule")
+
+
+@router.get("/history/signed-topics/{topic:path}", response_model=Changes)
+async def signed_topic(registry: Registry, topic: str, limit: Limit = 100) -> Response:
+    """What was changed of a signed topic, newest first, without its keys; of a removed one too."""
+    return _shown(registry.state, SIGNED_TOPICS, topic, limit, what="signed topic")
+
+
+def _shown(state: State, topic: str, key: str, limit: int, *, what: str) -> Response:
+    changes = state.history(topic, key)
+    if not changes and not state.knows(topic, key):
+        raise Refused(404, f"There is no {what} {key}.")
+    return answer([shapes.change(change) for change in changes[:limit]])
