@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from connectors.api.context import ADMINS, Registry, answer
 from streams.registry import whole_records
-from streams.registry.state import KINDS, Refused
+from streams.registry.state import KINDS, NUMBERED, Refused
 from streams.registry.whole_records import Write
 
 SHAPE: dict[str, Any] = {
@@ -86,6 +86,6 @@ def _write(told: Told) -> Write:
 def _check_key(told: Told, record: msgspec.Struct | None) -> None:
     """A record under another's key would be a registry that nothing can read."""
     named = None if record is None else whole_records.key_of(told.topic, record)
-    numbered = told.topic in whole_records.NUMBERED
+    numbered = told.topic in NUMBERED
     if (named is not None and named != told.key) or (numbered and not (told.key.isdecimal() and told.key.isascii())):
         raise Refused(422, f"{told.topic} {told.key} is not the key of this record.")

@@ -162,10 +162,9 @@ def _elsewhere(tables: Tables) -> Tables:
 
 
 def _without_place(topic: str, records: dict[str, bytes]) -> dict[str, bytes]:
-    if topic != PHYSICAL or "last_raw" not in KINDS[PHYSICAL].__struct_fields__:
+    if topic != PHYSICAL:
         return records
-    placeless: dict[str, Any] = {"last_raw": None}
-    return {key: avro.encode(replace(_decoded(topic, record), **placeless)) for key, record in records.items()}
+    return {key: avro.encode(replace(_decoded(topic, record), last_raw=None)) for key, record in records.items()}
 
 
 def _notes(snapshot: Snapshot, held: Tables, *, same_log: bool) -> list[str]:

@@ -4,8 +4,7 @@ What writes them has read the registry before and says of each key what it saw t
 nothing is written. The laws of mappings and names are the caller's: ``restore`` has them from the snapshot.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -16,6 +15,7 @@ from streams.registry.state import (
     GENERATIONS,
     LOGICAL,
     MAPPING,
+    NOTES,
     PHYSICAL,
     REPLAYS,
     RULES,
@@ -27,7 +27,6 @@ from streams.registry.state import (
     State,
 )
 
-NOTES = "device-notes"
 KEYS = {
     PHYSICAL: "uid",
     LOGICAL: "uid",
@@ -42,7 +41,6 @@ KEYS = {
     NOTES: "uid",
 }
 """Topic -> the field that is its records' key."""
-NUMBERED = frozenset({PHYSICAL, LOGICAL, USERS, GENERATIONS, REPLAYS, NOTES})
 HELD = "held"
 SHOWN = 5
 """keys named in a refusal"""
@@ -99,19 +97,7 @@ def _moved(state: State, writes: Sequence[Write]) -> Iterator[str]:
 
 
 def _held(state: State, write: Write) -> Struct | None:
-    held: dict[str, Mapping[Any, Struct]] = {
-        PHYSICAL: state.physical,
-        LOGICAL: state.logical,
-        MAPPING: state.mappings,
-        SOURCES: state.sources,
-        CODECS: state.codecs,
-        RULES: state.rules,
-        USERS: state.users,
-        GENERATIONS: state.generations,
-        REPLAYS: state.replays,
-        SIGNED_TOPICS: state.signed_topics,
-    }
-    return held[write.topic].get(int(write.key) if write.topic in NUMBERED else write.key)
+    return state.record(write.topic, write.key)
 
 
 def _taken(state: State, writes: Sequence[Write]) -> Iterator[str]:

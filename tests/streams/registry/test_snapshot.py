@@ -17,6 +17,7 @@ from streams.registry.state import (
     GENERATIONS,
     KINDS,
     LOGICAL,
+    NUMBERED,
     PHYSICAL,
     REPLAYS,
     RULES,
@@ -50,7 +51,7 @@ def _records(draw: st.DrawFn, topic: str) -> dict[str, bytes]:
     taken: set[str] = set()
     for _ in range(draw(st.integers(0, 3))):
         told = draw(builtins_of(schema))
-        told[field] = draw(UIDS if topic in whole_records.NUMBERED else st.sampled_from(["a", "b:c", "d"]))
+        told[field] = draw(UIDS if topic in NUMBERED else st.sampled_from(["a", "b:c", "d"]))
         name = draw(st.sampled_from(["ann", "bob", "eve"]))
         told |= {"device": name} if topic == PHYSICAL else {"username": name} if topic == USERS else {}
         told |= {"deleted_at": draw(st.sampled_from([None, None, 5]))} if "deleted_at" in told else {}
@@ -93,6 +94,14 @@ def visible(held: Tables, topic: str) -> dict[str, bytes]:
     }
 
 
+def placeless(topic: str, records: dict[str, bytes]) -> dict[str, bytes]:
+    """Without where in the log devices spoke last: in another log that is another place."""
+    if topic != PHYSICAL:
+        return records
+    decoded = {key: avro.decode(value, PhysicalDevice) for key, value in records.items()}
+    return {key: avro.encode(msgspec.structs.replace(record, last_raw=None)) for key, record in decoded.items()}
+
+
 @settings(max_examples=40, deadline=None)
 @given(held=tables(), at_once=st.integers(1, 4))
 def test_a_restored_snapshot_is_the_registry_it_was_taken_of(held: Tables, at_once: int) -> None:
@@ -113,7 +122,8 @@ def test_whatever_was_there_ends_as_the_snapshot_and_no_uid_is_given_again(
     after, state = carried_out(restore.plan(read, held, log, ANN), held, at_once)
 
     for topic in set(snapshot.topics()) - OF_THE_LOG - {SOURCES}:
-        assert visible(after, topic) == visible(wanted, topic)
+        expected = visible(wanted, topic)
+        assert visible(after, topic) == (expected if log == "raw-1" else placeless(topic, expected))
     assert restore.plan(read, after, log, ANN).size == 0
     for topic in (PHYSICAL, LOGICAL, USERS):
         given_out = [int(key) for key in (*wanted[topic], *held[topic])]
