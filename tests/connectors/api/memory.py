@@ -17,6 +17,8 @@ from streams.registry.store import Store, Unavailable
 from streams.settings import KafkaSettings, Settings
 
 OPERATOR = "operators-token"
+NOWHERE = Settings(clickhouse={"url": "http://127.0.0.1:1"})
+"""A store is not to be found, whatever runs on this machine."""
 
 
 class MemoryStore(Store):
@@ -44,7 +46,7 @@ class Api:
         self.store = runner.run(self._registry(registered))
         self.passwords = Passwords()
         keeper = Keeper(self.store, KafkaSettings(), sources=(), code="test", seen_every_s=30)
-        self.services = Services(self.store, keeper, self.passwords, settings or Settings())
+        self.services = Services(self.store, keeper, self.passwords, settings or NOWHERE)
         self.application = Gate(app.build(self.services), self.store, OPERATOR)
 
     def __call__(

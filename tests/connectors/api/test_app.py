@@ -18,7 +18,8 @@ from streams.core.user_record import Token, User
 from streams.registry.keeper import Keeper
 from streams.registry.state import LOGICAL, PHYSICAL, SOURCES, USERS, Change
 from streams.registry.store import Store
-from streams.settings import ApiSettings, KafkaSettings, Settings
+from streams.settings import ApiSettings, KafkaSettings
+from tests.connectors.api.memory import NOWHERE
 
 FOREVER, PAST = 2**62, 1
 JSON = {"content-type": "application/json"}
@@ -31,7 +32,7 @@ class Caller:
         self._runner = runner
         self.store = runner.run(self._registry())
         keeper = Keeper(self.store, KafkaSettings(), sources=(), code="test", seen_every_s=30)
-        services = Services(self.store, keeper, Passwords(), Settings())
+        services = Services(self.store, keeper, Passwords(), NOWHERE)
         self._transport = httpx.ASGITransport(Gate(app.build(services), self.store, "op"))
 
     def __call__(self, method: str, path: str, bearer: str | None = "op", **arguments: Any) -> httpx.Response:
