@@ -80,7 +80,7 @@ def _archived(name: str, content: bytes) -> Iterator[RawRecord]:
             for record in block:
                 yield avro.decode(archive.Archived(**record).value or b"", RawRecord)
     except Exception as error:  # noqa: BLE001 - each decompressor has its own kind of error for damaged bytes
-        raise Unreadable(f"{name}: {type(error).__name__}: {error}") from None
+        raise Unreadable(f"{name}: no file of the raw archive: {type(error).__name__}: {error}") from None
 
 
 def _vector(content: bytes) -> dict[str, Any] | None:

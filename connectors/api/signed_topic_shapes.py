@@ -84,7 +84,7 @@ class KeyBody(Strict):
 class SignedTopicBody(Strict):
     """What holds for a topic. ``raw_retention_s`` must be said: data without an end fill every disk.
 
-    Retention is recorded and shown, not enforced: no row is hidden or removed by it yet.
+    Views hide what is older than its retention; nothing is deleted by it.
     """
 
     dataset: Named
@@ -155,7 +155,7 @@ class ShownKey(Answer):
 
 
 class ShownSignedTopic(Answer):
-    """A topic of signed messages. Retention is recorded and shown, not enforced: no row is hidden or removed by it yet."""
+    """A topic of signed messages. Views hide what is older than its retention; nothing is deleted by it."""
 
     topic: str
     device: str

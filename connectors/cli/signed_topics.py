@@ -53,7 +53,8 @@ def add(
     required = false } }`, each on a line of its own.
 
     `isthmus signed-topics add tank.toml --key` asks for its key. More members, as `freshness_s` and `extra_fields`, are in
-    the API's documentation. Retention is recorded and shown, not enforced: no row is hidden or removed by it yet.
+    the API's documentation. The store's views hide points and aggregates that are older than their topic's retention;
+    nothing is deleted by it.
     """
     secret = _secret() if key else None
     answers = [

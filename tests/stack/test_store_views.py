@@ -25,10 +25,11 @@ from streams.core.records import (
     RawRecord,
     Variable,
 )
+from streams.core.signed_topic import SignedTopic
 from tests.stack.harness import Stack
 from tests.stack.store import DEVICE, NOON, SECOND, Bench, measured, reading, records
 
-MINUTE = 60 * SECOND
+MINUTE, DAY = 60 * SECOND, 86_400
 MAPPING = DeviceMapping(
     device=DEVICE,
     physical_uid=1,
@@ -147,6 +148,41 @@ def test_doubtful_values_can_be_left_out_and_deleted_series_are_not_the_latest(b
         ("back", 3.0, ["codec-differs"]),
         ("t", 900.0, ["receipt-time", "implausible"]),
     ]
+
+
+def test_points_of_a_signed_topic_are_hidden_when_their_time_is_over_and_stay_in_the_store(
+    bench: Bench, log: Log
+) -> None:
+    now = time.time_ns()
+    young, old, ancient = now - 30 * SECOND, now - 70 * SECOND, now - 2 * DAY * SECOND
+    told = [measured(1.0, young, "t", 7), measured(2.0, old, "t", 7), measured(4.0, ancient, "gone", 7)]
+    for number, device in enumerate(("signed:a", "signed:b", DEVICE)):
+        bench.sink.write(records(reading(*told, device=device, offset=number), first=number))
+    bench.settle()
+    log.write("logical-devices", "7", LogicalDevice(uid=7, name="Tank"))
+
+    def shown(device: str) -> tuple[list[float], list[float], list[float], float]:
+        def values(view: str) -> list[float]:
+            return [
+                float(row[0]) for row in bench.rows(f"SELECT value FROM {view} WHERE device = '{device}' ORDER BY 1")
+            ]
+
+        hours = f"SELECT sum(sum) FROM named_aggregates WHERE device = '{device}' AND window_s = 3600"
+        return values("readings"), values("logical_readings"), values("latest_readings"), float(bench.rows(hours)[0][0])
+
+    every = ([1.0, 2.0, 4.0], [1.0, 2.0, 4.0], [1.0, 4.0], 7.0)
+    assert shown("signed:a") == shown("signed:b") == shown(DEVICE) == every
+    topic = SignedTopic(topic="a", dataset="tanks", raw_retention=60)
+    log.write("signed-topics", "a", topic)
+    assert shown("signed:a") == ([1.0], [1.0], [1.0], 7.0)
+    assert shown("signed:b") == shown(DEVICE) == every
+    log.write("signed-topics", "a", structs.replace(topic, raw_retention=3 * DAY))
+    assert shown("signed:a") == every
+    log.write("signed-topics", "a", structs.replace(topic, raw_retention=10, aggregate_retention=DAY))
+    assert shown("signed:a") == ([], [], [], 3.0)
+    log.write("signed-topics", "a", None)
+    assert shown("signed:a") == ([], [], [], 3.0)
+    assert bench.rows("SELECT count() FROM points FINAL") == [(9,)]
 
 
 def test_logical_readings_are_what_the_mapping_presents(bench: Bench, log: Log) -> None:

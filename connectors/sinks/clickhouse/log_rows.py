@@ -17,6 +17,7 @@ from streams.core.records import (
     RawRecord,
     Variable,
 )
+from streams.core.signed_topic import SignedTopic
 
 TIME, MAYBE_TIME = "DateTime64(9, 'UTC')", "Nullable(DateTime64(9, 'UTC'))"
 DISTANT = 1 << 62
@@ -106,6 +107,10 @@ MAPPING = Table(
         "why": "String",
         "position": "UInt64",
     },
+)
+RETENTION = Table(
+    "retention",
+    {"device": "String", "raw_retention_s": "UInt32", "aggregate_retention_s": "UInt32", "position": "UInt64"},
 )
 
 
@@ -199,12 +204,19 @@ def mapping_gone(record: Record) -> list[Row]:
     return mapping(record, DeviceMapping(device=(record.key or b"").decode("utf-8", "replace"), physical_uid=0))
 
 
+def retention(record: Record, topic: SignedTopic) -> list[Row]:
+    """How long a signed topic's points are shown; 0: no end."""
+    return [(f"signed:{topic.topic}", topic.raw_retention, topic.aggregate_retention or 0, record.offset)]
+
+
 LOGGED = {
     "raw": Logged(RawRecord, RAW, raw),
     "dead-letters": Logged(DeadLetter, DEAD_LETTERS, dead_letter),
     "physical-devices": Logged(PhysicalDevice, PHYSICAL, physical, physical_gone),
     "logical-devices": Logged(LogicalDevice, LOGICAL, logical, logical_gone),
     "device-mapping": Logged(DeviceMapping, MAPPING, mapping, mapping_gone),
+    # A topic that is removed keeps its retention: what is hidden must not come back.
+    "signed-topics": Logged(SignedTopic, RETENTION, retention, lambda _: []),
 }
 """By topic."""
 

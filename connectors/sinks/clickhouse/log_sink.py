@@ -38,7 +38,8 @@ class LogSink:
 
     def _insert(self, logged: Logged, items: Sequence[Item]) -> list[Rejection]:
         rows = [row for item in items for row in _rows(logged, item)]
-        self._store.insert(logged.table, columns(rows))
+        if rows:
+            self._store.insert(logged.table, columns(rows))
         return []
 
 
