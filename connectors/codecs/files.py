@@ -67,6 +67,7 @@ def name_of(path: Path) -> str:
 def _entry(example: Example) -> dict[str, Any]:
     told: dict[str, Any] = {"description": example.description} if example.description else {}
     told["input"] = {"bytes": example.payload.hex(), "fPort": example.port, "recvTime": to_text(example.time)}
+    told["input"] |= {name: of for name, of in (("device", example.device), ("variables", example.variables)) if of}
     output = {"data": example.data, "errors": example.errors, "warnings": example.warnings}
     told["output"] = {name: value for name, value in output.items() if value}
     return told if example.normalized is None else told | {"normalizedOutput": {"data": example.normalized}}

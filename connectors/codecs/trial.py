@@ -11,7 +11,7 @@ from streams import pipeline
 from streams.core.codec import Answer as Read
 from streams.core.codec import Call, Decoded
 from streams.core.codec_record import Codec as Registered
-from streams.core.message import Rejected, Sender
+from streams.core.message import Rejected
 from streams.javascript import examine as javascript
 from streams.javascript.examine import Examined, check
 from streams.javascript.examples import Example
@@ -79,7 +79,7 @@ def seconds(trial: Trial, mode: str, settings: DecodeSettings) -> float | None:
 
 def _calls(examples: Sequence[Example]) -> list[Call]:
     return [
-        Call(example.payload, example.port, example.time, Sender(device=f"example:{place}", source_ids={}))
+        Call(example.payload, example.port, example.time, example.sender(place))
         for place, example in enumerate(examples)
     ]
 

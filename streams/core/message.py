@@ -57,7 +57,7 @@ class Sender(Struct, frozen=True, kw_only=True, gc=False):
 
     ``application``, ``profile`` and ``model`` choose a codec and normalisation rules; empty where the source has none.
     ``application_id``, ``profile_id``: what the source's server calls them, where the former are names for people.
-    ``properties``: what else the device tells of itself (``ip_addr``, ``state``); the registry keeps the newest.
+    ``tags``: what people wrote at the device for codecs to know (ChirpStack). ``properties``: what else the device tells of itself (``ip_addr``, ``state``); the registry keeps the newest.
     """
 
     device: str
@@ -70,6 +70,7 @@ class Sender(Struct, frozen=True, kw_only=True, gc=False):
     model: str = ""
     application_id: str = ""
     profile_id: str = ""
+    tags: dict[str, str] = {}
     properties: dict[str, str] = {}
 
 

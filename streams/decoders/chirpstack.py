@@ -4,7 +4,8 @@ Sources: ChirpStack, "Event types", "MQTT", "HTTP"; its protobuf definitions. Wh
 (``application/<id>/device/<eui>/event/<event>``) and HTTP in the query (``?event=up``).
 
 - A device is its ``devEui`` alone. ``application:`` and ``profile:`` targets of codecs match names and ids alike, names
-  first; ``model:`` matches the device's tags, ``<brand>/<model>``. ChirpStack does not tell a device's variables.
+  first; ``model:`` matches the device's tags, ``<brand>/<model>``. ChirpStack does not tell a device's
+  variables: codecs get the tags in their place.
 - ``time`` counts; where it is missing, or from before 1980 since a gateway's clock was never set: the gateways' times,
   the server's, the time of receipt.
 - With a join server of others the payload is still encrypted, and no codec may see it.
@@ -19,7 +20,7 @@ from msgspec.structs import replace
 from streams.core.message import RECEIPT_TIME, Ignored, Message, Opened, Rejected, Sender, Value
 from streams.core.payload import detail
 from streams.core.records import RawRecord
-from streams.core.sender import LATITUDE_LIMIT, LONGITUDE_LIMIT, coordinate, named, sender
+from streams.core.sender import IDS_LIMIT, LATITUDE_LIMIT, LONGITUDE_LIMIT, coordinate, named, sender
 from streams.core.times import EARLIEST, from_text
 from streams.decoders.wire import chirpstack_json, chirpstack_protobuf
 from streams.decoders.wire.chirpstack_event import Device, Event, Told
@@ -144,6 +145,7 @@ def _sender(device: Device) -> Sender | Rejected:
         "application_id": device.application_id, "application_name": device.application_name,
         "device_profile_id": device.profile_id, "device_profile_name": device.profile_name,
     }  # fmt: skip
+    tags = device.tags if sum(len(name) + len(text) for name, text in device.tags.items()) <= IDS_LIMIT else {}
     return sender(
         "chirpstack",
         eui,
@@ -153,7 +155,8 @@ def _sender(device: Device) -> Sender | Rejected:
         application_id=device.application_id,
         profile=device.profile_name or device.profile_id,
         profile_id=device.profile_id,
-        model="/".join(filter(None, (device.tags.get("brand"), device.tags.get("model")))),
+        tags=tags,
+        model="/".join(filter(None, (tags.get("brand"), tags.get("model")))),
     )
 
 

@@ -1,5 +1,6 @@
 """A registered JavaScript codec, as the core calls it."""
 
+import re
 from collections.abc import Sequence
 
 from streams.core.codec import Answer, Call, Decoded
@@ -45,9 +46,13 @@ class JavaScript:
         return [_answer(call, answer) for call, answer in zip(calls, answers, strict=True)]
 
 
+_SENDER = re.compile(r"\b(?:device|variables)\b").search
+"""Most codecs speak of neither, and to tell them costs more than to run them."""
+
+
 def program(digest: str, code: str, mode: Mode, *, lenient: bool = False) -> Program:
     """The code as workers run it; ``digest`` is its sha-256."""
-    return Program(f"{digest}:{mode}:{lenient:d}", code, mode, lenient)
+    return Program(f"{digest}:{mode}:{lenient:d}", code, mode, lenient, _SENDER(code) is not None)
 
 
 def _answer(call: Call, answer: Raw) -> Answer:

@@ -10,7 +10,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from streams.core.codec import Call
-from streams.core.message import Sender
 from streams.javascript.codec import program
 from streams.javascript.compare import as_list, differences
 from streams.javascript.examples import Example
@@ -191,7 +190,7 @@ def _load_fault(answers: Sequence[Answer]) -> str:
 
 
 def _call(example: Example, place: int) -> Call:
-    return Call(example.payload, example.port, example.time, Sender(device=f"example:{place}", source_ids={}))
+    return Call(example.payload, example.port, example.time, example.sender(place))
 
 
 def _expected(example: Example) -> dict[str, Any]:

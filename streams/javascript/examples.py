@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from msgspec import Struct, field
 
+from streams.core.message import Sender
 from streams.core.times import from_any
 
 DEFAULT_TIME = 1_735_689_600_000_000_000
@@ -21,7 +22,8 @@ DEFAULT_TIME = 1_735_689_600_000_000_000
 class Example(Struct, frozen=True, kw_only=True):
     """``time`` is ns since the epoch, UTC. ``errors`` and ``warnings`` empty: there should be none.
 
-    ``normalized``: the normalised payload; None: the example does not say.
+    ``normalized``: the normalised payload; None: the example does not say. ``device`` and ``variables``: whose message it is,
+    for codecs that ask (``source_name``, ``name``, ``source_ids``, ``application``, ``profile``, ``model``).
     """
 
     description: str = ""
@@ -32,6 +34,21 @@ class Example(Struct, frozen=True, kw_only=True):
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     normalized: Any = None
+    device: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def sender(self, place: int) -> Sender:
+        """Whose message it is: what the example's ``device`` and ``variables`` say, as codecs get it."""
+        application, profile, model = (str(self.device.get(name, "")) for name in ("application", "profile", "model"))
+        return Sender(
+            device=f"{self.device.get('source_name', 'example')}:{place}",
+            source_ids={name: str(value) for name, value in _object(self.device.get("source_ids")).items()},
+            name=str(self.device.get("name") or ""),
+            application=application,
+            profile=profile,
+            model=model,
+            tags=self.variables,
+        )
 
 
 def read_examples(path: Path) -> list[Example]:
@@ -90,7 +107,14 @@ def _example(entry: dict[str, Any]) -> Example:
         errors=texts(output.get("errors")),
         warnings=texts(output.get("warnings")),
         normalized=normalized,
+        device=_object(given.get("device")),
+        variables={name: str(value) for name, value in _object(given.get("variables")).items()},
     )
+
+
+def _object(told: Any) -> dict[str, Any]:
+    """Vendors write other things there as well."""
+    return {str(name): value for name, value in told.items()} if isinstance(told, dict) else {}
 
 
 def _payload(told: Any) -> bytes:

@@ -1,6 +1,7 @@
 """Workers, and what is asked of them: every call gets an answer, whatever a codec does to the process that runs it."""
 
 import atexit
+import json
 import os
 import struct
 import threading
@@ -15,6 +16,8 @@ import msgspec
 
 from streams import log
 from streams.core.codec import Call, Unable
+from streams.core.message import Sender
+from streams.core.names import NAME_LIMIT
 from streams.javascript.patience import DEVICE_LIMIT, Patience
 from streams.javascript.process import Died, Limits, Worker, Wrong
 from streams.javascript.told import CRASHED, STUCK, SUSPENDED, Answer, is_suspended, parse
@@ -37,13 +40,15 @@ logger = log.get("javascript")
 class Program(msgspec.Struct, frozen=True):
     """A codec as a worker runs it; ``key`` is the same for the same code and manner.
 
-    ``lenient``: an object without data, errors and warnings counts as the data, and so does an array.
+    ``lenient``: an object without data, errors and warnings counts as the data, and so does an array. ``knows_sender``: it is
+    told whose message it is.
     """
 
     key: str
     code: str
     mode: Mode = "wrapped"
     lenient: bool = False
+    knows_sender: bool = False
 
 
 class Sandbox:
@@ -173,7 +178,7 @@ class _Slot:
         wanted = len(answers) + len(calls)
         header = {"key": program.key, "count": len(calls), "single": single, "patience": patience}
         code = {"code": program.code, "mode": program.mode, "lenient": program.lenient}
-        body = packed(calls)
+        body = packed(calls, knows_sender=program.knows_sender)
         for asked in (header, header | code):
             for told, group in worker.ask(asked, body):
                 if "need" in told:
@@ -195,6 +200,19 @@ class _Slot:
         raise Unable(f"no worker for JavaScript starts: {fault}") from fault
 
 
+def _told(who: Sender) -> bytes:
+    """What this raw record says of its sender, and nothing else, so that a replay tells the same."""
+    device = {
+        "source_name": who.device.partition(":")[0],
+        "name": who.name or "",
+        "source_ids": who.source_ids,
+        "application": who.application[:NAME_LIMIT],
+        "profile": who.profile[:NAME_LIMIT],
+        "model": who.model[:NAME_LIMIT],
+    }
+    return json.dumps([device, who.tags]).encode()
+
+
 def shared(limits: Limits, workers: int) -> Sandbox:
     """The sandbox of this process with these limits."""
     key = (os.getpid(), limits, workers)
@@ -209,12 +227,14 @@ _shared: dict[tuple[int, Limits, int], Sandbox] = {}
 _making = threading.Lock()
 
 
-def packed(calls: Sequence[Call]) -> bytes:
+def packed(calls: Sequence[Call], *, knows_sender: bool = False) -> bytes:
     """As ``worker`` describes it."""
-    numbers = [float(len(calls))]
+    numbers, parts = [float(len(calls))], list[bytes]()
     for call in calls:
-        numbers += len(call.payload), call.port, call.time // 1_000_000
-    return struct.pack(f"={len(numbers)}d", *numbers) + b"".join([call.payload for call in calls])
+        told = _told(call.sender) if knows_sender else b""
+        numbers += len(call.payload), len(told), call.port, call.time // 1_000_000
+        parts += call.payload, told
+    return struct.pack(f"={len(numbers)}d", *numbers) + b"".join(parts)
 
 
 def _chunks(calls: Sequence[Call], places: Sequence[int]) -> Iterator[list[int]]:

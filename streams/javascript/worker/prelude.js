@@ -12,6 +12,8 @@
   const { isArray } = Array;
   const { isFinite, isSafeInteger } = Number;
   const [TrueDate, TrueNumber, TrueString, TrueBoolean] = [Date, Number, String, Boolean];
+  const { fromCharCode: fromCodes } = String;
+  const { min } = Math;
   const { slice } = String.prototype;
   const { join } = Array.prototype;
   const [Bytes, Doubles] = [Uint8Array, Float64Array];
@@ -83,13 +85,23 @@
 
   offerModule();
 
-  // A request: length, port and time of each call as doubles, behind one that counts them; then the payloads.
+  // A request: four numbers of each call as doubles, behind one that counts them: the length of its payload, and of what is
+  // told of its sender, 0 where nothing is; port and time. Then the bytes of both, call by call.
   function accept(hex) {
     buffer = fromHex(Bytes, hex).buffer;
     const count = new Doubles(buffer, 0, 1)[0];
-    numbers = new Doubles(buffer, 8, 3 * count);
+    numbers = new Doubles(buffer, 8, 4 * count);
     next = 0;
-    nextByte = 8 + 24 * count;
+    nextByte = 8 + 32 * count;
+  }
+
+  // ASCII text of the request.
+  function characters(from, length) {
+    const parts = [];
+    for (let at = 0; at < length; at += 1024) {
+      parts[at / 1024] = apply(fromCodes, undefined, new Bytes(buffer, from + at, min(1024, length - at)));
+    }
+    return apply(join, parts, [""]);
   }
 
   // -- one message --
@@ -108,27 +120,30 @@
     };
 
     function answer() {
-      const length = numbers[next], port = numbers[next + 1];
-      now = numbers[next + 2];
-      next += 3;
+      const length = numbers[next], about = numbers[next + 1], port = numbers[next + 2];
+      now = numbers[next + 3];
+      next += 4;
       seed = 1;
       let text;
       try {
-        text = read(toList(new Bytes(buffer, nextByte, length)), port);
+        const bytes = toList(new Bytes(buffer, nextByte, length));
+        const who = about ? parse(characters(nextByte + length, about)) : NONE;
+        text = read(bytes, port, who[0], who[1]);
       } catch (error) {
         text = failure("codec-threw", describe(error));
       }
-      nextByte += length;
+      nextByte += length + about;
       if (wrapped) forget();
       return text;
     }
 
-    function read(bytes, port) {
+    function read(bytes, port, device, variables = {}) {
       if (wrapped && modular) offerModule();
       find(apply(scope, G, NONE)); // a script's top-level `this` is the global object
       let result;
       if (manner === UPLINK) {
-        const input = { bytes, fPort: port, recvTime: new TrueDate(now), variables: {} };
+        const input = { bytes, fPort: port, recvTime: new TrueDate(now), variables };
+        if (device !== undefined) input.device = device;
         result = self === undefined ? call(input) : apply(call, self, [input]);
         if (isRecord(result) && isNothing(result.errors) && isRecord(result.data)) return told(result.data, result.warnings);
         const refused = refusal(result);
@@ -137,7 +152,7 @@
       } else if (manner === LEGACY) {
         result = apply(call, self, [bytes, port]);
       } else if (manner === CHIRPSTACK) {
-        result = apply(call, self, [port, bytes, {}]);
+        result = apply(call, self, [port, bytes, variables]);
       } else {
         return failure("codec-broken", "no function decodeUplink, Decoder or Decode");
       }

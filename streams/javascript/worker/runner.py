@@ -30,11 +30,12 @@ class Request:
 
     def one(self) -> str:
         """The next call by itself, as a request of one."""
-        numbers = struct.unpack_from(f"={3 * self.count}d", self._calls, 8)
-        self._bounds = self._bounds or list(accumulate(map(int, numbers[::3]), initial=8 + 24 * self.count))
+        numbers = struct.unpack_from(f"={4 * self.count}d", self._calls, 8)
+        lengths = (int(payload + told) for payload, told in zip(numbers[::4], numbers[1::4], strict=True))
+        self._bounds = self._bounds or list(accumulate(lengths, initial=8 + 32 * self.count))
         start, end = self._bounds[self.done : self.done + 2]
-        its = numbers[3 * self.done : 3 * self.done + 3]
-        return (struct.pack("=4d", 1, *its) + self._calls[start:end]).hex()
+        its = numbers[4 * self.done : 4 * self.done + 4]
+        return (struct.pack("=5d", 1, *its) + self._calls[start:end]).hex()
 
 
 class Runner:

@@ -134,8 +134,9 @@ def test_a_list_says_what_each_codec_reads() -> None:
 
 
 def test_examples_stay_the_same_on_their_way_to_the_api() -> None:
+    device = {"source_name": "ttn", "source_ids": {"dev_id": "probe"}}
     odd = {
-        "input": {"bytes": "", "fPort": 0},
+        "input": {"bytes": "", "fPort": 0, "device": device, "variables": {"scale": "2"}},
         "output": {"errors": ["empty"], "warnings": ["w"]},
         "normalizedOutput": {},
     }
@@ -144,6 +145,16 @@ def test_examples_stay_the_same_on_their_way_to_the_api() -> None:
     Path("y.json").write_text(json.dumps(files.entries(before)))
 
     assert read_examples(Path("y.json")) == before
+
+
+def test_an_example_may_say_whose_message_it_is() -> None:
+    Path("x.js").write_text(
+        "function decodeUplink(i) { return { data: { who: i.device.source_ids.dev_id + i.variables.n } }; }"
+    )
+    given = {"bytes": "", "device": {"source_ids": {"dev_id": "probe"}}, "variables": {"n": "7"}}
+    Path("x.json").write_text(json.dumps([{"input": given, "output": {"data": {"who": "probe7"}}}]))
+
+    assert said("test", "x.js", "--examples", "x.json")[0] == 0
 
 
 def test_examples_are_found_beside_a_codec() -> None:

@@ -8,10 +8,10 @@ from streams import pipeline
 from streams.core.codec import Decoded
 from streams.core.codec_record import Codec
 from streams.core.decode import decode
-from streams.core.message import Rejected, Value
+from streams.core.message import Rejected, Sender, Value
 from streams.core.records import Lineage, RawRecord
 from streams.javascript.codec import JavaScript
-from streams.javascript.sandbox import Sandbox
+from streams.javascript.sandbox import Mode, Sandbox
 from streams.settings import DecodeSettings
 from tests.streams.javascript.running import TIME, call, source
 
@@ -98,3 +98,35 @@ def test_keeps_the_data_when_its_normalisation_fails(sandbox: Sandbox, normalize
     )
 
     assert JavaScript(record(code), sandbox).run([call()]) == [Decoded([Value("a", 1, TIME)], ["normalizer-failed"])]
+
+
+@pytest.mark.parametrize("mode", ["wrapped", "plain", "fresh"])
+def test_a_codec_that_asks_for_it_is_told_whose_message_it_is(sandbox: Sandbox, mode: Mode) -> None:
+    code = "function decodeUplink(i) { i.device.seen = true; return { data: { all: JSON.stringify(i) } }; }"
+    sender = Sender(
+        device="chirpstack:a", source_ids={"dev_eui": "a" * 3000}, name="Fühler", model="acme/one", tags={"scale": "2"}
+    )
+    asked = [replace(call("01"), sender=sender)] * 2
+    told = {
+        "bytes": [1],
+        "fPort": 1,
+        "recvTime": "2025-01-01T00:00:00.000Z",
+        "variables": {"scale": "2"},
+        "device": {
+            "source_name": "chirpstack", "name": "Fühler", "source_ids": {"dev_eui": "a" * 3000},
+            "application": "", "profile": "", "model": "acme/one", "seen": True,
+        },
+    }  # fmt: skip
+    for answer in JavaScript(record(code), sandbox, mode=mode).run(asked):
+        assert not isinstance(answer, Rejected | Decoded)
+        assert json.loads(answer[0].value) == told
+
+
+def test_the_older_convention_of_chirpstack_gets_the_tags_and_other_codecs_get_none(sandbox: Sandbox) -> None:
+    sender = Sender(device="chirpstack:a", source_ids={}, tags={"scale": "2"})
+    asked = [replace(call("04"), sender=sender)]
+    scaled = "function Decode(port, bytes, variables) { return { level: bytes[0] * variables.scale }; }"
+    blind = "function Decode(port, bytes, others) { return { level: Object.keys(others).length }; }"
+
+    assert JavaScript(record(scaled), sandbox).run(asked) == [[Value("level", 8, TIME)]]
+    assert JavaScript(record(blind), sandbox).run(asked) == [[Value("level", 0, TIME)]]
