@@ -10,8 +10,9 @@
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 from msgspec import Struct
@@ -63,6 +64,8 @@ _DROPPED, _DUPLICATE = _Left("dropped-by-rule"), _Left("duplicate")
 _TEXT_TOO_LONG, _TOO_DEEP = _Left("text-too-long", rejected=True), _Left("too-deep", rejected=True)
 _BAD_NAME = _Left("bad-name", rejected=True)
 _IN_FUTURE, _OUT_OF_RANGE = _Left("time-in-future", rejected=True), _Left("time-out-of-range", rejected=True)
+_PLAIN = frozenset((float, int, str, bool, type(None)))
+"""what is not taken apart"""
 _NEVER = _Moment(EARLIEST - 1, _OUT_OF_RANGE, None)
 
 
@@ -80,22 +83,22 @@ def normalise(values: Sequence[Value], scope: Scope, samples: Sequence[Samples] 
 def _measurements(values: Sequence[Value], scope: Scope) -> Normalised:
     """All values are rejected when there are more than ``MEASUREMENT_LIMIT``."""
     flat = values
-    if any([isinstance(value.value, (dict, list)) for value in values]):  # noqa: C419 - a list is faster here
+    if not _PLAIN.issuperset([type(value.value) for value in values]):
         flat = list(islice(leaves(values), MEASUREMENT_LIMIT + 1))
     if len(flat) > MEASUREMENT_LIMIT:
         many = Rejected("normalise", "too-many-values", f"more than {MEASUREMENT_LIMIT}", scope.sender.device)
         return Normalised([], [many], [])
     found: dict[tuple[str, int], Measurement] = {}
     left: list[tuple[_Left, Value]] = []
-    moment, ruled = _NEVER, bool(scope.rules)
+    moment, ruling, quality = _NEVER, scope if scope.rules else None, scope.quality
     for value in flat:
         if value.time != moment.time:
             moment = _Moment(value.time, _time_fault(value.time, scope.latest), place(scope.mapping, value.time))
-        measured = _measure(value, moment, scope, ruled=ruled)
+        measured = _measure(value, moment, ruling, quality)
         if isinstance(measured, _Left):
             left.append((measured, value))
             continue
-        key = (measured.name, measured.time)
+        key = (measured.name, moment.time)
         if key in found:
             left.append((_DUPLICATE, value))
         found[key] = measured
@@ -116,25 +119,36 @@ def _besides(blocks: Sequence[Block], measurements: list[Measurement]) -> list[M
     return [m for m in measurements if (m.name, m.time) not in taken]
 
 
-def _measure(value: Value, moment: _Moment, scope: Scope, *, ruled: bool) -> Measurement | _Left:
-    name, unit, content = value.name, value.unit, _typed(value.value)
-    if ruled:
-        name, unit, content = _by_rule(value, content, scope)
-    if not is_name(name):
+def _measure(value: Value, moment: _Moment, ruling: Scope | None, quality: int) -> Measurement | _Left:
+    name, unit, raw = value.name, value.unit, value.value
+    content = raw if type(raw) is float and isfinite(raw) else _typed(raw)
+    if ruling is not None:
+        name, unit, content = _by_rule(value, content, ruling)
+    label = _label(name, unit) if len(name) + len(unit) <= NAME_LIMIT else _find_label(name, unit)
+    if label is None:
         return _BAD_NAME
-    if unit and not is_name(unit):
-        unit = ""
     if isinstance(content, _Left):
         return content
     if moment.fault is not None:
         return moment.fault
-    quality = scope.quality | value.quality
-    if isinstance(content, float):
-        bounds = plausible(name, unit)
-        good = bounds is None or bounds[0] <= content <= bounds[1]
-        marked = quality if good else quality | IMPLAUSIBLE
-        return Measurement(name, unit, moment.time, content, None, marked, moment.logical_uid)
-    return Measurement(name, unit, moment.time, None, content, quality, moment.logical_uid)
+    unit, low, high = label
+    quality |= value.quality
+    if isinstance(content, str):
+        return Measurement(name, unit, moment.time, None, content, quality, moment.logical_uid)
+    quality = quality if low <= content <= high else quality | IMPLAUSIBLE
+    return Measurement(name, unit, moment.time, content, None, quality, moment.logical_uid)
+
+
+def _find_label(name: str, unit: str) -> tuple[str, float, float] | None:
+    """The unit, empty if it cannot be one, and the lowest and highest plausible number; None: this is no name."""
+    if not is_name(name):
+        return None
+    unit = unit if is_name(unit) else ""
+    low, high = plausible(name, unit) or (-inf, inf)
+    return unit, low, high
+
+
+_label = lru_cache(maxsize=16_384)(_find_label)  # of short names: long ones could fill the memory
 
 
 def _typed(raw: Any) -> float | str | _Left:
