@@ -28,6 +28,7 @@ from streams.settings import Settings
 
 SERIAL, HZ, BATCHES, ROUNDS, TARGET = "AAD-1123", 25_000, 4, 7, 500_000
 START = 1_793_620_800_000_000_000
+RULE = Rule.of_seconds(Settings().window.base_s, hold=180, ahead=3660)
 SINGLES = 4
 """measurements a reading of the comparison with the ordinary path"""
 
@@ -95,7 +96,7 @@ def _readings(records: Sequence[RawRecord], context: Context) -> list[Reading]:
 
 def _aggregated(reading: Reading) -> int:
     """A batch's own windows: folded, and their figures, as the agent sends them each second."""
-    windows = Windows(Rule.of_seconds(Settings().window.base_s, hold=180, ahead=3660), BEGINNING)
+    windows = Windows(RULE, BEGINNING)
     windows.fold(reading, 0, reading.received_at)
     return sum(1 for _ in windows.emit(Known(1, BEGINNING)))
 

@@ -111,7 +111,9 @@ CHIRPSTACK = {
 """What ChirpStack calls each type that it knows."""
 UNSIGNED_BAROMETER = Layout(">H")
 
-Plan = tuple[Layout, tuple[Part, ...]]
+Plan = tuple[int, Callable[[bytes, int], tuple[int, ...]], str, int, str, tuple[Part, ...]]
+"""How a record is read: bytes of its value (0: a polyline, which tells), what unpacks it at a place, name, divisor and unit
+of its first number, its other parts. Plain tuples are taken apart faster."""
 
 
 class Lpp:
@@ -134,19 +136,17 @@ def _read(call: Call, plan_of: Callable[[int, int], Plan | None], *, lone_byte: 
         plan = plan_of(payload[at], code)
         if plan is None:
             return Rejected("codec", "unknown-type", f"type {code} at byte {at + 1}", call.sender.device)
-        layout, names = plan
-        at = start + (layout.size if code != POLYLINE else _polyline_size(payload, start))
+        size, unpack, name, divisor, unit, more = plan
+        at = start + (size or _polyline_size(payload, start))
         if at > end:
             return Rejected("codec", "truncated", f"{end - start} byte(s) of type {code}", call.sender.device)
-        if code == POLYLINE:
-            values.append(Value(names[0].name, payload[start:at].hex(), time))
-        elif len(names) == 1:
-            ((name, divisor, unit),) = names
-            values.append(Value(name, layout.unpack_from(payload, start)[0] / divisor, time, unit))
-        else:
-            numbers = layout.unpack_from(payload, start)
-            for (name, divisor, unit), number in zip(names, numbers if code != GPS else _words(numbers), strict=True):
-                values.append(Value(name, number / divisor, time, unit))
+        if not size:
+            values.append(Value(name, payload[start:at].hex(), time))
+            continue
+        numbers = unpack(payload, start)
+        values.append(Value(name, numbers[0] / divisor, time, unit))
+        for (name, divisor, unit), number in zip(more, numbers[1:], strict=True) if more else ():
+            values.append(Value(name, number / divisor, time, unit))
     if at != end and not lone_byte:
         return Rejected("codec", "truncated", "a lone byte at the end", call.sender.device)
     return values
@@ -158,17 +158,21 @@ def _polyline_size(payload: bytes, at: int) -> int:
     return size if size >= POLYLINE_HEAD else len(payload)
 
 
-def _words(numbers: tuple[int, ...]) -> list[int]:
-    return [high << 16 | low for high, low in zip(numbers[::2], numbers[1::2], strict=True)]
+def _plan(code: int, name: str, known: Type) -> Plan:
+    first, *more = (Part(name + part.name, part.divisor, part.unit) for part in known.parts)
+    unpack = _position if code == GPS else known.layout.unpack_from
+    return known.layout.size, unpack, first.name, first.divisor, first.unit, tuple(more)
+
+
+def _position(payload: bytes, at: int) -> tuple[int, ...]:
+    numbers = TYPES[GPS].layout.unpack_from(payload, at)
+    return tuple(high << 16 | low for high, low in zip(numbers[::2], numbers[1::2], strict=True))
 
 
 @lru_cache(maxsize=2**16)
 def _things_stack(channel: int, code: int) -> Plan | None:
     known = TYPES.get(code)
-    if known is None:
-        return None
-    parts = (Part(f"{known.name}_{channel}{part.name}", part.divisor, part.unit) for part in known.parts)
-    return known.layout, tuple(parts)
+    return None if known is None else _plan(code, f"{known.name}_{channel}", known)
 
 
 @lru_cache(maxsize=2**16)
@@ -176,8 +180,9 @@ def _chirpstack(channel: int, code: int) -> Plan | None:
     name, known = CHIRPSTACK.get(code), TYPES.get(code)
     if name is None or known is None:
         return None
-    parts = (Part(f"{name}.{channel}{part.name}", part.divisor, part.unit) for part in known.parts)
-    return UNSIGNED_BAROMETER if code == BAROMETER else known.layout, tuple(parts)
+    if code == BAROMETER:
+        known = known._replace(layout=UNSIGNED_BAROMETER)
+    return _plan(code, f"{name}.{channel}", known)
 
 
 CODECS = (Lpp("lpp", _things_stack, lone_byte=False), Lpp("lpp-chirpstack", _chirpstack, lone_byte=True))

@@ -144,9 +144,7 @@ class Windows:
 
     def _fold_run(self, series: Series, times: Times, values: Values, touch: Touch, limit: int) -> None:
         """Fold a block's points, span by span."""
-        span_starts, lows = np.unique(times - times % self.rule.span, return_index=True)
-        highs = [*lows.tolist(), len(times)][1:]
-        for start, low, high in zip(span_starts.tolist(), lows.tolist(), highs, strict=True):
+        for start, low, high in _stretches(times, self.rule.span):
             self._fold_part(series, start, times[low:high], values[low:high], touch, limit)
 
     def _fold_part(self, series: Series, start: int, times: Times, values: Values, touch: Touch, limit: int) -> None:
@@ -155,7 +153,7 @@ class Windows:
         if points is not None and (times[-1] > limit or len(points) + len(times) > MOST_POINTS):
             points.give_up()
         if points is None or points.add_run(times, values, touch.version, touch.unit):
-            for cell in np.unique(times - times % self.rule.cell).tolist():
+            for cell, _, _ in _stretches(times, self.rule.cell):
                 self._touched[device, name, cell] = touch
 
     def _describe(self, window: Window, touch: Touch, known: Known) -> Aggregate | Repair | None:
@@ -193,6 +191,17 @@ def _version(reading: Reading) -> int:
         return row_version(reading.generation, reading.raw_partition, reading.raw_offset)
     except OverflowError as error:
         raise Unfoldable(str(error)) from error
+
+
+def _stretches(times: Times, length: int) -> list[tuple[int, int, int]]:
+    """Ascending times by the cells of ``length`` that they are in: its start, first index, the one after the last."""
+    if not len(times):
+        return []
+    first = start_of(int(times[0]), length)
+    if times[-1] < first + length:  # so it is for nearly every batch
+        return [(first, 0, len(times))]
+    starts, lows = np.unique(times - times % length, return_index=True)
+    return list(zip(starts.tolist(), lows.tolist(), [*lows.tolist(), len(times)][1:], strict=True))
 
 
 def _columns(block: Block) -> tuple[Times, Values]:

@@ -13,6 +13,7 @@ from math import isfinite, nan
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.core.aggregate import MANY
 from streams.core.block import Times, Values
 
 POINT_BYTES, SET_BYTES = 28, 700
@@ -85,7 +86,9 @@ class Points:
         values = self.values[low:high]
         if self._textual:
             values = array("d", filter(isfinite, values))
-        return values, max(self.versions[low:high], default=-1)
+        versions = self.versions[low:high]
+        newest = int(np.array(versions).max()) if len(versions) >= MANY else max(versions, default=-1)
+        return values, newest
 
     def _put(self, time: int, number: float, version: int) -> bool:
         times = self.times
