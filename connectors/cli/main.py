@@ -1,5 +1,6 @@
 """`isthmus`: one command for people and processes alike. Each group of commands has a file of its own."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -67,10 +68,15 @@ def _command(arguments: Sequence[str]) -> Iterator[str]:
             return
 
 
+def _completing() -> list[str]:
+    """The words of a command line that a shell asks to complete; they come in variables, not as arguments."""
+    return (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or "").split()[1:]
+
+
 def main() -> None:
     """Entry point: settings faults are one message and exit status 2, never a traceback."""
     try:
-        build(sys.argv[1:])()
+        build(sys.argv[1:] or _completing())()
     except SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
