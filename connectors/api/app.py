@@ -27,6 +27,7 @@ from connectors.api import (
 )
 from connectors.api.context import Services
 from connectors.api.gate import unavailable
+from connectors.api.methods import not_allowed
 from connectors.api.passwords import Busy
 from streams.registry.state import Refused
 from streams.registry.store import Unavailable
@@ -56,6 +57,7 @@ def build(services: Services) -> FastAPI:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(Busy, tokens.busy)
+    app.add_exception_handler(405, not_allowed(app))
     documents.complete(app)
     return app
 

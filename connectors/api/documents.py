@@ -27,6 +27,7 @@ HELD_UP: Responses = {
     429: refused("Too many failed logins. Tokens are not affected.")
     | {"headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}}
 }
+UNREADABLE = {"400": refused("The body is no text, or cut off.")}
 EVERYWHERE = {
     "401": {"description": "The token is missing, unknown, expired or ended, or its user is disabled. No body."},
     "403": {"description": "This user may only read (no body), or the token stands behind another word than Bearer."},
@@ -45,7 +46,8 @@ def complete(app: FastAPI) -> None:
         document["security"] = [{"bearer": []}]
         for path in document["paths"].values():
             for operation in path.values():
-                operation["responses"] = EVERYWHERE | operation["responses"]
+                unreadable = UNREADABLE if "requestBody" in operation else {}
+                operation["responses"] = EVERYWHERE | unreadable | operation["responses"]
         login = document["paths"]["/api/token"]["get"]
         login["security"] = [{"basic": []}]
         del login["responses"]["403"]

@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool
 
 from connectors.api.times import from_ns
 from streams.core.user_record import Token, User
@@ -14,6 +14,13 @@ USERNAME = r"^[^:/?#%\s\x00-\x1f\x7f]+$"
 """A colon ends the name in HTTP Basic; the others would not stand in a path."""
 SHORTEST, LONGEST = 8, 1000
 """characters of a password"""
+
+
+def _a_number(value: Any) -> Any:
+    """No text that looks like one; 3.0 is 3 in JSON."""
+    if isinstance(value, str | bool):
+        raise ValueError("give a number")
+    return value
 
 
 def _long_enough(password: SecretStr) -> SecretStr:
@@ -29,7 +36,11 @@ Password = Annotated[
     SecretStr, AfterValidator(_long_enough), Field(json_schema_extra={"minLength": SHORTEST, "maxLength": LONGEST})
 ]
 Role = Literal["admin", "read-only"]
-Days = Annotated[int, Field(ge=1, le=3650, description="default: as a login's, setting `api.token_days`")]
+Days = Annotated[
+    int,
+    Field(ge=1, le=3650, description="default: as a login's, setting `api.token_days`"),
+    BeforeValidator(_a_number),
+]
 
 
 def _example(text: str) -> ConfigDict:
@@ -42,7 +53,7 @@ class NewUser(BaseModel):
     username: Username
     password: Password
     role: Role = "read-only"
-    valid: bool = True
+    valid: StrictBool = True
 
     model_config = _example('{"username": "ann", "password": "correct horse", "role": "admin"}')
 
@@ -51,7 +62,7 @@ class UserEdit(BaseModel):
     """What is not given stays. ``valid`` false disables: neither password nor tokens are accepted until it is true again."""
 
     role: Role | None = None
-    valid: bool | None = None
+    valid: StrictBool | None = None
 
     model_config = _example('{"valid": false}')
 
@@ -60,7 +71,7 @@ class NewPassword(BaseModel):
     """Another password for a user. Whoever holds a token of theirs must log in again, unless ``end_tokens`` is false."""
 
     password: Password
-    end_tokens: bool = True
+    end_tokens: StrictBool = True
 
     model_config = _example('{"password": "correct horse battery"}')
 

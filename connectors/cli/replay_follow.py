@@ -56,7 +56,8 @@ def run_here(at: Office, number: int, tried: Tried, *, quiet: bool) -> Replay:
         from connectors.replays import worker
 
         with view.bar(quiet=quiet) as show:
-            rested = worker.run_here(settings.load(), number, tried, show)
+            loaded = settings.load()
+            rested = worker.run_here(loaded, number, tried, show, for_replays(loaded))
     except KeyboardInterrupt:  # before the worker listens for it itself
         rested = None
     rested = rested or at.get(number)

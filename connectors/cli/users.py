@@ -24,7 +24,7 @@ for, or read from standard input: `isthmus users add -u ann < secret`.
 """
 
 group = typer.Typer(cls=ApiGroup, no_args_is_help=True, rich_markup_mode="markdown", help=HELP)
-Argument = Annotated[str | None, typer.Argument(metavar="[USERNAME]", help="or -u USERNAME", show_default=False)]
+Argument = Annotated[str | None, typer.Argument(metavar="USERNAME", help="or -u USERNAME", show_default=False)]
 Username = Annotated[str | None, typer.Option("--username", "-u", metavar="NAME", help="which user")]
 
 
@@ -80,8 +80,10 @@ def ls(plain: Plain = False, as_json: AsJson = False) -> None:
         for user in users:
             typer.echo(user["username"])
     else:
-        rows = [(u["uid"], u["username"], u["role"], "" if u["valid"] else "disabled", u["tokens"]) for u in users]
-        print_table(("uid", "username", "role", "", "tokens"), rows, "no users")
+        rows = [
+            (u["uid"], u["username"], u["role"], "enabled" if u["valid"] else "disabled", u["tokens"]) for u in users
+        ]
+        print_table(("uid", "username", "role", "state", "tokens"), rows, "no users")
 
 
 @group.command()

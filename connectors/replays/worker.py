@@ -17,7 +17,7 @@ import tenacity
 from confluent_kafka import KafkaException
 from tenacity.nap import sleep_using_event
 
-from connectors.api.client import NoAnswer
+from connectors.api.client import Client, NoAnswer
 from connectors.replays import placing
 from connectors.replays.corrections import correct
 from connectors.replays.office import Office
@@ -159,11 +159,14 @@ def run_replay(
     return rested
 
 
-def run_here(settings: Settings, replay: int, tried: Tried, show: Show) -> Replay | None:
-    """Run a replay with decoders and codecs of the operator's own in this process; SIGINT stops it, and it can be gone on with."""
+def run_here(settings: Settings, replay: int, tried: Tried, show: Show, api: Client | None = None) -> Replay | None:
+    """Run a replay with decoders and codecs of the operator's own in this process; SIGINT stops it, and it can be gone on with.
+
+    ``api``: to speak to, instead of the one that the settings name.
+    """
     stop = Event()
     _stop_on_signals(stop)
-    return run_replay(settings, replay, stop, tried=tried, show=show)
+    return run_replay(settings, replay, stop, tried=tried, show=show, office=Office(settings, stop=stop, api=api))
 
 
 def run(settings: Settings) -> None:

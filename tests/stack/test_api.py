@@ -79,7 +79,10 @@ def test_the_first_administrator_is_made_once_and_adds_others(api: Api) -> None:
         assert client.post("/users", json=reader).status_code == 201
         assert client.post("/users", json=reader).status_code == 409
         assert log_in(api, "reader", "wrong").status_code == log_in(api, "nobody", "wrong").status_code == 401
-        with api.client(log_in(api, "reader", "pass:with:colons").json()) as reading:
+        with api.client(log_in(api, "reader", "pass:with:colons").json()) as before:
+            changed = before.post("/change-password", params={"password": "pass:without"}).json()
+            assert before.get("/logical/devices").status_code == 401
+        with api.client(changed) as reading:
             assert reading.get("/logical/devices").status_code == 200
             assert reading.post("/logical/devices", json={"name": "a"}).status_code == 403
             assert client.delete("/users/reader").status_code == 204

@@ -260,6 +260,25 @@ def test_users_are_added_edited_and_removed(api: Api) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/users", {"username": "a:b", "password": PASSWORD}),
+        ("POST", "/api/users", {"username": "ann", "password": PASSWORD, "valid": "true"}),
+        ("POST", "/api/users/reader/token", {"days": "3"}),
+        ("POST", "/api/users/reader/token", {"days": 0}),
+        ("PATCH", "/api/users/reader", {"valid": 1}),
+    ],
+)
+def test_a_body_of_the_wrong_kind_is_422(api: Api, method: str, path: str, body: dict[str, Any]) -> None:
+    assert api(method, path, json=body).status_code == 422
+
+
+def test_a_wrong_method_is_told_the_right_ones(api: Api) -> None:
+    answer = api("PUT", "/broker/api/users/reader/")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, PATCH")
+
+
 def test_no_secret_is_logged(api: Api, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
     caplog.set_level(logging.DEBUG)
     token = logged_in(api, "reader")

@@ -10,10 +10,9 @@ import pytest
 @pytest.mark.parametrize(
     ("variables", "told"),
     [
-        ({"_ISTHMUS_COMPLETE": "complete_bash", "COMP_WORDS": "isthmus\nusers\nto", "COMP_CWORD": "2"}, "token"),
         (
-            {"_ISTHMUS_COMPLETE": "complete_bash", "COMP_WORDS": "isthmus\n--profile\nx\nto", "COMP_CWORD": "3"},
-            "tokens",
+            {"_ISTHMUS_COMPLETE": "complete_bash", "COMP_WORDS": "isthmus\n--host\nx\nusers\nto", "COMP_CWORD": "4"},
+            "token",
         ),
         ({"_ISTHMUS_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "isthmus users role bob a"}, "admin"),
     ],
