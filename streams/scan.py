@@ -31,7 +31,7 @@ def scan(settings: KafkaSettings, name: str, timeout_s: float = 30) -> Iterator[
     try:
         ends = ends_of(reader, settings.prefix + name)
         reader.assign([TopicPartition(settings.prefix + name, partition, OFFSET_BEGINNING) for partition in ends])
-        yield from _until(reader, ends, timeout_s)
+        yield from until(reader, ends, timeout_s)
     finally:
         reader.close()
 
@@ -42,7 +42,8 @@ def ends_of(reader: Consumer, topic: str) -> dict[int, int]:
     return {p: reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions}
 
 
-def _until(reader: Consumer, ends: dict[int, int], timeout_s: float) -> Iterator[Message]:
+def until(reader: Consumer, ends: dict[int, int], timeout_s: float) -> Iterator[Message]:
+    """The records of one topic, whose partitions are assigned to ``reader``, up to these ends; raises as ``scan``."""
     open_partitions, deadline = set(ends), time.monotonic() + timeout_s
     while open_partitions:
         messages = reader.consume(READ_AT_ONCE, READ_WITHIN_S)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from connectors.api.context import ADMINS, Registry, answer
+from connectors.api.context import ADMINS, By, Registry, answer
 from streams.registry import whole_records
 from streams.registry.state import KINDS, NUMBERED, Refused
 from streams.registry.whole_records import Write
@@ -51,13 +51,13 @@ class Written(BaseModel):
 
 
 @router.post("/records", dependencies=[ADMINS], openapi_extra=BODY, response_model=Written)
-async def put(request: Request, registry: Registry) -> Response:
+async def put(request: Request, registry: Registry, by: By) -> Response:
     """Write whole records, all or none: for `isthmus registry restore` and `isthmus import`; administrators only.
 
     The rules of mappings and names are the caller's to keep. 409: the registry has changed since the caller read it.
     """
     writes = [_write(told) for told in _read(await request.body())]
-    await registry.change(partial(whole_records.put, writes=writes))
+    await registry.change(partial(whole_records.put, writes=writes, author=by))
     return answer({"written": len(writes)})
 
 

@@ -26,6 +26,7 @@ GROUPS = {
     "users": "users",
     "registry": "registry",
     "tokens": "tokens",
+    "import": "import_iota",
     "replay": "replay",
     "simulate": "simulate",
     "demo": "demo",

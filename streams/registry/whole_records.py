@@ -22,6 +22,7 @@ from streams.registry.state import (
     SIGNED_TOPICS,
     SOURCES,
     USERS,
+    Author,
     Change,
     Refused,
     State,
@@ -71,8 +72,8 @@ def key_of(topic: str, record: Struct) -> str:
     return str(getattr(record, KEYS[topic]))
 
 
-def put(state: State, writes: Sequence[Write]) -> list[Change]:
-    """Write all of them.
+def put(state: State, writes: Sequence[Write], author: Author) -> list[Change]:
+    """Write all of them as they are; that ``author`` did so stands in their history.
 
     Raises:
         Refused: 409 another record has come to one of the keys, or to the key of one of the devices.
@@ -83,7 +84,7 @@ def put(state: State, writes: Sequence[Write]) -> list[Change]:
         some = ", ".join((moved + taken)[:SHOWN])
         more = f" and {len(moved + taken) - SHOWN} more" if len(moved + taken) > SHOWN else ""
         raise Refused(409, f"The registry has changed since it was read ({some}{more}): run the command again.")
-    return [Change(w.topic, w.key, w.record) for w in writes]
+    return [Change(w.topic, w.key, w.record, author) for w in writes]
 
 
 def _moved(state: State, writes: Sequence[Write]) -> Iterator[str]:

@@ -77,7 +77,7 @@ def carried_out(plan: restore.Plan, held: Tables, at_once: int) -> tuple[Tables,
             state.apply(Change(topic, key, avro.decode(value, KINDS[topic])))
     parts = [plan.writes[at : at + at_once] for at in range(0, len(plan.writes), at_once)]
     for part in [plan.together, *parts]:
-        for change in whole_records.put(state, part):
+        for change in whole_records.put(state, part, ANN):
             state.apply(change)
             if change.record is None:
                 result.get(change.topic, {}).pop(change.key)
@@ -264,7 +264,7 @@ def test_another_registry_than_the_one_that_was_read_is_left_alone() -> None:
 
     for write in (Write(PHYSICAL, "1", other), Write(PHYSICAL, "1", other, "ttn:c"), Write(PHYSICAL, "2", twin)):
         with pytest.raises(Refused) as refused:
-            whole_records.put(state, [write])
+            whole_records.put(state, [write], ANN)
         assert refused.value.status == 409
 
-    assert whole_records.put(state, [Write(PHYSICAL, "1", other, "ttn:a")]) == [Change(PHYSICAL, "1", other)]
+    assert whole_records.put(state, [Write(PHYSICAL, "1", other, "ttn:a")], ANN) == [Change(PHYSICAL, "1", other, ANN)]
