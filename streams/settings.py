@@ -110,6 +110,7 @@ class MqttBroker(Section):
         Subscription(filter="application/+/device/+/event/+", source="chirpstack"),
         Subscription(filter="spBv1.0/#", source="sparkplug"),
         Subscription(filter="points/#", source="points"),
+        Subscription(filter="phr/#", source="points"),
         Subscription(filter="sim/#", source="factory"),
         Subscription(filter="picow/#", source="factory"),
         Subscription(filter="signed/#", source="signed"),

@@ -6,7 +6,8 @@ type, with another key than 0 behind a dot (``diskPercentUsed./home``), which no
 tombstone is kept with the quality bit ``deleted``: the series' history stays, ``latest_readings`` shows it no more, and an
 older copy does not bring it back. The origin stands in the raw record only.
 
-The node is the rest of the topic ``points/<node>`` or of the path ``/webhooks/points/<node>``.
+The node is the rest of the topic ``points/<node>`` or of the path ``/webhooks/points/<node>``. High-rate samples
+(``wire.simpleiot_rate``) come by ``phr/<node>`` and ``/webhooks/points/phr/<node>``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,14 +16,16 @@ from typing import Any
 from msgspec import Struct
 from msgspec.json import Decoder as JsonDecoder
 
-from streams.core.address import tail
-from streams.core.message import DELETED, RECEIPT_TIME, Ignored, Message, Opened, Rejected, Sender, Value
+from streams.core.address import tail, topic
+from streams.core.message import DELETED, RECEIPT_TIME, Ignored, Message, Opened, Rejected, Samples, Sender, Value
 from streams.core.payload import detail, read
 from streams.core.records import RawRecord
 from streams.core.sender import named, sender
 from streams.core.times import from_any
+from streams.decoders.wire import simpleiot_rate
 
 FIRST_KEY = "0"
+HIGH_RATE = "phr/"
 FORBIDDEN = frozenset(".*>")
 """With white space: what neither type nor key may hold."""
 NO_TIME = -1
@@ -57,6 +60,8 @@ class Points:
 
     def open(self, record: RawRecord) -> list[Opened]:
         """One message of the node, and a rejection for each kind of fault among its points."""
+        if topic(record).startswith(HIGH_RATE):
+            return [_high_rate(record)]
         body = read(record.payload, _BODY)
         if isinstance(body, Rejected):
             return [body]
@@ -72,6 +77,24 @@ class Points:
             told = detail(f"{len(bad)} point(s), first: {bad[0]}")
             parts.append(Rejected("open", "bad-point", told, who.device))
         return parts or [Ignored("no-values", who)]
+
+
+def _high_rate(record: RawRecord) -> Opened:
+    who = _sender(record)
+    if isinstance(who, Rejected):
+        return who
+    told = simpleiot_rate.read(record.payload)
+    if isinstance(told, str):
+        return Rejected("open", "bad-samples", detail(told), who.device)
+    key = told.key or FIRST_KEY
+    if not _may_name(told.kind) or not _may_name(key):
+        return Rejected("open", "bad-point", detail(f"type {told.kind!r}, key {key!r}"), who.device)
+    samples = Samples(name=_name(told.kind, key), times=told.times, values=told.values)
+    return Message(sender=who, time=told.newest, blocks=[samples])
+
+
+def _name(kind: str, key: str) -> str:
+    return kind if key == FIRST_KEY else f"{kind}.{key}"
 
 
 def _message(who: Sender, points: Iterable[Point], received_at: int) -> Message:
@@ -102,9 +125,8 @@ def _point(item: Any) -> Point | str:
     tombstone = item.get("tombstone") or 0
     if not isinstance(tombstone, int):
         return f"{kind} has tombstone {detail(tombstone)!r}"
-    name = kind if key == FIRST_KEY else f"{kind}.{key}"
     origin = item.get("origin")
-    return Point(name, time, _content(item), tombstone % 2 == 1, origin if isinstance(origin, str) else "")
+    return Point(_name(kind, key), time, _content(item), tombstone % 2 == 1, origin if isinstance(origin, str) else "")
 
 
 def _may_name(text: str) -> bool:
@@ -129,7 +151,8 @@ def _content(item: dict[str, Any]) -> Any:
 
 
 def _sender(record: RawRecord) -> Sender | Rejected:
-    node = tail(record)
+    whole = topic(record)
+    node = whole.removeprefix(HIGH_RATE) if whole.startswith(HIGH_RATE) else tail(record)
     if not node:
         return Rejected("open", "no-device", "no node: the address is points/<node> or /webhooks/points/<node>")
     return sender("points", node, {"node": node}, name=node)
