@@ -50,4 +50,7 @@ SINK_LAG = Gauge(
 
 REGISTRY_WRITER = Gauge("isthmus_registry_writer", "1 while this process writes the registry")
 REGISTRY_CHANGES = Counter("isthmus_registry_changes_total", "registry records written")
+DEVICES_REFUSED = Counter(
+    "isthmus_devices_refused_total", "sightings of new devices beyond api.device_limit", ["source"]
+)
 API_LOGINS = Counter("isthmus_api_logins_total", "logins: accepted, refused, or held up after failures", ["outcome"])

@@ -352,6 +352,9 @@ class ApiSettings(Section):
     seen_every_s: float = Field(
         30, gt=0, description="how often last_seen and what devices say of themselves is written"
     )
+    device_limit: int = Field(
+        100_000, ge=1, description="of one source that register themselves; further ones are stored and reported only"
+    )
     directory: Path = Field(Path("var/api"), description="holds the token of `isthmus users` on this machine")
     late_h: float = Field(6, gt=0, description="a device that has been silent for longer is shown as late …")
     missing_h: float = Field(12, gt=0, description="… and for longer than this, or always, as missing")

@@ -45,6 +45,7 @@ async def _main(settings: Settings) -> None:
         sources=_sources(settings),
         code=code_hash(settings.decode),
         seen_every_s=settings.api.seen_every_s,
+        device_limit=settings.api.device_limit,
         told=names.notice,
     )
     services = Services(store, keeper, Passwords(), settings)

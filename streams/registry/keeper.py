@@ -2,16 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 
 from confluent_kafka import KafkaException
 
 from streams import log
+from streams.metrics import DEVICES_REFUSED
 from streams.registry import devices, generations, requests
 from streams.registry.sighting_log import SightingLog
-from streams.registry.sightings import labelled, sight
+from streams.registry.sightings import Sighting, labelled, sight, source_of, welcome
 from streams.registry.state import Author, Change, State
 from streams.registry.store import Role, Store, Unavailable
 from streams.settings import KafkaSettings
@@ -19,6 +20,7 @@ from streams.settings import KafkaSettings
 RETRY_S = 1.0
 DEVICES_AT_ONCE = 500
 """New or seen devices in one transaction."""
+SAY_AGAIN_S = 60.0
 
 logger = log.get("registry.keeper")
 
@@ -26,7 +28,8 @@ logger = log.get("registry.keeper")
 class Keeper:
     """Serves while this process writes the registry, and waits while it does not.
 
-    ``told`` gets what was written of devices that were seen; it must not block.
+    ``told`` gets what was written of devices that were seen; it must not block. ``device_limit``: so many devices of a source
+    register themselves.
     """
 
     def __init__(
@@ -37,11 +40,13 @@ class Keeper:
         sources: Iterable[str],
         code: str,
         seen_every_s: float,
+        device_limit: int,
         told: Callable[[Sequence[Change]], None] = lambda _: None,
     ) -> None:
         self._store, self._settings, self._seen_every_s = store, settings, seen_every_s
         self._sources, self._code = dict.fromkeys(sources, ""), code
-        self._told = told
+        self._told, self._device_limit = told, device_limit
+        self._said: dict[str, float] = {}
         self._busy = asyncio.Lock()
 
     async def run(self) -> None:
@@ -114,9 +119,21 @@ class Keeper:
     async def _tell(self, events: SightingLog, keys: Sequence[str]) -> None:
         waiting = iter(keys)
         while some := {key: events.pending[key] for key in islice(waiting, DEVICES_AT_ONCE)}:
-            self._told(await self._store.change(partial(sight, sightings=some, author=_author())))
+            admitted = welcome(self._store.state, some, self._device_limit)
+            self._refuse({key: sighting for key, sighting in some.items() if key not in admitted})
+            self._told(await self._store.change(partial(sight, sightings=admitted, author=_author())))
             for key in some:
                 del events.pending[key]
+
+    def _refuse(self, sightings: Mapping[str, Sighting]) -> None:
+        """Devices beyond the limit are counted, and named once a minute; what they say is stored all the same."""
+        for key, sighting in sightings.items():
+            source, now = source_of(key, sighting), time.monotonic()
+            DEVICES_REFUSED.labels(source).inc()
+            if now - self._said.get(source, -SAY_AGAIN_S) >= SAY_AGAIN_S:
+                self._said[source] = now
+                logger.warning("device-limit", source=source, limit=self._device_limit, not_registered=key,
+                               remedy="raise api.device_limit, or find who makes devices up")  # fmt: skip
 
 
 def _author(why: str = "") -> Author:

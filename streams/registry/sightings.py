@@ -3,6 +3,7 @@
 Pure and idempotent: the same events told twice leave the same device, so at least once is enough.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -65,6 +66,29 @@ def sight(state: State, sightings: Mapping[str, Sighting], author: Author) -> li
     return [*_new_sources(state, sightings.values(), author), *changes, *_logical(state, logical_seen, author)]
 
 
+def welcome(state: State, sightings: Mapping[str, Sighting], limit: int) -> dict[str, Sighting]:
+    """Those to tell the registry of: known devices, and new ones while their source has fewer than ``limit`` devices.
+
+    Anybody who may send can make up devices, by topics above all; what the others say is stored without being registered.
+    """
+    new = [device for device in sightings if state.by_key(device) is None]
+    if not new:
+        return dict(sightings)
+    count = Counter(device.source for device in state.physical.values())
+    refused = set()
+    for device in new:
+        source = source_of(device, sightings[device])
+        count[source] += 1
+        if count[source] > limit:
+            refused.add(device)
+    return {device: sighting for device, sighting in sightings.items() if device not in refused}
+
+
+def source_of(device: str, sighting: Sighting) -> str:
+    """The source of a device that was seen."""
+    return sighting.first.source or device.partition(":")[0]
+
+
 def labelled(state: State, labels: Mapping[int, dict[str, Any]], author: Author) -> list[Change]:
     """Keep what Ubidots says of logical devices (uid -> its answer, the label above all) in ``properties.ubidots``."""
     changes = []
@@ -77,8 +101,7 @@ def labelled(state: State, labels: Mapping[int, dict[str, Any]], author: Author)
 
 
 def _new_device(state: State, uid: int, device: str, sighting: Sighting, author: Author) -> PhysicalDevice:
-    source, _, identity = device.partition(":")
-    source, name = sighting.first.source or source, sighting.name or identity
+    source, name = source_of(device, sighting), sighting.name or device.partition(":")[2]
     old = replaced(state, source, name)
     return PhysicalDevice(
         uid=uid,

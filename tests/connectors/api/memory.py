@@ -45,7 +45,7 @@ class Api:
         self._runner = runner
         self.store = runner.run(self._registry(registered))
         self.passwords = Passwords()
-        keeper = Keeper(self.store, KafkaSettings(), sources=(), code="test", seen_every_s=30)
+        keeper = Keeper(self.store, KafkaSettings(), sources=(), code="test", seen_every_s=30, device_limit=1000)
         self.services = Services(self.store, keeper, self.passwords, settings or NOWHERE)
         self.application = Gate(app.build(self.services), self.store, OPERATOR)
 

@@ -31,7 +31,7 @@ class Caller:
     def __init__(self, runner: asyncio.Runner) -> None:
         self._runner = runner
         self.store = runner.run(self._registry())
-        keeper = Keeper(self.store, KafkaSettings(), sources=(), code="test", seen_every_s=30)
+        keeper = Keeper(self.store, KafkaSettings(), sources=(), code="test", seen_every_s=30, device_limit=1000)
         services = Services(self.store, keeper, Passwords(), NOWHERE)
         self._transport = httpx.ASGITransport(Gate(app.build(services), self.store, "op"))
 

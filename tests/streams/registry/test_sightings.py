@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from streams.core.records import DeviceEvent, DeviceMapping, Interval, Location, LogicalDevice, Pause, PhysicalDevice
-from streams.registry.sightings import Sighting, labelled, noticed, sight
+from streams.registry.sightings import Sighting, labelled, noticed, sight, welcome
 from streams.registry.state import LOGICAL, MAPPING, PHYSICAL, Author, Change, State
 
 NOW = 1_000_000
@@ -46,6 +46,18 @@ def test_many_new_devices_get_uids_of_their_own() -> None:
     state = State()
     tell(state, *(replace(SEEN, device=f"ttn:{n}") for n in range(5)))
     assert sorted(state.physical) == [1, 2, 3, 4, 5]
+
+
+def test_a_source_makes_no_more_devices_than_it_may_and_known_ones_go_on() -> None:
+    state = State()
+    tell(state, replace(SEEN, device="json:a", source="json"), SEEN)
+    seen = gathered(
+        *(replace(SEEN, device=f"json:{name}", source="json") for name in "bac"), replace(SEEN, device="ttn:bb")
+    )
+
+    assert list(welcome(state, seen, 2)) == ["json:b", "json:a", "ttn:bb"]
+    assert list(welcome(state, seen, 1)) == ["json:a"]
+    assert welcome(state, seen, 3) == seen
 
 
 @given(st.lists(st.integers(0, 2 * NOW), min_size=1, max_size=6))
