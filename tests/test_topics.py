@@ -8,7 +8,7 @@ from streams import avro, topics
 from streams.settings import KafkaSettings
 
 ROOT = Path(__file__).parents[1]
-PROCESSES = {"mqtt", "webhook", "decode", "window", "api", "replay", "sink", "poller"}
+PROCESSES = {"mqtt", "webhook", "decode", "window", "api", "replay", "sink", "poller", "import"}
 SINKS = {"clickhouse", "clickhouse-log", "files", "archive", "device-logs", "ubidots", "log"}
 
 
