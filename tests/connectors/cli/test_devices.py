@@ -1,7 +1,6 @@
 """`isthmus pd|ld|map|export|apply`, typed as a person would, against an API that is served over HTTP."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,10 @@ PROBE = {"source_name": "wombat", "name": "probe 7", "source_ids": {"serial_no":
 
 
 @pytest.fixture
-def run(shell: Shell) -> Iterator[Shell]:  # noqa: F811 - the fixture
+def run(shell: Shell) -> Shell:  # noqa: F811 - the fixture
     """As the operator of the machine that the API runs on; source wombat is known."""
     shell.api.store.state.apply(Change(SOURCES, "wombat", Source(name="wombat")))
-    yield shell
+    return shell
 
 
 def told(run: Shell, *arguments: str, stdin: str = "") -> Any:
