@@ -34,7 +34,7 @@ Own = Annotated[str, Depends(_own)]
 """The caller's own name; the operator, who is no user, is refused."""
 
 
-@router.get("/token", response_model=str, responses=NOT_BASIC | HELD_UP)
+@router.get("/token", response_model=shapes.Secret, responses=NOT_BASIC | HELD_UP)
 async def log_in(request: Request, has: Has) -> Response:
     """Log in with HTTP Basic: a new bearer token, as a JSON string. It is shown once, kept hashed, and expires."""
     username, password = _basic(request.headers.get("authorization", ""))
@@ -90,7 +90,7 @@ async def end(registry: Registry, own: Own, by: By, name: str) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/change-password", response_model=str)
+@router.post("/change-password", response_model=shapes.Secret)
 async def change_password(
     has: Has,
     own: Own,

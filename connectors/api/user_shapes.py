@@ -35,6 +35,7 @@ TokenName = Annotated[str, Field(pattern=USERNAME, max_length=100)]
 Password = Annotated[
     SecretStr, AfterValidator(_long_enough), Field(json_schema_extra={"minLength": SHORTEST, "maxLength": LONGEST})
 ]
+Secret = Annotated[str, Field(examples=["3f0c…"], description="128 hexadecimal digits")]
 Role = Literal["admin", "read-only"]
 Days = Annotated[
     int,
@@ -109,6 +110,11 @@ class ShownToken(BaseModel):
     created_at: datetime
     expires_at: datetime
     current: bool
+
+    model_config = _example(
+        '{"name": "login", "created_at": "2026-11-01T08:00:00+00:00",'
+        ' "expires_at": "2027-01-30T08:00:00+00:00", "current": true}'
+    )
 
 
 class GivenToken(BaseModel):

@@ -43,7 +43,7 @@ def login(
 
     `isthmus login --host https://iot.example.org --username ann`
 
-    `isthmus login --profile field --host field:5687 -u ann --password-file - < secret`
+    `isthmus login --profile field --host https://field.example.org -u ann --password-file - < secret`
 
     The password is asked for, or read from standard input. What is kept is a token, in `~/.config/isthmus/profiles.toml`
     (`XDG_CONFIG_HOME`), which only you may read. Without --host: where the profile was logged in before, else this machine.

@@ -62,7 +62,7 @@ def load() -> Profiles:
     """
     file = path()
     try:
-        if file.stat().st_mode & 0o077:
+        if os.name == "posix" and file.stat().st_mode & 0o077:
             raise BadFile(f"{file} holds tokens and others may read it: chmod 600 {file}")
         return msgspec.convert(tomllib.loads(file.read_text("utf-8")), Profiles)
     except FileNotFoundError:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -66,8 +67,8 @@ def for_replays(loaded: Settings) -> client.Client:
 def elsewhere() -> Target | None:
     """The API that options, variables or the profile file choose; None: the one of this machine."""
     try:
-        return target.resolve(target.given(), os.environ, profiles.load())
-    except (target.Unclear, profiles.BadFile) as fault:
+        return target.resolve(target.given(), _variables(), profiles.load())
+    except (target.Unclear, profiles.BadFile, OSError) as fault:
         fail(str(fault))
 
 
@@ -86,6 +87,12 @@ def fail(message: str) -> NoReturn:
     """End with exit status 1."""
     print(f"isthmus: {message}", file=sys.stderr)
     raise typer.Exit(1)
+
+
+def _variables() -> dict[str, str]:
+    """Ours of the environment; as every secret, the token may come from a file."""
+    file = os.environ.get(f"{target.TOKEN}_FILE")
+    return ({target.TOKEN: Path(file).read_text("utf-8").strip()} if file else {}) | os.environ
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from connectors.cli import passwords, tokens
 from connectors.cli import registry_client as api
 from connectors.cli.output import AsJson, Plain, Yes, confirm, print_json, print_table
 from connectors.cli.passwords import InFile, Visible
-from connectors.cli.registry_client import fail
 from connectors.cli.target import ApiGroup
 from connectors.cli.users_own import change_own
 
@@ -161,7 +160,7 @@ def _role(*, admin: bool) -> str:
 def _which(name: str | None, username: str | None) -> str:
     given: list[Any] = [one for one in (name, username) if one is not None]
     if len(set(given)) > 1:
-        fail(f"which one: {name} or {username}?")
+        raise typer.BadParameter(f"which one: {name} or {username}?")
     if not given:
         raise typer.BadParameter("name the user: USERNAME, or -u USERNAME")
     return str(given[0])

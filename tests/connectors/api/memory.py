@@ -9,10 +9,11 @@ import httpx
 from connectors.api import app
 from connectors.api.context import Services
 from connectors.api.gate import Gate
+from connectors.api.guessing import Guessing
 from connectors.api.passwords import Passwords
 from streams.registry import history
 from streams.registry.keeper import Keeper
-from streams.registry.state import Change, Command
+from streams.registry.state import Change, Command, State
 from streams.registry.store import Store, Unavailable
 from streams.settings import KafkaSettings, Settings
 
@@ -42,11 +43,12 @@ class Api:
     def __init__(
         self, runner: asyncio.Runner, registered: Iterable[Change] = (), settings: Settings | None = None
     ) -> None:
-        self._runner = runner
-        self.store = runner.run(self._registry(registered))
+        self._runner, self.guessing = runner, Guessing()
+        self.store = runner.run(self._registry())
+        self.begin_anew(registered)
         self.passwords = Passwords()
         keeper = Keeper(self.store, KafkaSettings(), sources=(), code="test", seen_every_s=30, device_limit=1000)
-        self.services = Services(self.store, keeper, self.passwords, settings or NOWHERE)
+        self.services = Services(self.store, keeper, self.passwords, settings or NOWHERE, guessing=self.guessing)
         self.application = Gate(app.build(self.services), self.store, OPERATOR)
 
     def __call__(
@@ -62,9 +64,14 @@ class Api:
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
             return await client.request(method, path, headers=headers, **arguments)
 
-    async def _registry(self, registered: Iterable[Change]) -> MemoryStore:
+    def begin_anew(self, registered: Iterable[Change] = ()) -> None:
+        """An empty registry, but for these; nobody has guessed a password."""
+        self.store.state, self.store.away = State(), False
+        for change in registered:
+            self.store.state.apply(change)
+        vars(self.guessing).update(vars(Guessing()))
+
+    async def _registry(self) -> MemoryStore:
         store = MemoryStore(KafkaSettings(bootstrap_servers="127.0.0.1:1"), "test")
         store.folded = True
-        for change in registered:
-            store.state.apply(change)
         return store

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 
-from connectors.api.guessing import BY_BOTH, Guessing
+from connectors.api.guessing import BY_BOTH
 from connectors.api.passwords import AT_ONCE, WAITING, token_hash
 from streams.core.user_record import User
 from streams.registry.state import USERS, Change
@@ -20,15 +20,21 @@ QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "pass:with:colons"
 
 
+@pytest.fixture(scope="module")
+def built() -> Iterator[Api]:
+    with asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("connectors.api.passwords.PasswordHasher", lambda: QUICK)
+        yield Api(runner)
+
+
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    monkeypatch.setattr("connectors.api.passwords.PasswordHasher", lambda: QUICK)
-    with asyncio.Runner() as runner:
-        made = Api(runner)
-        for name, role in (("admin", "admin"), ("reader", "read-only")):
-            body = {"username": name, "password": PASSWORD, "role": role}
-            assert made("POST", "/api/users", json=body).status_code == 201
-        yield made
+def api(built: Api) -> Api:
+    """With users admin and reader."""
+    built.begin_anew()
+    for name, role in (("admin", "admin"), ("reader", "read-only")):
+        body = {"username": name, "password": PASSWORD, "role": role}
+        assert built("POST", "/api/users", json=body).status_code == 201
+    return built
 
 
 def basic(name: str, password: str) -> dict[str, str]:
@@ -117,12 +123,11 @@ def test_more_logins_than_can_be_hashed_are_503(api: Api, monkeypatch: pytest.Mo
     assert log_in(api, "reader").status_code == 503
     assert api("POST", "/api/users/reader/password", json={"password": PASSWORD}).status_code == 503
     monkeypatch.setattr(api.passwords, "_inside", 0)
-    assert isinstance(api.services.guessing, Guessing)
-    assert len(api.services.guessing) == 0
+    assert len(api.guessing) == 0
 
 
 def test_an_outage_is_503_and_no_failure(api: Api) -> None:
-    setattr(api.store, "away", True)  # noqa: B010 - of the memory twin only
+    api.store.away = True
     for _ in range(BY_BOTH.free + 1):
         answer = log_in(api, "reader")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")

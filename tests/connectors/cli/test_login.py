@@ -54,7 +54,7 @@ def served() -> Iterator[tuple[Api, str]]:
 def shell(served: tuple[Api, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     """With users ann, an administrator, and bob, who reads; nobody is logged in, and the operator's token is here."""
     api, url = served
-    api.store.state.__init__()  # type: ignore[misc]  # as on the first day
+    api.begin_anew()
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ISTHMUS_PROFILE")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -111,6 +111,35 @@ def test_a_token_variable_needs_no_profile(shell: Shell, monkeypatch: pytest.Mon
     assert len(shell.json("users", "ls")) == 2
     monkeypatch.setenv("ISTHMUS_TOKEN", "old")
     assert "does not accept this token" in shell("users", "ls", exit_code=1).stderr
+
+
+def test_a_token_may_come_from_a_file(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text(f"{OPERATOR}\n")
+    monkeypatch.setenv("ISTHMUS_HOST", shell.url)
+    monkeypatch.setenv("ISTHMUS_TOKEN_FILE", "token")
+    assert len(shell.json("users", "ls")) == 2
+    monkeypatch.setenv("ISTHMUS_TOKEN_FILE", "none")
+    assert "none" in shell("users", "ls", exit_code=1).stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("users", "ls"),
+        ("rules", "ls"),
+        ("codecs", "ls"),
+        ("generations", "list"),
+        ("signed-topics", "ls"),
+        ("replay", "list"),
+    ],
+)
+def test_every_command_that_asks_the_api_asks_the_one_of_the_login(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, command: tuple[str, str]
+) -> None:
+    shell.log_in("ann")
+    monkeypatch.setenv("ISTHMUS_API__PORT", "1")
+    assert isinstance(shell.json(*command), list)
+    assert "missing" in shell(*command, "--profile", "local", exit_code=1).stderr
 
 
 def test_wrong_input_is_one_sentence(shell: Shell) -> None:
