@@ -28,6 +28,13 @@ HELD_UP: Responses = {
     | {"headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}}
 }
 UNREADABLE = {"400": refused("The body is no text, or cut off.")}
+UNKNOWN = {"404": refused("There is none of this uid, number or name.")}
+FORBIDDEN = {
+    "400": refused("The rules of the registry forbid it, or the body is no text."),
+    "409": refused("It stands against what is registered; the sentence says what to do."),
+}
+PRECISE = frozenset({"users", "tokens"})
+"""Tags of routes that say themselves what is forbidden."""
 EVERYWHERE = {
     "401": {"description": "The token is missing, unknown, expired or ended, or its user is disabled. No body."},
     "403": {"description": "This user may only read (no body), or the token stands behind another word than Bearer."},
@@ -44,13 +51,20 @@ def complete(app: FastAPI) -> None:
         document = described()
         document.setdefault("components", {})["securitySchemes"] = SECURITY
         document["security"] = [{"bearer": []}]
-        for path in document["paths"].values():
-            for operation in path.values():
-                unreadable = UNREADABLE if "requestBody" in operation else {}
-                operation["responses"] = EVERYWHERE | unreadable | operation["responses"]
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                operation["responses"] = _refusals(path, method, operation) | operation["responses"]
         login = document["paths"]["/api/token"]["get"]
         login["security"] = [{"basic": []}]
         del login["responses"]["403"]
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _refusals(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
+    """Of any such operation."""
+    precise = not PRECISE.isdisjoint(operation.get("tags", ()))
+    unreadable = UNREADABLE if "requestBody" in operation else {}
+    forbidden = FORBIDDEN if method != "get" and not precise else {}
+    return EVERYWHERE | unreadable | forbidden | (UNKNOWN if "{" in path and not precise else {})

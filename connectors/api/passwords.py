@@ -75,9 +75,10 @@ class Passwords:
             self._inside -= 1
 
     def _verify(self, hashed: str | None, password: str) -> bool:
+        known = hashed if hashed is not None and hashed.startswith("$argon2") else None
         nobodys = self._nobodys
         try:
-            return self._hasher.verify(nobodys if hashed is None else hashed, password) and hashed is not None
+            return self._hasher.verify(known or nobodys, password) and known is not None
         except (VerificationError, InvalidHashError):
             return False
 

@@ -83,9 +83,11 @@ def test_a_name_without_a_user_costs_a_hash_as_well(api: Api, monkeypatch: pytes
             return super().verify(hash, password)
 
     monkeypatch.setattr(api.passwords, "_hasher", Counting(time_cost=1, memory_cost=8, parallelism=1))
-    for name in ("reader", "nobody"):
-        log_in(api, name, "wrong")
-    assert [known.split("$")[3] for known in verified] == ["m=8,t=1,p=1", "m=8,t=1,p=1"]
+    unset = User(uid=9, username="imported", password="", role="read-only")
+    api.store.state.apply(Change(USERS, "9", unset))
+    for name in ("reader", "nobody", "imported"):
+        assert log_in(api, name, "wrong").status_code == 401
+    assert [known.split("$")[3] for known in verified] == ["m=8,t=1,p=1"] * 3
 
 
 def test_a_disabled_user_keeps_tokens_that_count_again_when_enabled(api: Api) -> None:
