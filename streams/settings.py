@@ -348,7 +348,10 @@ class ApiSettings(Section):
 
     host: str = "127.0.0.1"
     port: Port = 5687
-    token_days: int = Field(90, ge=1)
+    token_days: int = Field(90, ge=1, description="how long a login lasts, and a token without days of its own")
+    proxies: list[str] = Field(
+        ["127.0.0.1"], description="addresses or networks of proxies before it: their X-Forwarded-For tells who calls"
+    )
     seen_every_s: float = Field(
         30, gt=0, description="how often last_seen and what devices say of themselves is written"
     )

@@ -30,9 +30,11 @@ HELD_UP: Responses = {
 UNREADABLE = {"400": refused("The body is no text, or cut off.")}
 UNKNOWN = {"404": refused("There is none of this uid, number or name.")}
 FORBIDDEN = {
+    "404": refused("There is none of a uid or name that is given."),
     "400": refused("The rules of the registry forbid it, or the body is no text."),
     "409": refused("It stands against what is registered; the sentence says what to do."),
 }
+INVALID = "#/components/schemas/HTTPValidationError"
 PRECISE = frozenset({"users", "tokens"})
 """Tags of routes that say themselves what is forbidden."""
 EVERYWHERE = {
@@ -54,6 +56,7 @@ def complete(app: FastAPI) -> None:
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 operation["responses"] = _refusals(path, method, operation) | operation["responses"]
+                _allow_a_sentence(operation["responses"].get("422", {}).get("content", {}).get("application/json", {}))
         login = document["paths"]["/api/token"]["get"]
         login["security"] = [{"basic": []}]
         del login["responses"]["403"]
@@ -68,3 +71,9 @@ def _refusals(path: str, method: str, operation: dict[str, Any]) -> dict[str, An
     unreadable = UNREADABLE if "requestBody" in operation else {}
     forbidden = FORBIDDEN if method != "get" and not precise else {}
     return EVERYWHERE | unreadable | forbidden | (UNKNOWN if "{" in path and not precise else {})
+
+
+def _allow_a_sentence(invalid: dict[str, Any]) -> None:
+    """What FastAPI cannot see is invalid by one sentence, not by a list of faults."""
+    if invalid.get("schema") == {"$ref": INVALID}:
+        invalid["schema"] = {"anyOf": [{"$ref": INVALID}, SENTENCE["application/json"]["schema"]]}

@@ -17,9 +17,9 @@ def not_allowed(app: FastAPI) -> Callable[[Request, Exception], Awaitable[Respon
         return [(compile_path(path)[0], set(operations)) for path, operations in app.openapi()["paths"].items()]
 
     def methods(path: str) -> Iterator[str]:
-        for pattern, operations in known():
-            if pattern.match(path):
-                yield from map(str.upper, operations)
+        own = app.openapi()["paths"].get(path)
+        for operations in [own] if own else [held for pattern, held in known() if pattern.match(path)]:
+            yield from map(str.upper, operations)
 
     async def handler(request: Request, _: Exception) -> Response:
         allowed = ", ".join(sorted(set(methods(request.scope["path"]))))

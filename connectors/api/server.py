@@ -74,6 +74,7 @@ async def _serve(application: ASGIApp, settings: ApiSettings, store: Store) -> N
             log_config=None,
             access_log=False,
             server_header=False,
+            forwarded_allow_ips=settings.proxies,
             timeout_graceful_shutdown=GRACE_S,
         )
     )

@@ -284,6 +284,7 @@ def test_a_body_of_the_wrong_kind_is_422(api: Api, method: str, path: str, body:
 def test_a_wrong_method_is_told_the_right_ones(api: Api) -> None:
     answer = api("PUT", "/broker/api/users/reader/")
     assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, PATCH")
+    assert api("PUT", "/api/physical/devices/unmapped").headers["allow"] == "GET"
 
 
 def test_no_secret_is_logged(api: Api, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
