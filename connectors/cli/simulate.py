@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from connectors.simulator import factory, fleet
+from connectors.cli import registry_client
+from connectors.simulator import factory, fleet, signed, vibration
 from connectors.simulator.ledger import Ledger
 from connectors.simulator.run import Drive, drive
 from streams import settings
@@ -37,11 +38,17 @@ def simulate(
         float, typer.Option(min=0.001, help="device seconds per second: 3600 sends an hour each second")
     ] = 1,
     profile: Annotated[
-        Literal["fleet", "factory40"],
+        Literal["fleet", "factory40", "vibration", "signed"],
         typer.Option(
-            help="factory40: forty polled sensors; of the options only rate, duration, seed, start, ledger count"
+            help="factory40: forty polled sensors; vibration: a batch of samples a message; signed: signed messages. For these, "
+            "of the options only rate, duration, devices, seed, start, ledger count"
         ),
     ] = "fleet",
+    hz: Annotated[float, typer.Option(min=0.1, max=25_000, help="samples per second of each vibration sensor")] = 1_000,
+    key: Annotated[str, typer.Option(help="that signed messages are signed with")] = "simulated",
+    register_topics: Annotated[
+        bool, typer.Option("--register", help="register the topics of signed messages before; asks the API")
+    ] = False,
     start: Annotated[
         datetime | None, typer.Option(help="device time of the first message, UTC; default: so that it ends now")
     ] = None,
@@ -57,6 +64,10 @@ def simulate(
 
     TTN uplinks go to the webhook; YDOC, Wombat and JSON to the MQTT broker of the settings. A message nobody answers is
     sent again for 90 seconds, as a patient sender would.
+
+    `isthmus simulate --profile vibration --devices 10 --rate 10 --hz 25000` is ten sensors in real time.
+
+    `isthmus simulate --profile signed --register` sends what is believed; without `--register` it waits as dead letters.
     """
     unknown = set(source or ()) - set(fleet.SOURCES)
     if unknown:
@@ -74,11 +85,24 @@ def simulate(
         malformed=malformed,
         gaps=gaps,
     )
+    if profile == "signed" and register_topics:
+        _register(devices, key)
     with Ledger(ledger) as book:
-        messages = fleet.messages(options) if profile == "fleet" else factory.messages(seed, options.start)
+        messages = {
+            "fleet": lambda: fleet.messages(options),
+            "factory40": lambda: factory.messages(seed, options.start),
+            "vibration": lambda: vibration.messages(seed, devices, hz, options.start),
+            "signed": lambda: signed.messages(seed, devices, options.start, options.interval, key),
+        }[profile]()
         send(settings.load(), messages, book, rate=rate, count=round(rate * duration))
         Console(stderr=True, emoji=False).print(_table(book))
     raise SystemExit(0 if book.sent.total() == book.acknowledged.total() else 1)
+
+
+def _register(devices: int, key: str) -> None:
+    for number in range(devices):
+        told = signed.topic(number, key)
+        registry_client.call("PUT", f"/signed-topics/{told.pop('topic')}", json=told)
 
 
 def run(loaded: Settings, options: fleet.Options, book: Ledger, *, rate: float, count: int) -> None:

@@ -2,7 +2,7 @@
 
 Each announces itself every minute and answers polls at an interval of its own, 600 to 680 s; the first poll comes at once.
 Values are drawn from a normal distribution, clamped to the sensor's range and cut to two decimals. A sensor whose alias
-says FAULTY leaves 25 of 256 polls unanswered.
+says FAULTY leaves 25 of 256 polls unanswered: whoever polls notes `"N/A"` in place of a value.
 """
 
 import heapq
@@ -18,6 +18,7 @@ from connectors.simulator.fleet import SECOND, Message
 HEARTBEAT_S = 60
 SENSORS = 40
 UNANSWERED = 25 / 256
+NO_ANSWER = "N/A"
 KINDS = (
     ("Pressure", 1.0, 10.0, 5.5, 1.0),
     ("Temperature", 15.0, 95.0, 60.0, 8.0),
@@ -68,8 +69,9 @@ def messages(seed: int, start: int) -> Iterator[Message]:
             yield _message(sensor, at, "sim/heartbeat", _heartbeat(sensor))
         else:
             heapq.heappush(due, (second + sensor.interval, what, number))
-            if not (sensor.faulty and rng.random() < UNANSWERED):
-                yield _message(sensor, at, f"sim/read/{sensor.identity}", json.dumps(_value(sensor, rng)).encode())
+            silent = sensor.faulty and rng.random() < UNANSWERED
+            said = NO_ANSWER if silent else _value(sensor, rng)
+            yield _message(sensor, at, f"sim/read/{sensor.identity}", json.dumps(said).encode())
 
 
 def _sensor(number: int, rng: random.Random) -> Sensor:

@@ -6,12 +6,14 @@ them.
 
 import json
 import random
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-SECOND = 1_000_000_000
+from connectors.simulator.fleet import SECOND, Message
+
 SINES = (
     (1.0, 5.0, 0.0),
     (0.6, 2.5, 0.0),
@@ -53,6 +55,23 @@ def batch(serial: str, start: int, hz: float, number: int, *, seconds: float = 1
         for time, value in zip(at.tolist(), values, strict=True)
     ]
     return json.dumps(samples, separators=(",", ":")).encode()
+
+
+def messages(seed: int, sensors: int, hz: float, start: int) -> Iterator[Message]:
+    """Each sensor boots, with a log line, then sends a batch a second; in turn, over the webhook, without end."""
+    known = serials(sensors, seed)
+    for serial in known:
+        yield _message(serial, start, started(serial, hz))
+        yield _message(serial, start, logged(serial, start, "INFO", "Booting completed"))
+    number = 0
+    while True:
+        for serial in known:
+            yield _message(serial, start + (number + 1) * SECOND, batch(serial, start, hz, number))
+        number += 1
+
+
+def _message(serial: str, at: int, body: bytes) -> Message:
+    return Message(at, "normal", f"vibration:{serial}", "vibration", "http", "/webhooks/vibration", body)
 
 
 def started(serial: str, hz: float) -> bytes:

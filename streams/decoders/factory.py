@@ -3,7 +3,8 @@
 Source: the published factory-sensor proof of concept (its simulator and its Pico W). Its NATS subjects arrive as MQTT
 topics, with dots or slashes: ``sim/heartbeat``, ``sim/read/<id>``, ``picow/<id>/read``, ``picow/<id>/disconnect``.
 A heartbeat has nine fields, all of them needed. A reading has no time of its own, nor had it there: the time of receipt
-counts. Over HTTP the topic follows ``/webhooks/factory/``.
+counts. Who polls and gets no answer notes ``"N/A"`` instead: ``status`` is then ``COMM_ERROR``, and there is no value. Over HTTP
+the topic follows ``/webhooks/factory/``.
 """
 
 import re
@@ -14,14 +15,15 @@ from msgspec import Struct, field
 from msgspec.json import Decoder as JsonDecoder
 
 from streams.core.address import topic
+from streams.core.columns import number_of
 from streams.core.message import RECEIPT_TIME, Ignored, Message, Opened, Rejected, Sender, Value
 from streams.core.payload import detail, read
 from streams.core.records import RawRecord
 from streams.core.sender import named, sender
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?").fullmatch
 MAC_BYTES = 6
+NO_ANSWER, COMM_ERROR = "N/A", "COMM_ERROR"
 
 
 class Heartbeat(Struct, frozen=True):
@@ -123,13 +125,16 @@ def _properties(beat: Heartbeat) -> dict[str, str]:
 
 def _measured(who: Sender, record: RawRecord) -> Opened:
     told = read(record.payload, _ANY)
-    if isinstance(told, Rejected) or not isinstance(told, str) or not _NUMBER(told):
+    if isinstance(told, str) and told == NO_ANSWER:
+        return _message(who, record.received_at, status=COMM_ERROR)
+    number = number_of(told) if isinstance(told, str) else None
+    if number is None:
         text = record.payload[:100].decode("utf-8", "replace")
         return Rejected("open", "value-error", detail(f"no JSON string that holds a number: {text}"), who.device)
-    return _message(who, record.received_at, value=float(told))
+    return _message(who, record.received_at, value=number)
 
 
-def _message(who: Sender, at: int, **values: float) -> Message:
+def _message(who: Sender, at: int, **values: float | str) -> Message:
     found = [Value(name, value, at, "ms" if name.endswith("_ms") else "") for name, value in values.items()]
     return Message(sender=who, time=at, values=found, quality=RECEIPT_TIME)
 

@@ -1,12 +1,15 @@
 """Batches of a simulated sensor."""
 
 import json
+from collections import Counter
+from itertools import islice
 from math import pi, sin
 
 import numpy as np
 import pytest
 
 from connectors.simulator import vibration
+from streams.core.block import count
 from streams.core.decode import decode
 from streams.core.records import Lineage, RawRecord
 from streams.pipeline import context
@@ -63,3 +66,19 @@ def test_serials_are_distinct_and_good() -> None:
 
     assert len(set(names)) == 50
     assert all(len(name) == 8 for name in names)
+
+
+def test_sensors_boot_and_then_send_a_batch_each_second() -> None:
+    sent = list(islice(vibration.messages(1, 2, 100.0, START), 8))
+    assert sent == list(islice(vibration.messages(1, 2, 100.0, START), 8))
+    ready = context(DecodeSettings(), lambda _: None)
+    counts: Counter[str] = Counter()
+    for turn, message in enumerate(sent):
+        raw = RawRecord(
+            id="1", source="vibration", transport="http", address=message.address, received_at=message.at,
+            payload=message.payload,
+        )  # fmt: skip
+        outcome = decode(raw, Lineage(0, turn), 1, ready)
+        assert not outcome.dead_letters
+        counts.update({reading.device: sum(map(count, reading.blocks)) for reading in outcome.readings})
+    assert list(counts.values()) == [200, 200]
