@@ -161,7 +161,7 @@ def _correct(loaded: Settings, console: Console, api: Api, box: fleet.Device, si
 
 def _wait(loaded: Settings) -> None:
     groups = set(lag.readers()) - {"sink-log"}
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=Console(file=sys.stderr, emoji=False)) as bar:
         task = bar.add_task("waiting until nothing is left to do")
         quiet.wait_for_zero_lag(

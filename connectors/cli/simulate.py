@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -21,6 +22,8 @@ from streams import settings
 from streams.settings import Settings
 
 SECOND = 1_000_000_000
+GENERATION_S = 10.0
+"""so soon after a topic was registered its generation is open"""
 
 
 def register(app: typer.Typer) -> None:
@@ -100,9 +103,18 @@ def simulate(
 
 
 def _register(devices: int, key: str) -> None:
+    """Return when a generation counts from which on the topics are known; none opens where they were known before."""
+    before = _newest_generation()
     for number in range(devices):
         told = signed.topic(number, key)
         registry_client.call("PUT", f"/signed-topics/{told.pop('topic')}", json=told)
+    deadline = time.monotonic() + GENERATION_S
+    while _newest_generation() == before and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def _newest_generation() -> int:
+    return max((generation["number"] for generation in registry_client.call("GET", "/generations")), default=0)
 
 
 def run(loaded: Settings, options: fleet.Options, book: Ledger, *, rate: float, count: int) -> None:
@@ -113,7 +125,7 @@ def run(loaded: Settings, options: fleet.Options, book: Ledger, *, rate: float, 
 def send(loaded: Settings, messages: Iterator[fleet.Message], book: Ledger, *, rate: float, count: int) -> None:
     """Send the first ``count`` messages with a progress bar on stderr."""
     how = Drive(rate=rate, count=count, webhook_url=webhook_url(loaded), broker=loaded.mqtt.brokers[0])
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(file=sys.stderr, emoji=False), transient=False) as bar:
         task = bar.add_task("sending", total=count)
         asyncio.run(drive(messages, how, book, lambda: bar.advance(task)))
@@ -126,7 +138,7 @@ def webhook_url(loaded: Settings) -> str:
 
 
 def _table(book: Ledger) -> Table:
-    table = Table("kind", "sent", "acknowledged", title=f"ledger {book.path}")
+    table = Table("kind", "sent", "acknowledged", title=escape(f"ledger {book.path}"))
     for kind in sorted(book.sent):
         table.add_row(kind, str(book.sent[kind]), str(book.acknowledged[kind]))
     table.add_row("all", str(book.sent.total()), str(book.acknowledged.total()))

@@ -37,7 +37,7 @@ def download(total: int) -> Iterator[Callable[[int], None]]:
     if not total:
         yield lambda _: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     with Progress(*columns, console=CONSOLE) as progress:
         task = progress.add_task("Kafka and MQTT broker", total=total)
         yield lambda size: progress.advance(task, size)

@@ -46,7 +46,9 @@ def trace(
 
 def _follow(identity: str) -> list[Trace]:
     loaded, console = settings.load(), Console(file=sys.stderr, emoji=False)
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console, transient=True) as bar:
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}", markup=False), console=console, transient=True
+    ) as bar:
         task = bar.add_task("reading the registry")
         follower = Follower(loaded, core.load(loaded))
         try:

@@ -53,7 +53,9 @@ def show(report: Report, console: Console) -> None:
 
 def _check(ledgers: list[Path]) -> Report:
     console = Console(file=sys.stderr, emoji=False)
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console, transient=True) as bar:
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}", markup=False), console=console, transient=True
+    ) as bar:
         task = bar.add_task("reading raw")
         return check(
             settings.load(), ledgers, lambda done: bar.update(task, description=f"{done} raw records decoded again")

@@ -56,7 +56,7 @@ def answers(settings: Settings, asked: Mapping[str, dict[str, str]]) -> list[Tab
     tables = []
     for name, parameters in asked.items():
         result = client.query(sql.query(name), parameters=parameters)
-        table = Table(*result.column_names, title=_question(name, parameters))
+        table = Table(*result.column_names, title=escape(_question(name, parameters)))
         for row in result.result_rows[:8]:
             table.add_row(*(escape(str(cell)) for cell in row))
         tables.append(table)

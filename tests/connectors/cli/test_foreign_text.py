@@ -13,18 +13,20 @@ from streams.core.records import DeadLetter
 CONNECTORS = Path(cli.__file__).parents[1]
 
 
-def _consoles() -> Iterator[tuple[str, list[str | None]]]:
+def _made(kind: str) -> Iterator[tuple[str, list[str | None]]]:
+    """Where one is made, and what is switched off there."""
     for path in CONNECTORS.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Console":
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == kind:
                 told = [k.arg for k in node.keywords if isinstance(k.value, ast.Constant) and k.value.value is False]
                 yield f"{path.name}:{node.lineno}", told
 
 
-def test_no_console_makes_emoji_of_what_it_prints() -> None:
-    consoles = dict(_consoles())
-    assert len(consoles) > 10
-    assert [place for place, told in consoles.items() if "emoji" not in told] == []
+@pytest.mark.parametrize(("kind", "off", "least"), [("Console", "emoji", 10), ("TextColumn", "markup", 5)])
+def test_neither_a_console_nor_a_progress_bar_reads_more_into_what_it_prints(kind: str, off: str, least: int) -> None:
+    made = dict(_made(kind))
+    assert len(made) > least
+    assert [place for place, told in made.items() if off not in told] == []
 
 
 @pytest.mark.parametrize("foreign", ["a:sos:b", "[red]x[/red]", "[/b]"])
