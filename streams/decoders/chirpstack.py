@@ -145,7 +145,9 @@ def _sender(device: Device) -> Sender | Rejected:
         "application_id": device.application_id, "application_name": device.application_name,
         "device_profile_id": device.profile_id, "device_profile_name": device.profile_name,
     }  # fmt: skip
-    tags = device.tags if sum(len(name) + len(text) for name, text in device.tags.items()) <= IDS_LIMIT else {}
+    tags = device.tags or {}
+    if sum(len(name) + len(text) for name, text in tags.items()) > IDS_LIMIT:
+        tags = {}
     return sender(
         "chirpstack",
         eui,

@@ -1,7 +1,8 @@
 """A running installation that replays can be tried on, and what a test asks of it as a user would."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from streams.lag import LagMeter
 from streams.scan import table
 from tests.stack import raw_log
 from tests.stack.api import Api
-from tests.stack.harness import Installation, Process, eventually, free_port
+from tests.stack.conftest import installed
+from tests.stack.harness import Installation, Process, Stack, eventually, free_port
 from tests.stack.replay_oracle import Difference, Key, Letter, Model, Row, Told, differences, expected, found, letters
 from tests.stack.replay_world import Standing, World
 
@@ -266,3 +268,14 @@ def numbers(generations: Collection[Generation]) -> Callable[[int, int], int]:
         return max(g.number for g in generations if g.fences[str(partition)] <= offset)
 
     return number
+
+
+@contextmanager
+def running_with_webhook(stack: Stack, directory: Path) -> Iterator[Running]:
+    """Everything from the webhook to replays, over an installation of its own."""
+    with installed(stack, directory) as installation:
+        made = Running(installation, directory, World(1), webhook={"port": free_port()})
+        made.start("decode", "window", "clickhouse", "clickhouse-log", "replay")
+        made.installation.start("run", "webhook", section="webhook", log=directory / "webhook.log")
+        yield made
+        made.close()

@@ -9,10 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.stack.conftest import installed
-from tests.stack.harness import Stack, eventually, free_port
-from tests.stack.replay_run import Running
-from tests.stack.replay_world import World
+from tests.stack.harness import Stack, eventually
+from tests.stack.replay_run import Running, running_with_webhook
 
 HALF = "function decodeUplink(input) { return { data: { level: input.bytes[0] / 2 } }; }"
 FIFTH = HALF.replace("/ 2", "/ 5")
@@ -22,12 +20,8 @@ DEVICE = "ttn:70b3d57ed0051a2b"
 
 @pytest.fixture
 def run(stack: Stack, tmp_path: Path) -> Iterator[Running]:
-    with installed(stack, tmp_path) as installation:
-        made = Running(installation, tmp_path, World(1), webhook={"port": free_port()})
-        made.start("decode", "window", "clickhouse", "clickhouse-log", "replay")
-        made.installation.start("run", "webhook", section="webhook", log=tmp_path / "webhook.log")
+    with running_with_webhook(stack, tmp_path) as made:
         yield made
-        made.close()
 
 
 def send(run: Running, payload: bytes, second: int) -> None:

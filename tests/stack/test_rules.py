@@ -8,22 +8,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.stack.conftest import installed
-from tests.stack.harness import Stack, eventually, free_port
-from tests.stack.replay_run import Running
-from tests.stack.replay_world import World
+from tests.stack.harness import Stack, eventually
+from tests.stack.replay_run import Running, running_with_webhook
 
 FAHRENHEIT = {"from": "temp_f", "to": "air.temperature", "unit_from": "°F"}
 
 
 @pytest.fixture
 def run(stack: Stack, tmp_path: Path) -> Iterator[Running]:
-    with installed(stack, tmp_path) as installation:
-        made = Running(installation, tmp_path, World(1), webhook={"port": free_port()})
-        made.start("decode", "window", "clickhouse", "clickhouse-log", "replay")
-        made.installation.start("run", "webhook", section="webhook", log=tmp_path / "webhook.log")
+    with running_with_webhook(stack, tmp_path) as made:
         yield made
-        made.close()
 
 
 def send(run: Running, fahrenheit: float, second: int) -> None:

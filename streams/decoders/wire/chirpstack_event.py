@@ -2,24 +2,27 @@
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 Told = str | int | None
 """a time as it was told: text, or ns since the epoch"""
 
 
-class Device(Struct, frozen=True, kw_only=True):
-    """Whose event it is. ``eui`` is hexadecimal or base64; ids are as the server has them, empty where it says none."""
+class Device(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Whose event it is, read from version 4's ``deviceInfo`` as it stands.
 
-    eui: str = ""
-    name: str = ""
+    ``eui`` is hexadecimal or base64; ids are as the server has them, empty where it says none.
+    """
+
+    eui: str = field(name="devEui", default="")
+    name: str = field(name="deviceName", default="")
     tenant_id: str = ""
     tenant_name: str = ""
     application_id: str = ""
     application_name: str = ""
-    profile_id: str = ""
-    profile_name: str = ""
-    tags: dict[str, str] = {}
+    profile_id: str = field(name="deviceProfileId", default="")
+    profile_name: str = field(name="deviceProfileName", default="")
+    tags: dict[str, str] | None = None
 
 
 class Event(Struct, frozen=True, kw_only=True):

@@ -13,20 +13,6 @@ from streams.decoders.wire.chirpstack_event import Device, Event, Told
 Id = str | int | None
 
 
-class DeviceInfo(Struct, frozen=True, rename="camel"):
-    """Version 4: ``deviceInfo``."""
-
-    tenant_id: str = ""
-    tenant_name: str = ""
-    application_id: str = ""
-    application_name: str = ""
-    device_profile_id: str = ""
-    device_profile_name: str = ""
-    device_name: str = ""
-    dev_eui: str = ""
-    tags: dict[str, str] | None = None
-
-
 class RxInfo(Struct, frozen=True, rename="camel"):
     """One gateway's reception; version 3 says ``time``."""
 
@@ -45,7 +31,7 @@ class Place(Struct, frozen=True):
 class Keyed(Struct, frozen=True, rename="camel"):
     """The part of the body that says whose it is; the flat fields are version 3's."""
 
-    device_info: DeviceInfo | None = None
+    device_info: Device | None = None
     dev_eui: str = field(name="devEUI", default="")
     device_name: str = ""
     application_id: Id = field(name="applicationID", default=None)
@@ -106,18 +92,12 @@ def event(payload: bytes) -> Event | Rejected:
 
 
 def _device(body: Keyed) -> Device:
-    info = body.device_info
-    if info is None:
-        application_id = "" if body.application_id is None else str(body.application_id)
-        return Device(
-            eui=body.dev_eui, name=body.device_name, application_id=application_id,
-            application_name=body.application_name, profile_id=body.device_profile_id,
-            profile_name=body.device_profile_name, tags=body.tags or {},
-        )  # fmt: skip
+    if body.device_info is not None:
+        return body.device_info
+    application_id = "" if body.application_id is None else str(body.application_id)
     return Device(
-        eui=info.dev_eui, name=info.device_name, tenant_id=info.tenant_id, tenant_name=info.tenant_name,
-        application_id=info.application_id, application_name=info.application_name,
-        profile_id=info.device_profile_id, profile_name=info.device_profile_name, tags=info.tags or {},
+        eui=body.dev_eui, name=body.device_name, application_id=application_id, application_name=body.application_name,
+        profile_id=body.device_profile_id, profile_name=body.device_profile_name, tags=body.tags,
     )  # fmt: skip
 
 

@@ -1,7 +1,5 @@
 """Codecs over HTTP, without Kafka and store: examples are run by real workers, what is written is folded at once."""
 
-import asyncio
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -9,7 +7,7 @@ import pytest
 from connectors.codecs import suggestion
 from streams.core.codec_record import Codec
 from streams.core.records import PhysicalDevice
-from streams.registry.state import CODECS, PHYSICAL, Change, Command
+from streams.registry.state import CODECS, PHYSICAL, Change
 from tests.connectors.api.test_app import Caller
 
 HALF = "function decodeUplink(input) { return { data: { t: input.bytes[0] / 2 } }; }"
@@ -21,21 +19,6 @@ SOIL = {"code": HALF, "applies_to": ["application:soil"], "examples": [WARM]}
 def heard(uid: int, key: str, source_ids: dict[str, str], source: str = "ttn") -> Change:
     known = PhysicalDevice(uid=uid, device=key, source=source, name=key, source_ids=source_ids)
     return Change(PHYSICAL, str(uid), known)
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch) -> Iterator[Caller]:
-    with asyncio.Runner() as runner:
-        made = Caller(runner)
-
-        async def change(command: Command) -> Sequence[Change]:
-            changes = command(made.store.state)
-            for one in changes:
-                made.store.state.apply(one)
-            return changes
-
-        monkeypatch.setattr(made.store, "change", change)
-        yield made
 
 
 def held(call: Caller, name: str = "soil") -> Codec | None:

@@ -1,35 +1,17 @@
 """Rules over HTTP, without Kafka: what is written is folded at once."""
 
-import asyncio
 import json
 import shlex
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from connectors.cli.main import build
-from streams.registry.state import Change, Command
 from tests.connectors.api.test_app import Caller
 
 LEVEL = {"from": "level_mm", "to": "tank.level", "unit": "m", "scale": 0.001}
 REST: dict[str, Any] = {"source": "", "model": "", "device": "", "offset": 0.0, "drop": False}
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch) -> Iterator[Caller]:
-    with asyncio.Runner() as runner:
-        made = Caller(runner)
-
-        async def change(command: Command) -> Sequence[Change]:
-            changes = command(made.store.state)
-            for one in changes:
-                made.store.state.apply(one)
-            return changes
-
-        monkeypatch.setattr(made.store, "change", change)
-        yield made
 
 
 def test_a_rule_is_put_shown_listed_and_removed(call: Caller) -> None:
