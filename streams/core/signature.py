@@ -2,20 +2,24 @@ r"""Signed messages: ``{"hmac": "<base64>", "payload": {…}}``, HMAC-SHA-256 ov
 
 Canonical is the text without whitespace, names in order of their code points at every level, as Python's
 ``json.dumps(payload, sort_keys=True, separators=(",", ":"))`` writes it. Other languages write the same values otherwise
-(``20`` for 20.0, ``°`` for ``\u00b0``) or cannot order names, so four texts are tried. They all say what was received:
-no other payload gets through.
+(``20`` for 20.0, ``°`` for ``\u00b0``), order names by UTF-16, or cannot order them, so several texts are tried. They all say
+what was received: no other payload gets through.
 """
 
 import hmac
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
+from streams.core import strict_json
 from streams.core.strict_json import Node
 
 DIGEST_BYTES = 32
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]|\\\\u[dD][89abAB]").search
+"""as it is, or escaped"""
 
 
 def sign(payload: Mapping[str, Any], key: str) -> str:
@@ -52,13 +56,19 @@ def is_signed(payload: Node, received: str, digest: str, key: str) -> bool:
 
 
 def texts(payload: Node, received: str) -> Iterator[bytes]:
-    """What a sender may have signed: in order and as written, exactly as received, as Python writes it (both ways)."""
+    """What a sender may have signed: in order and as written, exactly as received, as Python writes it (both ways).
+
+    Where a character beyond U+FFFF may stand in a name, also in JavaScript's order.
+    """
+    exact = received[payload.start : payload.end]
     forms = {
         payload.canonical: None,
-        received[payload.start : payload.end]: None,
+        exact: None,
         _by_recipe(payload.value, escaped=True): None,
         _by_recipe(payload.value, escaped=False): None,
     }
+    if _ASTRAL(exact):
+        forms[strict_json.read(exact, strict_json.utf_16).canonical] = None
     for form in forms:
         try:
             yield form.encode()

@@ -6,7 +6,7 @@ Source of the grammar: RFC 8259.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from json import loads
 from typing import Any
 
@@ -41,13 +41,18 @@ class Node(Struct, frozen=True):
     members: dict[str, "Node"] = {}
 
 
-def read(text: str) -> Node:
-    """The value that is all of the text.
+def utf_16(name: str) -> bytes:
+    """Names in the order of JavaScript and RFC 8785, which differs from that of code points beyond U+FFFF."""
+    return name.encode("utf-16-be", "surrogatepass")
+
+
+def read(text: str, order: Callable[[str], Any] = str) -> Node:
+    """The value that is all of the text; ``order``: by which the names of a canonical text are sorted.
 
     Raises:
         NotStrict: it is none, or has two readings: why, in a few words.
     """
-    tokens = _Tokens(text)
+    tokens = _Tokens(text, order)
     node = _value(tokens, tokens.take(), 0)
     if tokens.take()[0] != "end":
         raise NotStrict(f"more text at character {node.end}")
@@ -57,8 +62,8 @@ def read(text: str) -> Node:
 class _Tokens:
     """Tokens one after the other: kind, lexeme, where it starts and where it ends."""
 
-    def __init__(self, text: str) -> None:
-        self._text, self._at = text, 0
+    def __init__(self, text: str, order: Callable[[str], Any]) -> None:
+        self._text, self._at, self.order = text, 0, order
 
     def take(self) -> tuple[str, str, int, int]:
         found = _TOKEN.match(self._text, self._at)
@@ -109,7 +114,7 @@ def _object(tokens: _Tokens, start: int, depth: int) -> Node:
         if name in members:
             raise NotStrict(f"the name at character {at} comes twice")
         members[name], written[name] = _value(tokens, tokens.take(), depth + 1), lexeme
-    canonical = ",".join(f"{written[name]}:{members[name].canonical}" for name in sorted(members))
+    canonical = ",".join(f"{written[name]}:{members[name].canonical}" for name in sorted(members, key=tokens.order))
     values = {name: member.value for name, member in members.items()}
     return Node(values, f"{{{canonical}}}", start, end, members)
 

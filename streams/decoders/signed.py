@@ -154,12 +154,22 @@ def _first_extra(fields: dict[str, Any], known: Iterable[SignedField]) -> str | 
 
 
 def _values(fields: dict[str, Any], entry: SignedTopic, time: int) -> list[Value]:
-    units = {known.name: known.unit for known in entry.fields}
+    known = {field.name: field for field in entry.fields}
     return [
-        Value(_clean(name), _tidy(value), time, units.get(name, ""))
+        Value(_clean(name), _typed(value, known.get(name)), time, known[name].unit if name in known else "")
         for name, value in fields.items()
         if name not in TIMES
     ]
+
+
+def _typed(value: Any, known: SignedField | None) -> Any:
+    """A float that was written without a point, as JavaScript writes 1e20, is a number and no long text of digits."""
+    if known is None or known.type != "float":
+        return _tidy(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return value
 
 
 def _tidy(value: Any) -> Any:
