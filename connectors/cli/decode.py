@@ -10,6 +10,7 @@ import typer
 from msgspec.structs import replace
 
 from connectors.cli import decode_view
+from connectors.cli.signed_topic_files import KEY_VARIABLE, BadFile, key_of_environment, records
 from connectors.recorded import Asked, Unreadable, recorded
 from streams import pipeline, settings
 from streams.core.codec import Codec, Codecs
@@ -17,6 +18,7 @@ from streams.core.codec_record import Codec as Registered
 from streams.core.decode import Context, decode_batch
 from streams.core.message import Message
 from streams.core.records import Lineage, RawRecord, Transport
+from streams.core.signed_topic import SignedTopic
 from streams.core.times import from_text
 from streams.settings import DecodeSettings
 
@@ -49,6 +51,14 @@ def decode(
             help="NAME of a built-in codec, or NAME=FILE (.js, or a table: .toml, .json), that reads payloads"
         ),
     ] = None,
+    topics: Annotated[
+        Path | None,
+        typer.Option(
+            "--signed-topics",
+            metavar="FILE",
+            help=f"topics of signed messages, as `isthmus signed-topics add` takes them; {KEY_VARIABLE} adds a key",
+        ),
+    ] = None,
     settings_file: Annotated[
         Path | None,
         typer.Option(
@@ -70,6 +80,7 @@ def decode(
         raise typer.BadParameter("give --hex or --base64")
     if settings_file:
         os.environ[settings.CONFIG_VARIABLE] = str(settings_file)
+    registered = _topics(topics)
     loaded = settings.load().decode
     asked = Asked(
         source=_known(source, loaded),
@@ -87,7 +98,7 @@ def decode(
     except Unreadable as error:
         sources = f"; sources are {', '.join(pipeline.decoders(loaded))}" if "--source" in str(error) else ""
         raise typer.BadParameter(f"{error}{sources}") from None
-    raise SystemExit(1 if _decoded(raws, _context(loaded, codec), as_json=as_json) else 0)
+    raise SystemExit(1 if _decoded(raws, _context(loaded, codec, registered), as_json=as_json) else 0)
 
 
 def _decoded(raws: list[RawRecord], context: Context, *, as_json: bool) -> int:
@@ -99,11 +110,19 @@ def _decoded(raws: list[RawRecord], context: Context, *, as_json: bool) -> int:
     return sum(len(outcome.dead_letters) for outcome in outcomes)
 
 
-def _context(loaded: DecodeSettings, codec: str | None) -> Context:
-    context = pipeline.context(loaded, mapping=lambda _: None, patient=True)
+def _context(loaded: DecodeSettings, codec: str | None, topics: list[SignedTopic]) -> Context:
+    context = pipeline.context(loaded, mapping=lambda _: None, topics=topics, patient=True)
     if codec is None:
         return context
     return replace(context, codecs=_Everything(_codec(codec, loaded)))
+
+
+def _topics(file: Path | None) -> list[SignedTopic]:
+    key = key_of_environment()
+    try:
+        return [] if file is None else records(file, key)
+    except BadFile as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _codec(told: str, loaded: DecodeSettings) -> Codec:

@@ -1,18 +1,15 @@
 """`isthmus signed-topics …`: which topics may send signed messages."""
 
 import json
-import os
 import sys
-import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-import yaml
 
 from connectors.cli import registry_client as api
+from connectors.cli.signed_topic_files import KEY_VARIABLE, BadFile, entries, key_of_environment, with_key
 from connectors.cli.target import ApiGroup
 
 group = typer.Typer(
@@ -21,14 +18,6 @@ group = typer.Typer(
     rich_markup_mode="markdown",
     help="Topics of signed messages: their keys, fields and retention.",
 )
-READERS: dict[str, Callable[[str], Any]] = {
-    ".toml": tomllib.loads,
-    ".json": json.loads,
-    ".yaml": yaml.safe_load,
-    ".yml": yaml.safe_load,
-}
-KEY_VARIABLE = "ISTHMUS_SIGNED_KEY"
-
 Topic = Annotated[str, typer.Argument(metavar="TOPIC", help="exact MQTT topic")]
 Json = Annotated[bool, typer.Option("--json", help="JSON, and nothing else")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="TOML, JSON or YAML; its table `topics` may list several")]
@@ -57,9 +46,7 @@ def add(
     nothing is deleted by it.
     """
     secret = _secret() if key else None
-    answers = [
-        _send(entry if secret is None else _with_key(entry, secret), replace=replace) for entry in _entries(file)
-    ]
+    answers = [_send(entry if secret is None else with_key(entry, secret), replace=replace) for entry in _entries(file)]
     _show(answers, as_json=as_json)
 
 
@@ -83,39 +70,24 @@ def rm(topic: Topic) -> None:
 
 
 def _entries(file: Path) -> list[dict[str, Any]]:
-    reader = READERS.get(file.suffix.lower())
-    if reader is None:
-        api.fail(f"{file}: the name must end in {', '.join(READERS)}")
     try:
-        told = reader(file.read_text("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        # Not the parser's own words: they quote the file, which may hold keys.
-        api.fail(f"{file}: {error if isinstance(error, OSError) else f'is no {file.suffix[1:].upper()}'}")
-    entries = told.get("topics", [told]) if isinstance(told, dict) else told
-    if not isinstance(entries, list) or not all(
-        isinstance(e, dict) and isinstance(e.get("topic"), str) for e in entries
-    ):
-        api.fail(f"{file}: each entry needs its topic")
-    return entries
+        return entries(file)
+    except BadFile as fault:
+        api.fail(str(fault))
 
 
 def _send(entry: dict[str, Any], *, replace: bool) -> dict[str, Any]:
-    text = json.dumps(entry, default=str)  # TOML and YAML know times
     if not replace:
-        answer = api.call("POST", "/signed-topics", json=json.loads(text))
+        answer = api.call("POST", "/signed-topics", json=entry)
     else:
-        body = json.loads(text)
+        body = dict(entry)
         answer = api.call("PUT", f"/signed-topics/{quote(body.pop('topic'))}", json=body)
     shown: dict[str, Any] = answer
     return shown
 
 
-def _with_key(entry: dict[str, Any], secret: str) -> dict[str, Any]:
-    return entry | {"keys": [*entry.get("keys", []), {"key": secret}]}
-
-
 def _secret() -> str:
-    told = os.environ.pop(KEY_VARIABLE, None)  # it is no setting, which all other ISTHMUS_ variables have to be
+    told = key_of_environment()
     if told is not None:
         return told
     if not sys.stdin.isatty():

@@ -101,6 +101,21 @@ def test_files_may_have_an_address_each(tmp_path: Path) -> None:
     assert [m["value"] for m in entries[-1]["readings"][0]["measurements"]] == [21.25, -7.0]
 
 
+def test_signed_messages_are_checked_with_the_topics_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "t.toml").write_text(
+        'topic = "sensors/1"\ndataset = "d"\nraw_retention_s = 60\nfields = { v = { type = "float" } }\n'
+    )
+    signed = b'{"hmac":"y4wXKRg2Y3mt3rQGtqlF2TJl9OVLNnhSf+xyVu53f54=","payload":{"ts":1,"ts_ns":2,"v":1e-07}}'
+    asked = ("--source", "signed", "--address", "sensors/1", "--signed-topics", str(tmp_path / "t.toml"), "--json", "-")
+
+    assert "ISTHMUS_SIGNED_KEY" in run(*asked, given=signed).stderr
+    reasons = []
+    for key in ("example-mqtt-signing-key", "another key"):
+        monkeypatch.setenv("ISTHMUS_SIGNED_KEY", key)
+        reasons.append([letter["reason"] for letter in told(run(*asked, given=signed))[0]["dead_letters"]])
+    assert reasons == [["time-out-of-range"], ["hmac"]]  # signed in 1970
+
+
 def test_the_settings_of_a_named_file_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISTHMUS_CONFIG", "")  # so that it is put back as it was
     path = tmp_path / "other.toml"

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from connectors.cli import registry_client, signed_topics
+from connectors.cli import registry_client
 from connectors.cli.main import build
+from connectors.cli.signed_topic_files import KEY_VARIABLE
 from streams import settings
 
 FILE = 'topic = "sensors/tank-1"\ndataset = "tanks"\nraw_retention_s = 60\nfields = { level = { type = "float" } }\n'
@@ -32,7 +33,7 @@ def test_a_key_may_come_from_a_variable_and_is_in_no_output(
 ) -> None:
     file = tmp_path / "tank.toml"
     file.write_text(FILE)
-    monkeypatch.setenv(signed_topics.KEY_VARIABLE, "unit-test-key")
+    monkeypatch.setenv(KEY_VARIABLE, "unit-test-key")
 
     result = CliRunner().invoke(build(["signed-topics"]), ["signed-topics", "add", str(file), "--key", "--json"])
 
