@@ -51,7 +51,11 @@ def installed(stack: Stack, directory: Path) -> Iterator[Installation]:
         "clickhouse": {"url": stack.clickhouse, "database": unique},
         "spool": {"directory": str(directory / "spool")},
         "diversion": {"url": str(directory / "diverted")},
-        "files": {name: str(directory / name) for name in ("directory", "archive", "device_logs")},
+        "files": {
+            "directory": str(directory / "files"),
+            "archive": str(directory / "archive"),
+            "device_logs": str(directory / "device-logs"),
+        },
     }
     made = Installation(stack, unique, overrides)
     topics.create(Settings(**overrides).kafka)

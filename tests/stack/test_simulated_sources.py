@@ -39,8 +39,7 @@ def test_every_profile_is_found_and_stored(installation: Installation, tmp_path:
     simulated(run, "vibration", "--devices", "2", "--hz", "500", "--rate", "20", "--duration", "0.5")
     stored = {"factory": 40 * 2 + 40, "signed": 30 * 2, "vibration": 3 * 2 * 500 + 2}
     eventually(lambda: counts(run) == stored)
-    lines = [path.read_text("utf-8") for path in Path(run.installation.settings.files.device_logs).rglob("*.log")]
-    assert len(lines) == 2
+    lines = eventually(lambda: logged(run, 2))
     assert all(line.endswith(' level="INFO" message="Booting completed"\n') for line in lines)
     checked = run.api.command("verify", "--ledger", str(tmp_path / "ledger"))
     assert checked.returncode == 0, checked.stdout + checked.stderr
@@ -59,6 +58,12 @@ def devices(run: Running, count: int) -> dict[str, dict[str, Any]]:
         found = client.get("/physical/devices/", params={"source_name": "factory", "size": 100}).json()
     listed = {device["device"]: device for device in found if "alias" in device["properties"]}
     return listed if len(listed) == count else {}
+
+
+def logged(run: Running, count: int) -> list[str]:
+    """The contents of the files of device logs, as soon as there are so many."""
+    found = [path.read_text("utf-8") for path in run.installation.settings.files.device_logs.rglob("*.log")]
+    return found if len(found) == count and all(found) else []
 
 
 def counts(run: Running) -> dict[str, int]:

@@ -175,6 +175,7 @@ def test_points_of_a_signed_topic_are_hidden_when_their_time_is_over_and_stay_in
     topic = SignedTopic(topic="a", dataset="tanks", raw_retention=60)
     log.write("signed-topics", "a", topic)
     assert shown("signed:a") == ([1.0], [1.0], [1.0], 7.0)
+    assert bench.rows(sql.query("expired_points")) == [("signed:a", 2, ancient)]
     assert shown("signed:b") == shown(DEVICE) == every
     log.write("signed-topics", "a", structs.replace(topic, raw_retention=3 * DAY))
     assert shown("signed:a") == every
