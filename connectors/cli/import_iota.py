@@ -15,7 +15,7 @@ from connectors.cli import import_view as view
 from connectors.cli import output
 from connectors.cli import registry_client as api
 from connectors.cli.output import AsJson, Yes
-from connectors.cli.progress import bar
+from connectors.cli.progress import bar, said
 from connectors.cli.registry_client import fail
 from connectors.migration import files, iota_registry, iota_send, iota_tables, parts
 from connectors.migration.iota_registry import Import
@@ -69,7 +69,9 @@ def iota(
     rate: Annotated[
         float, typer.Option(min=0, help="raw messages a second, so that live ones get through; 0: no limit")
     ] = 5_000,
-    name: Annotated[str, typer.Option(help="of this IoTa: two of them go on by themselves")] = "iota",
+    name: Annotated[
+        str, typer.Option(help="under which it is kept how far the raw messages are; another IoTa needs another one")
+    ] = "iota",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only report what would come of it")] = False,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -77,13 +79,15 @@ def iota(
     """Import IoTa (DPIclimate/broker): devices with their uids, mappings with their history, notes, users, raw messages.
 
     `isthmus import iota --dump broker.sql --dry-run`
+
     `isthmus import iota --pg postgresql://postgres@db.example.org/broker`
 
     The registry comes first, so that the mapping history places the old messages; they keep their id and time of receipt.
     IoTa's overlapping and double mappings become lawful ones, each repair is reported. A device is known by the same key as
     when its next message comes. Where a uid is taken here by something else nothing is imported: import into a fresh
-    registry. Users come without passwords and disabled. IoTa is only read. Running it again brings what came since, and
-    sends no message twice; with --from and --to, give spans that do not overlap.
+    registry. Users come without passwords and disabled. IoTa is only read; writes go through the API of this machine, which
+    must run, and to the Kafka of the settings. Running it again brings what came since, and sends no message twice; with
+    --from and --to, give spans that do not overlap.
     """
     log.configure(LogSettings(level="error"), "import")
     if (pg is None) == (dump is None):
@@ -112,7 +116,7 @@ def _planned(tables: Tables, loaded: Settings, origin: str, dry_run: bool, quiet
     except (KafkaException, TimeoutError) as error:
         if not dry_run:
             raise
-        fault = f"not compared with the registry here, which cannot be read: {error}"
+        fault = f"not compared with the registry here, which cannot be read: {said(error)}"
     found = iota_registry.plan(tables, held, origin, Author("isthmus", time.time_ns(), WHY))
     found.report.noted += [fault] if fault else []
     return found
@@ -206,7 +210,7 @@ def _faults() -> Iterator[None]:
     except (iota_tables.Unusable, files.Unreadable) as fault:
         fail(str(fault))
     except (KafkaException, TimeoutError, kafka.Undelivered) as fault:
-        fail(f"the log does not answer: {fault}; run this again, nothing is sent twice")
+        fail(f"the log does not answer: {said(fault)}; run this again, nothing is sent twice")
     except KeyboardInterrupt:
         typer.echo("interrupted; run this again, and it goes on where it was", err=True)
         raise typer.Exit(INTERRUPTED) from None

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaException
 from connectors.cli import output
 from connectors.cli import registry_client as api
 from connectors.cli.output import AsJson, Yes
-from connectors.cli.progress import bar
+from connectors.cli.progress import bar, said
 from connectors.cli.registry_client import fail
 from connectors.migration import files, parts
 from streams import avro, settings
@@ -192,6 +192,6 @@ def _log_faults() -> Iterator[None]:
     try:
         yield
     except (KafkaException, TimeoutError) as error:
-        fail(f"the log does not answer: {error}")
+        fail(f"the log does not answer: {said(error)}")
     except avro.AvroError as error:
         fail(f"the registry holds a record that this Isthmus cannot read: {error}")

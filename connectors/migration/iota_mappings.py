@@ -61,15 +61,16 @@ def _connected(rows: Iterable[Mapped]) -> Iterator[list[Mapped]]:
     for row in rows:
         for side in _sides(row):
             by_side.setdefault(side, []).append(row)
-    while by_side:
+    for first in list(by_side):
         group: dict[Mapped, None] = {}
-        waiting = [next(iter(by_side))]
+        waiting = [first] if first in by_side else []
         while waiting:
             for row in by_side.pop(waiting.pop(), ()):
                 if row not in group:
                     group[row] = None
                     waiting.extend(_sides(row))
-        yield list(group)
+        if group:
+            yield list(group)
 
 
 def _sides(row: Mapped) -> tuple[tuple[str, int], tuple[str, int]]:

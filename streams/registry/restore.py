@@ -120,7 +120,7 @@ class _Difference(Struct, frozen=True):
     def puts(self) -> Iterator[Write]:
         """What comes. The highest numbers first, so that nothing new can take one that is still to come."""
         for key in sorted([*self.added, *self.changed], key=lambda key: (len(key), key), reverse=True):
-            before = None if key in self.added or self._is_another(key) else _decoded(self.topic, self.held[key])
+            before = _decoded(self.topic, self.held[key]) if key in self.held and not self._is_another(key) else None
             yield Write(self.topic, key, _decoded(self.topic, self.wanted[key]), identity(before))
 
     def _is_another(self, key: str) -> bool:

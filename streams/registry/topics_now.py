@@ -43,11 +43,15 @@ def identities(settings: KafkaSettings) -> tuple[str, str]:
     """Kafka's ids of the cluster and of topic `raw`: a log that was made anew has another one.
 
     Raises:
-        KafkaException: Kafka or the topic is away.
+        KafkaException: Kafka refuses, or the topic is away.
+        TimeoutError: Kafka is away.
     """
     admin, raw = kafka.admin(settings), kafka.topic(settings, "raw")
-    cluster = admin.describe_cluster(request_timeout=ANSWER_S).result(ANSWER_S)
-    described = admin.describe_topics(TopicCollection([raw]), request_timeout=ANSWER_S)[raw].result(ANSWER_S)
+    try:
+        cluster = admin.describe_cluster(request_timeout=ANSWER_S).result(ANSWER_S + 1)
+        described = admin.describe_topics(TopicCollection([raw]), request_timeout=ANSWER_S)[raw].result(ANSWER_S + 1)
+    except TimeoutError:
+        raise TimeoutError(f"Kafka at {settings.bootstrap_servers} is silent") from None
     return str(cluster.cluster_id), str(described.topic_id)
 
 
