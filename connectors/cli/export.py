@@ -13,6 +13,7 @@ from connectors.cli import registry_client as api
 from connectors.cli.device_options import Why
 from connectors.cli.output import AsJson, Yes, confirm, print_json, print_table, read_text
 from connectors.cli.registry_client import fail
+from connectors.cli.target import ApiCommand
 from connectors.cli.wanted import FORMAT, Found, Have, Step, Unclear, Wanted, same_box, steps
 
 PAGE = 5000
@@ -23,8 +24,8 @@ Input = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add `export` and `apply` to the command line."""
-    app.command()(export)
-    app.command()(apply)
+    app.command(cls=ApiCommand)(export)
+    app.command(cls=ApiCommand)(apply)
 
 
 def export(
@@ -73,7 +74,7 @@ def apply(
     if dry_run or not todo:
         return
     confirm(f"make {len(todo)} change(s)?", yes=yes)
-    for step in track(todo, "applying", console=Console(stderr=True), disable=len(todo) < 2):
+    for step in track(todo, "applying", console=Console(stderr=True, emoji=False), disable=len(todo) < 2):
         _do(step, wanted, why)
     done = Counter(step.verb for step in todo)
     print_json(done) if as_json else typer.echo(", ".join(f"{count} {verb}" for verb, count in done.items()) + ": done")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
+from msgspec import structs
 
 from connectors.api import client
 from connectors.cli import profiles, target
@@ -65,11 +66,12 @@ def for_replays(loaded: Settings) -> client.Client:
 
 
 def elsewhere() -> Target | None:
-    """The API that options, variables or the profile file choose; None: the one of this machine."""
+    """The API that options, variables or the profile file choose; None: the one of this machine, as its operator."""
     try:
-        return target.resolve(target.given(), _variables(), profiles.load())
+        chosen = target.resolve(target.given(), _variables(), profiles.load())
     except (target.Unclear, profiles.BadFile, OSError) as fault:
         fail(str(fault))
+    return structs.replace(chosen, url=client.url_of(settings.load().api)) if chosen and not chosen.url else chosen
 
 
 def remote(chosen: Target) -> client.Client:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 from msgspec import Struct
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from connectors.cli.profiles import LOCAL, Profile, Profiles
 
@@ -34,7 +34,7 @@ class Chosen(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True):
-    """An API elsewhere."""
+    """An API, and as whom; an empty ``url`` is the API of this machine."""
 
     url: str
     token: str
@@ -69,6 +69,14 @@ class ApiGroup(TyperGroup):
             command.params.extend(_options())
 
 
+class ApiCommand(TyperCommand):
+    """The same for a command that stands alone."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.params.extend(_options())
+
+
 def choose(host: Host = None, profile: Name = None, ca_file: CaFile = None) -> None:
     """Options before the command."""
     _given.set(Chosen(host or "", profile or "", ca_file or ""))
@@ -80,7 +88,7 @@ def given() -> Chosen:
 
 
 def resolve(options: Chosen, variables: Mapping[str, str], held: Profiles) -> Target | None:
-    """The API to speak to; None is the one of this machine, as its operator.
+    """The API to speak to; None: the one of this machine, as its operator.
 
     Raises:
         Unclear: an unknown profile, no login at this host, or an address that is none.
@@ -90,9 +98,11 @@ def resolve(options: Chosen, variables: Mapping[str, str], held: Profiles) -> Ta
     ca_file, token = options.ca_file or said.ca_file, variables.get(TOKEN, "")
     if host:
         return _at_host(address(host), name, token, ca_file, held)
+    if name == LOCAL or (held.current == LOCAL and not name and not token):
+        return None
     name = name or held.current
     if name == LOCAL:
-        return None
+        return Target("", token, ca_file)
     profile = _known(name, held)
     return Target(profile.url, token or profile.token, ca_file or profile.ca_file, name)
 

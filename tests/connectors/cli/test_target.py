@@ -45,6 +45,12 @@ def test_without_a_login_it_is_this_machine_and_so_it_is_when_asked_for() -> Non
     assert target.resolve(NOTHING, {"ISTHMUS_PROFILE": "local"}, HELD) is None
 
 
+def test_a_token_variable_counts_on_this_machine_too() -> None:
+    own = {"ISTHMUS_TOKEN": "own"}
+    assert target.resolve(NOTHING, own, Profiles()) == Target("", "own")
+    assert target.resolve(Chosen(profile="local"), own, Profiles()) is None
+
+
 def test_the_authority_to_trust_is_the_logins_unless_another_is_named() -> None:
     assert target.resolve(NOTHING, {}, HELD) == Target("https://field.example", "t-field", "/ca.pem", "field")
     other = target.resolve(Chosen(ca_file="/other.pem"), {}, HELD)
