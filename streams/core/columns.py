@@ -13,7 +13,8 @@ from streams.core.message import Value
 from streams.core.options import CsvLayout, Field
 from streams.core.times import from_number, from_text
 
-ROW_LIMIT, CELL_LIMIT = 20_000, 10_000
+ROW_LIMIT, CELL_LIMIT = 20_000, 200_000
+"""of one body: as much as is read within a second or two"""
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?").fullmatch
 _ZONED = re.compile(r".*(?:[Zz]|[+-][0-9]{2}:?(?:[0-9]{2})?)").fullmatch
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,11 +39,11 @@ def rows(text: str, layout: CsvLayout) -> Iterator[Row]:
     """The rows, without headers, comments and empty ones.
 
     Raises:
-        csv.Error, ValueError: it is no table: a quote, a header that repeats a name, too many rows.
+        csv.Error, ValueError: it is no table: a quote, a header that repeats a name, too many rows or cells.
     """
     header = layout.columns
     lines = (line for line in text.splitlines(keepends=True) if not _is_comment(line, layout))
-    known = {field.path: field for field in layout.values}
+    known, seen = {field.path: field for field in layout.values}, 0
     for number, cells in enumerate(csv.reader(lines, delimiter=layout.delimiter, strict=True), 1):
         if not any(cell.strip() for cell in cells):
             continue
@@ -53,6 +54,9 @@ def rows(text: str, layout: CsvLayout) -> Iterator[Row]:
             continue
         if number > ROW_LIMIT:
             raise ValueError(f"more than {ROW_LIMIT} rows")
+        seen += len(cells)
+        if seen > CELL_LIMIT:
+            raise ValueError(f"more than {CELL_LIMIT} cells")
         yield _row(number, header, [cell.strip() for cell in cells], layout, known)
 
 

@@ -17,6 +17,9 @@ from streams.core.records import RawRecord
 from streams.core.sender import named, sender
 from streams.core.topic import Found, match
 
+DEVICE_LIMIT, FAULT_LIMIT = 5_000, 1_000
+"""of one body; what is wrong beyond that is counted"""
+
 
 class _Table(Struct, frozen=True):
     layout: CsvLayout
@@ -62,8 +65,10 @@ class CsvRows:
                 _, values, times = messages.setdefault(who.device, (who, [], []))
                 values.extend(row.at(record.received_at))
                 times.append(row.time)
+        if len(messages) > DEVICE_LIMIT:
+            return [Rejected("open", "too-many-devices", f"more than {DEVICE_LIMIT} devices")]
         made = [_message(*message, record.received_at) for message in messages.values()]
-        return [*made, *rejected] or [Ignored("no-rows")]
+        return [*made, *_so_many(rejected)] or [Ignored("no-rows")]
 
     def _table(self, record: RawRecord) -> _Table | Rejected:
         try:
@@ -78,6 +83,14 @@ class CsvRows:
                 except (csv.Error, ValueError) as error:
                     return Rejected("open", "bad-csv", detail(error))
         return Rejected("open", "no-layout", detail(record.address))
+
+
+def _so_many(rejected: list[Opened]) -> list[Opened]:
+    """Millions of bad cells are no millions of dead letters."""
+    more = len(rejected) - FAULT_LIMIT
+    if more <= 0:
+        return rejected
+    return [*rejected[:FAULT_LIMIT], Rejected("open", "more-faults", f"{more} more, of the same body")]
 
 
 def _message(who: Sender, values: list[Value], times: list[int | None], received: int) -> Message:

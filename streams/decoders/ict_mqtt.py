@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from fnmatch import translate
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from streams.core.message import Message, Opened, Rejected, Sender, Value
@@ -84,13 +85,13 @@ def _message(line: _Line, layout: IctLayout, who: Sender) -> Opened:
 
 def _line(payload: bytes, device: str) -> _Line | Rejected:
     try:
-        rows = list(csv.reader(payload.decode("utf-8-sig").splitlines(), strict=True))
+        rows = list(islice(csv.reader(payload.decode("utf-8-sig").splitlines(), strict=True), 2))
     except (ValueError, csv.Error) as error:
         return Rejected("open", "bad-csv", detail(error), device)
     if not rows:
         return Rejected("open", "empty-payload", f"{len(payload)} bytes", device)
     if len(rows) > 1 or not rows[0]:
-        return Rejected("open", "bad-csv", f"{len(rows)} lines, one is expected", device)
+        return Rejected("open", "bad-csv", "not one line, but more", device)
     fields = [field.strip() for field in rows[0]]
     time = from_text(fields[0])
     return Rejected("open", "bad-time", detail(fields[0]), device) if time is None else _Line(time, fields)

@@ -21,6 +21,8 @@ from streams.core.times import SECOND
 WEBHOOK = "/webhooks/signed/"
 TIMES = ("ts", "ts_ns")
 TS_LIMIT = 1 << 40
+SIZE_LIMIT = 1_000_000
+"""bytes; who knows no key could make this process write megabytes anew, several ways"""
 """Seconds; what fits it fits 64 bits as ns by far, and the core judges whether it can be a time of a measurement."""
 TYPES: dict[str, tuple[type, ...]] = {"float": (float, int), "int": (int,), "str": (str,), "bool": (bool,)}
 
@@ -82,6 +84,8 @@ def _open(record: RawRecord, entry: SignedTopic, who: Sender) -> Opened:
 
 
 def _read(payload: bytes) -> tuple[Node, str] | Rejected:
+    if len(payload) > SIZE_LIMIT:
+        return Rejected("open", "too-large", f"{len(payload)} bytes, at most {SIZE_LIMIT} are read")
     if not payload.strip():
         return Rejected("open", "empty-payload", f"{len(payload)} bytes")
     try:

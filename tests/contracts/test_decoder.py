@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,27 @@ def test_answers_ten_megabytes_with_values(decoder: Decoder) -> None:
         {"end_device_ids": {"dev_eui": text}, "uplink_message": {}},
     ):
         holds_every_law(decoder, record(decoder.name, json.dumps(body).encode()))
+
+
+SMALL_PARTS = {
+    "rows": b"device,v\n" + b"\n".join(b"%d,1" % number for number in range(30_000)),
+    "lines": b"a\n" * 100_000,
+    "lists": b"[" + b"[]," * 66_000 + b"[]]",
+    "objects": b"[" + b'{"id":"a","v":1},' * 12_000 + b"{}]",
+    "names": b"{" + b",".join(b'"k%d":1' % number for number in range(20_000)) + b"}",
+    "fields": b"\x12\x02\x0a\x00" * 50_000,
+}
+"""200 kB of them"""
+
+
+@pytest.mark.parametrize("body", SMALL_PARTS.values(), ids=SMALL_PARTS)
+@pytest.mark.parametrize("decoder", DECODERS.values(), ids=DECODERS)
+def test_small_parts_cost_what_their_bytes_do(decoder: Decoder, body: bytes) -> None:
+    began = time.process_time()
+    outcome = decode(record(decoder.name, body, "mqtt"), Lineage(0, 1), 1, CONTEXT)
+
+    assert time.process_time() - began < 2.5
+    assert len(outcome.dead_letters) <= 1_001
 
 
 @pytest.mark.parametrize("source", DECODERS)

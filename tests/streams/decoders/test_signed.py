@@ -118,3 +118,7 @@ def test_no_changed_message_is_another_reading(cut: int, put: bytes) -> None:
     assert outcome.readings in ([], good.readings)
     assert outcome.readings or outcome.dead_letters
     assert json.loads(whole)["hmac"]
+
+
+def test_a_body_that_would_take_seconds_to_verify_is_rejected_unread() -> None:
+    assert fault(b" " * 1_000_001) == ("too-large", "1000001 bytes, at most 1000000 are read")
