@@ -14,11 +14,13 @@ from connectors.migration.iota_report import RawReport
 from connectors.migration.iota_send import Progress, Wanted
 from streams.core.records import RawRecord, Reading
 from streams.registry.state import Author
+from tests import postgres
 from tests.connectors.migration import iota
+from tests.connectors.migration.test_iota_postgres import fill
 from tests.stack import raw_log
 from tests.stack.api import Api
 from tests.stack.conftest import installed
-from tests.stack.harness import Installation, Stack, eventually
+from tests.stack.harness import Installation, Stack, eventually, free_port
 
 NORTH = 12
 
@@ -46,7 +48,9 @@ def raw(installation: Installation) -> list[RawRecord]:
     return sorted(raw_log.values(installation.settings.kafka, "raw", RawRecord), key=lambda record: record.id)
 
 
-def test_an_iota_moves_in_once(installation: Installation, api: Api, tmp_path: Path) -> None:
+def test_an_iota_moves_in_once(
+    installation: Installation, api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dump = tmp_path / "iota.sql"
     dump.write_bytes(iota.dump())
 
@@ -74,8 +78,8 @@ def test_an_iota_moves_in_once(installation: Installation, api: Api, tmp_path: P
         )
         assert new.json()["uid"] == 306
 
-    again = imported(api, "--dump", str(dump))
-    assert (again["registry"]["added"], again["raw"]["sent"]) == ({}, 0)
+    for again in (imported(api, "--dump", str(dump)), *_of_the_server(api, monkeypatch)):
+        assert (again["registry"]["added"], again["raw"]["sent"]) == ({}, 0)
     assert raw(installation) == sent
 
     decoding = installation.start("run", "decode", section="decode", log=tmp_path / "decode.log")
@@ -90,6 +94,15 @@ def test_an_iota_moves_in_once(installation: Installation, api: Api, tmp_path: P
         devices = {device["uid"]: device["source_ids"] for device in client.get("/physical/devices").json()}
     assert {uid for uid, ids in devices.items() if ids.get("dev_eui") == "70b3d57ed0051a2b"} >= {301}
     assert all(uid > 306 and ids["id"].endswith(("-s1", "108170001")) for uid, ids in devices.items() if uid > 306)
+
+
+def _of_the_server(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The same from PostgreSQL, where its programs are: what the dump brought is known."""
+    if postgres.bin_directory() is not None:
+        with postgres.running(free_port()) as url:
+            fill(url)
+            monkeypatch.setenv("PGPASSWORD", postgres.PASSWORD)
+            yield imported(api, "--pg", url)
 
 
 def _readings(installation: Installation, count: int) -> list[Reading]:

@@ -13,7 +13,7 @@ from streams.registry.snapshot import Snapshot
 from tests.stack.api import Api
 from tests.stack.conftest import installed
 from tests.stack.harness import Stack
-from tests.stack.test_api import box, made, place
+from tests.stack.test_api import box, place
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,8 @@ def test_a_registry_comes_back_here_and_moves_elsewhere(here: Api, elsewhere: Ap
     with here.client() as client:
         boxes, places = [box(client, f"0{n}") for n in range(3)], [place(client, f"paddock {n}") for n in range(2)]
         mapped(client, boxes[0], places[0])
-        made(client.post("/users", json={"username": "ann", "password": "correct horse", "role": "admin"}))
+        user = {"username": "ann", "password": "correct horse", "role": "admin"}
+        assert client.post("/users", json=user).status_code == 201
         assert client.delete(f"/physical/devices/{boxes[2]}").status_code == 204
     here.process.stop()
 
