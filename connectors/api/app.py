@@ -17,6 +17,7 @@ from connectors.api import (
     notes,
     physical,
     places,
+    raw,
     readings,
     replays,
     rules,
@@ -24,6 +25,7 @@ from connectors.api import (
     snapshots,
     tokens,
     users,
+    wombats,
 )
 from connectors.api.context import Services
 from connectors.api.gate import unavailable
@@ -38,8 +40,8 @@ Log in with `GET /api/token` (HTTP Basic), then send `Authorization: Bearer <tok
 its end, and under `/broker/api` with IoTa's exact shapes. Times are ISO 8601; one without zone is UTC. 503: try again.
 """
 PARTS = (
-    histories, notes, bulk, places, readings, physical, logical, mappings, codecs, generations, replays, rules,
-    signed_topics, snapshots, tokens, users,
+    histories, notes, bulk, places, raw, readings, physical, logical, mappings, codecs, generations, replays, rules,
+    signed_topics, snapshots, tokens, users, wombats,
 )  # fmt: skip
 """In the order in which their paths are tried."""
 

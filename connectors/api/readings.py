@@ -1,22 +1,17 @@
-"""Routes of what devices said: messages as IoTa gives them, and tables for people.
-
-The answer is written as it comes from the store, so it may be long; a store that goes away half-way breaks it off.
-"""
+"""Routes of what devices said: messages as IoTa gives them, and tables for people."""
 
 import asyncio
-from collections.abc import Iterator
-from itertools import chain, islice
 from typing import Annotated, Any, Literal
 
-import msgspec
 from fastapi import APIRouter, HTTPException, Query
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from connectors.api import measured
 from connectors.api.context import Has
 from connectors.api.csv_tables import LAYOUTS, zone
 from connectors.api.measured import Message, Whose
 from connectors.api.period import Asked, refuse
+from connectors.api.streaming import array, streamed
 from connectors.api.times import from_ns
 from connectors.sinks.base import Transient
 from streams.registry.store import Unavailable
@@ -24,8 +19,6 @@ from streams.registry.store import Unavailable
 router = APIRouter(tags=["readings"])
 MOST, UNLIMITED = 65_536, 131_072
 """messages that one may ask for, and that one gets who does not say how many: IoTa's figures"""
-ROWS = 500
-"""in one piece of an answer"""
 SECOND = 1_000_000_000
 Layout = Annotated[Literal["wide", "long"], Query(description="a column per name, or a row per value")]
 Zone = Annotated[
@@ -55,7 +48,7 @@ async def messages(
         raise HTTPException(404, "Give p_uid or l_uid.")
     found = measured.messages(has.settings.clickhouse, whose, period, count or UNLIMITED)
     shown = (_message(one, received=include_received_at, bare=only_timestamp) for one in found)
-    return await _streamed(_array(shown), "application/json")
+    return await streamed(array(shown), "application/json")
 
 
 @router.get("/physical/devices/{uid}/readings.csv", response_class=Response)
@@ -115,30 +108,6 @@ async def _table(has: Has, whose: Whose, period: Asked, layout: str, zone_name: 
         names = await asyncio.to_thread(measured.names, settings, whose)
     except Transient as error:
         raise Unavailable(f"The store does not answer: {error}") from error
-    response = await _streamed(LAYOUTS[layout](found, names, whose.logical_uid, local), "text/csv; charset=utf-8")
+    response = await streamed(LAYOUTS[layout](found, names, whose.logical_uid, local), "text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
-
-
-def _array(items: Iterator[dict[str, Any]]) -> Iterator[bytes]:
-    yield b"["
-    between = b""
-    for item in items:
-        yield between + msgspec.json.encode(item)
-        between = b","
-    yield b"]"
-
-
-async def _streamed(pieces: Iterator[bytes], media_type: str) -> Response:
-    """The answer, once the store has answered; rows follow while it is sent."""
-    joined = _joined(pieces)
-    try:
-        first = await asyncio.to_thread(next, joined, b"")
-    except Transient as error:
-        raise Unavailable(f"The store does not answer: {error}") from error
-    return StreamingResponse(chain([first], joined), media_type=media_type)
-
-
-def _joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    while some := list(islice(pieces, ROWS)):
-        yield b"".join(some)

@@ -26,6 +26,7 @@ GROUPS = {
     "pd": "pd",
     "ld": "ld",
     "map": "map_cli",
+    "wombats": "wombats",
     "export": "export",
     "apply": "export",
     "users": "users",

@@ -1,6 +1,6 @@
 """Who changed what, when, why, and what it was before: written with each change, in the same transaction. Pure.
 
-What streams notice all the time (when a device was last seen, where its newest message stands) is no change of anyone's.
+What happens all the time (when a device was last seen, where its newest message stands, who logged in) is no change.
 """
 
 from collections.abc import Sequence
@@ -23,12 +23,15 @@ from streams.registry.state import (
     Change,
     State,
 )
+from streams.registry.tokens import LOGIN
 
 RECORDED = frozenset({PHYSICAL, LOGICAL, MAPPING, NOTES, RULES, SIGNED_TOPICS, SOURCES, USERS})
 """Topics with a history. Codecs, generations and replays say all of theirs themselves."""
 STAMP = frozenset({"changed_at", "changed_by", "why"})
-NOTICED = frozenset({"last_seen", "last_raw", "tokens"})
-"""What changes with every message or login."""
+NOTICED = frozenset({"last_seen", "last_raw"})
+"""What changes with every message."""
+OF_A_LOGIN = frozenset({"tokens", "password"})
+"""A login gives a token, and renews the password's hash when its parameters are out of date."""
 SECRET = frozenset({"password", "tokens", "keys"})
 HIDDEN = "(secret)"
 
@@ -52,6 +55,8 @@ def _entry(state: State, change: Change) -> Change | None:
         return None
     kind = "removed" if gone else "changed" if before else "created"
     at, by, why = _stamp(change)
+    if why == LOGIN and by == after.get("username") and OF_A_LOGIN.issuperset(names):
+        return None
     record = RegistryChange(
         topic=change.topic, key=change.key, kind=kind, at=at, by=by, why=why,
         before=_json(before, names), after=_json(after, names),

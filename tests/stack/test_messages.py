@@ -5,6 +5,7 @@ The cases and their figures are those of IoTa's own tests, with fewer messages.
 
 import asyncio
 import csv
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -51,8 +52,14 @@ def fill(bench: Bench) -> None:
         said = [measured(float(n), ns(time), "t", uid), measured("x", ns(time), "junk", uid)]
         said += [measured(-1.0, ns(time) - 1_500_000_000, "t", uid)] if n == 50 else []
         bench.sink.write(records(reading(*said, offset=n), first=n))
+        payload = b"\xff\x03" if n == 3 else json.dumps({"t": n}).encode()
         raw = RawRecord(
-            id=f"c{n}", source="json", transport="http", address="/", received_at=ns(time) + 1_000_000_000, payload=b""
+            id=f"c{n}",
+            source="json",
+            transport="http",
+            address="/",
+            received_at=ns(time) + 1_000_000_000,
+            payload=payload,
         )
         log.write([Record("raw", 0, n, b"k", avro.encode(raw), 0)])
 
@@ -156,12 +163,26 @@ def test_a_long_table_has_a_row_per_value(call: Api) -> None:
     ]  # fmt: skip
 
 
+def test_raw_messages_come_as_they_were_received(call: Api) -> None:
+    asked = {"source": "json", "start": TIMES[3].isoformat(), "end": TIMES[1].isoformat()}
+    answer = call("GET", "/api/raw", params=asked)
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    text, binary = map(json.loads, answer.text.splitlines())
+    assert (text["raw"], text["id"], text["payload"]) == ("0@2", "c2", '{"t": 2}')
+    assert (binary["raw"], binary["payload_base64"], binary["received_at"]) == (
+        "0@3",
+        "/wM=",
+        (TIMES[3] + timedelta(seconds=1)).isoformat(),
+    )
+    assert call("GET", "/api/raw", params=asked | {"source": "ttn"}).content == b""
+
+
 def test_a_store_that_is_away_is_503(bench: Bench) -> None:
     away = bench.settings.model_copy(
         update={"clickhouse": bench.settings.clickhouse.model_copy(update={"url": "http://127.0.0.1:1"})}
     )
     with asyncio.Runner() as runner:
         call = Api(runner, registered(), away)
-        for path in (f"/api/messages?p_uid={BOX}", f"/api/physical/devices/{BOX}/readings.csv"):
+        for path in (f"/api/messages?p_uid={BOX}", f"/api/physical/devices/{BOX}/readings.csv", "/api/raw"):
             answer = call("GET", path)
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")

@@ -274,7 +274,7 @@ def test_every_named_query_runs_and_says_what_it_answers(bench: Bench, log: Log)
     answers: dict[str, Any] = {"logical_device": "North paddock", "device": DEVICE, "name": "t", "late_s": 600}
     answers |= {"serial": "", "level": "", "from_time": "2024-01-01", "until_time": "2025-01-01", "heartbeat_s": 60}
     answers |= {"dataset": "tanks", "tag": "site", "value": "north", "count": 5}
-    answers |= {"devices": [DEVICE], "logical_uid": 0, "start": 0, "end": NOON}
+    answers |= {"devices": [DEVICE], "logical_uid": 0, "start": 0, "end": NOON, "source": ""}
     for name, question in sql.queries().items():
         assert question.endswith((")", "?")), name
         if "$" not in sql.query(name):

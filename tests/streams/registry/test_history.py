@@ -2,6 +2,8 @@
 
 import json
 
+from msgspec import structs
+
 from streams.core.records import DeviceEvent
 from streams.core.user_record import Token, User
 from streams.registry import devices, mappings, rules
@@ -61,8 +63,13 @@ def test_secrets_are_never_told_and_logins_neither() -> None:
     token = Token(name="login", hash="h", created_at=0, expires_at=9)
     state = State()
     do(state, [Change(USERS, "1", User(uid=1, username="ann", password="argon-hash", role="admin"))])
-    do(state, [Change(USERS, "1", User(uid=1, username="ann", password="argon-hash", role="admin", tokens=[token]))])
-    do(state, [Change(USERS, "1", User(uid=1, username="ann", password="other-hash", role="admin", tokens=[token]))])
-    changed, created = history(state, USERS, "1")
+    ann = User(
+        uid=1, username="ann", password="argon-hash", role="admin", tokens=[token], changed_by="ann", why="login"
+    )
+    do(state, [Change(USERS, "1", ann)])
+    do(state, [Change(USERS, "1", structs.replace(ann, password="other-hash", why="forgotten"))])
+    do(state, [Change(USERS, "1", structs.replace(ann, password="other-hash", tokens=[], changed_by="bob"))])
+    ended, changed, created = history(state, USERS, "1")
+    assert (ended[2], ended[5]) == ("bob", {"tokens": "(secret)"})
     assert (changed[4], changed[5]) == ({"password": "(secret)"}, {"password": "(secret)"})
     assert (created[5]["password"], created[5]["tokens"]) == ("(secret)", "(secret)")

@@ -1,0 +1,53 @@
+"""Answers that are written as they come from the store, so that they may be long.
+
+A store that does not answer is 503; one that goes away half-way breaks the answer off, which no client takes for a whole one.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Any
+
+import msgspec
+from starlette.responses import Response, StreamingResponse
+
+from connectors.sinks.base import Transient
+from streams.registry.store import Unavailable
+
+ROWS = 500
+"""in one piece of an answer"""
+
+
+async def streamed(pieces: Iterator[bytes], media_type: str) -> Response:
+    """The answer, once the store has answered; rows follow while it is sent.
+
+    Raises:
+        Unavailable: the store does not answer.
+    """
+    joined = _joined(pieces)
+    try:
+        first = await asyncio.to_thread(next, joined, b"")
+    except Transient as error:
+        raise Unavailable(f"The store does not answer: {error}") from error
+    return StreamingResponse(chain([first], joined), media_type=media_type)
+
+
+def array(items: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    """A JSON array, item by item."""
+    yield b"["
+    between = b""
+    for item in items:
+        yield between + msgspec.json.encode(item)
+        between = b","
+    yield b"]"
+
+
+def lines(items: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    """JSON, one document a line."""
+    for item in items:
+        yield msgspec.json.encode(item) + b"\n"
+
+
+def _joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    while some := list(islice(pieces, ROWS)):
+        yield b"".join(some)
