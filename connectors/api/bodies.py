@@ -1,17 +1,20 @@
 """What callers send, as IoTa's ``pdmodels``; fields that are not known are not read."""
 
 import json
+import re
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from connectors.api.times import to_ns
 from streams.core import records
 from streams.registry import mappings
 from streams.registry.devices import Given
 from streams.registry.state import Author, Command, Refused
+
+NUMBER = re.compile(r"\s*[+-]?[0-9]*\.?[0-9]*\s*")
 
 
 def _aware(time: datetime) -> datetime:
@@ -22,13 +25,20 @@ def _aware(time: datetime) -> datetime:
     return aware
 
 
+def _written(value: object) -> object:
+    """A bare number might be seconds, milliseconds or a year."""
+    if isinstance(value, int | float) or (isinstance(value, str) and NUMBER.fullmatch(value)):
+        raise ValueError("write a time as ISO 8601, such as 2026-05-01T10:00:00Z")
+    return value
+
+
 def _storable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     return value
 
 
 Uid = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-Time = Annotated[datetime, AfterValidator(_aware)]
+Time = Annotated[datetime, BeforeValidator(_written), AfterValidator(_aware)]
 Object = Annotated[dict[str, JsonValue], AfterValidator(_storable)]
 Text = Annotated[str, Field(max_length=1000)]
 Name = Annotated[str, Field(min_length=1, max_length=1000)]

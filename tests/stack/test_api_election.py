@@ -1,7 +1,11 @@
 """Two API processes: one writes, the other says so, and takes over; a frozen writer cannot write when it thaws."""
 
+import random
 import signal
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -42,6 +46,66 @@ def test_one_writes_and_the_other_takes_over_from_a_frozen_one(installation: Ins
     writer.process.signal(signal.SIGCONT)
     expected = ["a", "c", "d"] if create(writer, "d") == 201 else ["a", "c"]  # it may have been elected again
     assert eventually(lambda: names(writer) == names(follower) == expected)
+
+
+def test_races_against_two_processes_one_of_which_dies_leave_one_open_mapping_each(
+    installation: Installation, tmp_path: Path
+) -> None:
+    pair = [Api(installation, tmp_path) for _ in range(2)]
+    for api in pair:
+        api.wait_ready()
+    eventually(lambda: settled(pair))
+    boxes = [asked(pair, "/physical/devices", {"source_name": "ttn", "name": f"b{n}"})["uid"] for n in range(3)]
+    places = [asked(pair, "/logical/devices", {"name": f"p{n}"})["uid"] for n in range(3)]
+
+    def caller(seed: int) -> list[int]:
+        """Maps, and creates places; every request is repeated under its key until it is answered."""
+        rng, made = random.Random(seed), []
+        for _ in range(15):
+            mapping = {"pd": rng.choice(boxes), "ld": rng.choice(places), "force": rng.random() < 0.7}
+            asked(pair, "/mappings", mapping, rng)
+            made.append(asked(pair, "/logical/devices", {"name": f"made by {seed}"}, rng)["uid"])
+        return made
+
+    with ThreadPoolExecutor(6) as pool:
+        running = [pool.submit(caller, seed) for seed in range(6)]
+        eventually(lambda: len(names(pair[0])) > 20, every=0.01)
+        writer = next(api for api in pair if is_writer(api))
+        writer.process.kill()
+        writer.restart()
+        made = [uid for each in running for uid in each.result()]
+
+    assert len(made) == len(set(made)) == 6 * 15
+    assert eventually(lambda: settled(pair))
+    assert eventually(lambda: current(pair[0]) == current(pair[1]))
+    with pair[0].client() as client:
+        assert len(client.get("/logical/devices").json()) == 3 + 6 * 15
+    opened = current(pair[0])
+    assert len({pd for pd, _ in opened}) == len({ld for _, ld in opened}) == len(opened) > 0
+
+
+def asked(pair: list[Api], path: str, body: dict[str, Any], rng: random.Random | None = None) -> Any:
+    """The answer of whichever process gives one; the request is the same every time."""
+    rng, key = rng or random.Random(), {"Idempotency-Key": uuid.uuid4().hex}
+
+    def answered() -> httpx.Response | None:
+        api = rng.choice(pair)
+        try:
+            with api.client() as client:
+                answer = client.post(path, json=body, headers=key)
+        except (httpx.TransportError, OSError):
+            return None
+        return None if answer.status_code in (401, 503) else answer  # 401: the operator's token of the process before
+
+    answer = eventually(answered, 120)
+    assert answer is not None
+    assert answer.status_code in (201, 400), answer.text
+    return answer.json()
+
+
+def current(api: Api) -> set[tuple[int, int]]:
+    with api.client() as client:
+        return {(mapping["pd"], mapping["ld"]) for mapping in client.get("/mappings/current").json()}
 
 
 def test_a_writer_cannot_write_after_another_was_opened(installation: Installation) -> None:

@@ -224,6 +224,13 @@ def test_a_wrong_period_is_422_and_names_the_parameter(call: Api, query: str, pa
     assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["query", parameter])
 
 
+@pytest.mark.parametrize("time", [5, 1.5, "1746093600", "", True])
+def test_a_time_is_written_out(call: Api, time: object) -> None:
+    answer = call("POST", "/api/logical/devices", json={"name": "a", "last_seen": time})
+    assert (answer.status_code, "ISO 8601" in answer.json()["detail"][0]["msg"]) == (422, True)
+    assert status(call, "GET", f"/api/messages?p_uid=4&start={time}") == 422
+
+
 def test_messages_of_nobody(call: Api) -> None:
     assert status(call, "GET", "/broker/api/messages/") == 404
     assert call("GET", "/broker/api/messages?p_uid=99").json() == []
