@@ -1,57 +1,33 @@
-"""What chooses a codec for a ChirpStack device, and that both ways to write an event say the same."""
+"""What ChirpStack's events tell codecs of their device."""
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
-from streams import pipeline
-from streams.core.codec import Answer, Call, Codecs
-from streams.core.decode import decode
-from streams.core.message import Value
-from streams.core.outcome import Outcome
-from streams.core.records import Lineage
-from streams.settings import DecodeSettings
-from tests.test_vectors import raw_record
-
-VECTORS = Path(__file__).parents[2] / "vectors" / "chirpstack"
-
-
-class Counting:
-    label = "counting@1"
-
-    def run(self, calls: Sequence[Call]) -> Sequence[Answer]:
-        return [[Value("bytes", len(call.payload), call.time), Value("port", call.port, call.time)] for call in calls]
-
-
-def outcome(name: str, target: str = "") -> Outcome:
-    case: dict[str, Any] = json.loads((VECTORS / f"{name}.json").read_text("utf-8"))
-    context = pipeline.context(DecodeSettings(), mapping=lambda _: None)
-    codecs = Codecs([(Counting(), [target])] if target else [])
-    return decode(raw_record("chirpstack", case["record"]), Lineage(0, 0), 1, replace(context, codecs=codecs))
+from streams.core.message import Message
+from streams.core.records import RawRecord
+from streams.decoders.chirpstack import DECODER
 
 
 @pytest.mark.parametrize(
-    "target",
+    ("tags", "told", "model"),
     [
-        "device:chirpstack:24e124136b502217",
-        "application:rooms",
-        "application:17c82e96-be03-4f38-aef3-f83d48582d97",
-        "profile:EM300-TH",
-        "profile:14855bf7-d10d-4aee-b618-ebfcb64dc7ad",
-        "model:milesight/em300-th",
+        ({"brand": "acme", "model": "one", "scale": "2"}, {"brand": "acme", "model": "one", "scale": "2"}, "acme/one"),
+        ({"brand": "acme", "more": "x" * 10_000}, {}, ""),
+        (None, {}, ""),
     ],
 )
-def test_a_codec_is_chosen_by_names_and_by_ids(target: str) -> None:
-    (reading,) = outcome("v4_up_protobuf", target).readings
-    assert reading.codec == "counting@1"
-    assert [(m.name, m.value) for m in reading.measurements] == [("bytes", 10.0), ("port", 85.0)]
+def test_tags_are_told_as_far_as_they_are_of_a_reasonable_size(
+    tags: dict[str, str] | None, told: dict[str, str], model: str
+) -> None:
+    info = {"devEui": "24e124136b502217", "deviceName": "room", "tags": tags}
+    body = {"deviceInfo": info, "time": "2026-01-01T00:00:00Z", "fPort": 1, "data": "AQ=="}
+    (part,) = DECODER.open(
+        RawRecord(
+            id="1", source="chirpstack", transport="mqtt", address="application/1/device/24e124136b502217/event/up",
+            received_at=1, payload=json.dumps(body).encode(),
+        )
+    )  # fmt: skip
 
-
-def test_no_codec_sees_a_payload_that_is_encrypted() -> None:
-    found = outcome("v4_encrypted", "application:rooms")
-    assert found.readings == []
-    assert [letter.reason for letter in found.dead_letters] == ["encrypted-payload"]
+    assert isinstance(part, Message)
+    assert (part.sender.tags, part.sender.model, part.sender.name) == (told, model, "room")
