@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from streams.core.times import to_text
-from streams.javascript.examples import Example, read_examples
+from streams.javascript.examples import Example, read_examples, read_text
 
 LANGUAGES = {".js": "javascript", ".cjs": "javascript", ".mjs": "javascript", ".json": "table", ".toml": "table"}
 """By the end of a file's name."""
@@ -33,8 +33,10 @@ def read_code(path: Path) -> str:
         ValueError: in one line, why there is none.
     """
     try:
-        return path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(path)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} cannot be read: it is no text in UTF-8") from error
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 

@@ -46,8 +46,9 @@ class JavaScript:
         return [_answer(call, answer) for call, answer in zip(calls, answers, strict=True)]
 
 
-_SENDER = re.compile(r"\b(?:device|variables)\b").search
-"""Most codecs speak of neither, and to tell them costs more than to run them."""
+_SENDER = re.compile(r"""[.{,]\s*(?:device|variables)\b|["'`](?:device|variables)["'`]""").search
+"""As a property, a parameter or a text, not as a word of a comment: most codecs ask for neither, and to tell them takes as long
+as to run them."""
 
 
 def program(digest: str, code: str, mode: Mode, *, lenient: bool = False) -> Program:

@@ -15,6 +15,9 @@ from msgspec import Struct, field
 from streams.core.message import Sender
 from streams.core.times import from_any
 
+SIZE_LIMIT = 20_000_000
+"""bytes of a file"""
+PORT_LIMIT = 255
 DEFAULT_TIME = 1_735_689_600_000_000_000
 """2025-01-01T00:00:00Z: of an example that tells none"""
 
@@ -58,14 +61,31 @@ def read_examples(path: Path) -> list[Example]:
         ValueError: in one line, why the file cannot be used.
     """
     try:
-        text = path.read_text("utf-8-sig")
+        text = read_text(path)
         if path.suffix == ".jsonl":
             tree = [json.loads(line) for line in text.splitlines() if line.strip()]
         else:
             tree = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-        return [_example(entry) for entry in _entries(tree)]
-    except (OSError, UnicodeDecodeError, ValueError, TypeError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
+        return [_numbered(number, entry) for number, entry in _entries(tree)]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is no text in UTF-8") from error
+    except RecursionError as error:
+        raise ValueError(f"{path}: is nested too deeply") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: {' '.join((getattr(error, 'strerror', None) or str(error)).split())}") from error
+
+
+def read_text(path: Path) -> str:
+    """A file's text, without a byte order mark.
+
+    Raises:
+        OSError, UnicodeDecodeError, ValueError: it cannot be read, is no UTF-8, or larger than any codec or its examples.
+    """
+    with path.open("rb") as file:
+        content = file.read(SIZE_LIMIT + 1)
+    if len(content) > SIZE_LIMIT:
+        raise ValueError(f"is larger than {SIZE_LIMIT} bytes")
+    return content.decode("utf-8-sig")
 
 
 def example(entry: dict[str, Any]) -> Example:
@@ -77,23 +97,34 @@ def example(entry: dict[str, Any]) -> Example:
     return _example(entry)
 
 
-def _entries(tree: Any) -> Iterator[dict[str, Any]]:
+def _numbered(number: int, entry: dict[str, Any]) -> Example:
+    try:
+        return _example(entry)
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"example {number}: {error}") from error
+
+
+def _entries(tree: Any) -> Iterator[tuple[int, dict[str, Any]]]:
     if isinstance(tree, dict):
         decoder = tree.get("uplinkDecoder")
         tree = decoder.get("examples") if isinstance(decoder, dict) else tree.get("examples", tree.get("uplink"))
     if not isinstance(tree, list):
         raise ValueError("holds no list of examples")
-    for entry in tree:
-        if isinstance(entry, dict) and "input" in entry and _is_uplink(entry):
-            yield entry
+    uplinks = [(number, entry) for number, entry in enumerate(tree, 1) if isinstance(entry, dict) and _is_uplink(entry)]
+    if tree and not uplinks:
+        raise ValueError('holds no example of an uplink: {"input": {"bytes": …, "fPort": …}, "output": {"data": …}}')
+    yield from uplinks
 
 
 def _is_uplink(entry: dict[str, Any]) -> bool:
-    return "uplink" in str(entry.get("type", "uplink")).lower() and "bytes" in (entry["input"] or {})
+    given = entry.get("input")
+    return isinstance(given, dict) and "bytes" in given and "uplink" in str(entry.get("type", "uplink")).lower()
 
 
 def _example(entry: dict[str, Any]) -> Example:
     given, output = entry["input"], entry.get("output", entry.get("expected")) or {}
+    if not isinstance(given, dict) or not isinstance(output, dict):
+        raise ValueError("its input or its output is no object")
     normalized = entry.get("normalizedOutput")
     if isinstance(normalized, dict):
         normalized = normalized.get("data", normalized)
@@ -101,7 +132,7 @@ def _example(entry: dict[str, Any]) -> Example:
     return Example(
         description=str(entry.get("description", entry.get("desc")) or ""),
         payload=_payload(given.get("bytes")),
-        port=int(given.get("fPort") or 0),
+        port=_port(given.get("fPort")),
         time=DEFAULT_TIME if time is None else time,
         data=output.get("data"),
         errors=texts(output.get("errors")),
@@ -118,11 +149,24 @@ def _object(told: Any) -> dict[str, Any]:
 
 
 def _payload(told: Any) -> bytes:
-    if isinstance(told, str):
-        return bytes.fromhex(told)
-    if isinstance(told, list):
-        return bytes(told)
-    raise ValueError("bytes of an example are neither a list nor hexadecimal text")
+    try:
+        if isinstance(told, str):
+            return bytes.fromhex(told)
+        if isinstance(told, list):
+            return bytes(told)
+    except (ValueError, TypeError):
+        pass
+    raise ValueError("its bytes are neither a list of 0 to 255 nor hexadecimal text")
+
+
+def _port(told: Any) -> int:
+    try:
+        port = int(told or 0)
+    except (ValueError, TypeError, OverflowError):
+        port = -1
+    if not 0 <= port <= PORT_LIMIT:
+        raise ValueError(f"its fPort is no number of 0 to {PORT_LIMIT}: {str(told)[:40]}")
+    return port
 
 
 def _text(value: Any) -> Any:

@@ -231,9 +231,9 @@ def packed(calls: Sequence[Call], *, knows_sender: bool = False) -> bytes:
     """As ``worker`` describes it."""
     numbers, parts = [float(len(calls))], list[bytes]()
     for call in calls:
-        told = _told(call.sender) if knows_sender else b""
-        numbers += len(call.payload), len(told), call.port, call.time // 1_000_000
-        parts += call.payload, told
+        payload, told = call.payload, _told(call.sender) if knows_sender else b""
+        numbers += len(payload), len(told), call.port, call.time // 1_000_000
+        parts += payload, told
     return struct.pack(f"={len(numbers)}d", *numbers) + b"".join(parts)
 
 

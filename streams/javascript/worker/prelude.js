@@ -92,7 +92,7 @@
     const count = new Doubles(buffer, 0, 1)[0];
     numbers = new Doubles(buffer, 8, 4 * count);
     next = 0;
-    nextByte = 8 + 32 * count;
+    nextByte = (8 + 32 * count) | 0;
   }
 
   // ASCII text of the request.
@@ -120,15 +120,16 @@
     };
 
     function answer() {
-      const length = numbers[next], about = numbers[next + 1], port = numbers[next + 2];
+      const length = numbers[next] | 0, about = numbers[next + 1] | 0, told = numbers[next + 2]; // integers, not doubles
+      const port = told === (told | 0) ? told | 0 : told;
       now = numbers[next + 3];
       next += 4;
       seed = 1;
       let text;
       try {
         const bytes = toList(new Bytes(buffer, nextByte, length));
-        const who = about ? parse(characters(nextByte + length, about)) : NONE;
-        text = read(bytes, port, who[0], who[1]);
+        const who = about === 0 ? undefined : parse(characters(nextByte + length, about));
+        text = who === undefined ? read(bytes, port) : read(bytes, port, who[0], who[1]);
       } catch (error) {
         text = failure("codec-threw", describe(error));
       }

@@ -1,6 +1,10 @@
+import json
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from streams.javascript.examples import DEFAULT_TIME, Example, read_examples
 
@@ -45,3 +49,66 @@ def test_reads_the_shapes_that_vendors_use(tmp_path: Path) -> None:
 def test_says_why_a_file_cannot_be_used(tmp_path: Path, text: str) -> None:
     with pytest.raises(ValueError, match=r"broken\.json: "):
         read_examples(write(tmp_path, "broken.json", text))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('[{"input": {"bytes": [1]}, "output": 5}]', "example 1: its input or its output is no object"),
+        (
+            '[1, {"input": {"bytes": [300]}}]',
+            "example 2: its bytes are neither a list of 0 to 255 nor hexadecimal text",
+        ),
+        ('[{"input": {"bytes": [1.5]}}]', "example 1: its bytes are neither a list of 0 to 255 nor hexadecimal text"),
+        ('[{"input": {"bytes": [], "fPort": "x"}}]', "example 1: its fPort is no number of 0 to 255: x"),
+        ('[{"input": {"bytes": [], "fPort": 1e999}}]', "example 1: its fPort is no number of 0 to 255: inf"),
+        ("[1, 2]", "holds no example of an uplink: "),
+        ('[{"input": null}]', "holds no example of an uplink: "),
+        ("[" * 100_000, "is nested too deeply"),
+    ],
+    ids=range(8),
+)
+def test_says_which_example_is_at_fault(tmp_path: Path, text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"odd.json: {why}")):
+        read_examples(write(tmp_path, "odd.json", text))
+
+
+def test_says_why_a_file_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "binary.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match=r"binary\.json: is no text in UTF-8"):
+        read_examples(tmp_path / "binary.json")
+    with pytest.raises(ValueError, match=r"zero: is larger than 20000000 bytes"):
+        read_examples(Path("/dev/zero"))
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=4)
+    | st.sampled_from(["01", [1], "input"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["input", "output", "bytes", "fPort", "recvTime", "data", "errors", "examples", "device", "type"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(tree=ANYTHING)
+def test_any_file_has_examples_or_a_fault(tmp_path: Path, tree: object) -> None:
+    path = write(tmp_path, "any.json", json.dumps(tree))
+    told = f"{path}: "
+    try:
+        read_examples(path)
+    except ValueError as error:
+        told = str(error)
+    assert told.startswith(f"{path}: ")
