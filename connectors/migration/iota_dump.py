@@ -14,7 +14,7 @@ from connectors.migration import files
 from connectors.migration.iota_tables import RAW, Row, Tables, Unusable, fields
 
 _COPY = re.compile(rb'COPY (?:"?\w+"?\.)?"?(\w+)"? \(([^)]*)\) FROM stdin;\s*')
-END = b"\\.\n"
+BEGUN, COMPLETE = b"-- PostgreSQL database dump", b"-- PostgreSQL database dump complete"
 CUSTOM, TAR_NAME = b"PGDMP", b"toc.dat"
 CONVERT = "convert it with `pg_restore -f dump.sql {}`, or dump with `pg_dump --format=plain`"
 
@@ -91,13 +91,16 @@ class Dump:
         """See ``Tables``."""
 
     def _find(self, content: BinaryIO) -> None:
-        at = 0
+        at, begun, complete = 0, 0, 0
         lines = iter(content)
         for line in lines:
             at += len(line)
+            begun, complete = begun + (line.rstrip() == BEGUN), complete + (line.rstrip() == COMPLETE)
             found = _COPY.fullmatch(line) if line.startswith(b"COPY ") else None
             if found:
                 at = self._measure(found, at, lines)
+        if begun > complete:
+            raise Unusable(f"{self._path} does not end as pg_dump ends its dumps: it is not complete")
 
     def _measure(self, found: re.Match[bytes], start: int, lines: Iterator[bytes]) -> int:
         columns = [name.strip().strip('"') for name in found[2].decode().split(",")]

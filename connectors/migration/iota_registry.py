@@ -86,7 +86,7 @@ class _Planner:
             source=source,
             name=name,
             location=place,
-            last_seen=time(row.get("last_seen")),
+            last_seen=self._seen(row, f"physical device {uid}"),
             source_ids=ids,
             properties=self._properties(row),
             # IoTa renamed and moved no device by itself, so what it is called and where it is was a person's last word.
@@ -100,7 +100,7 @@ class _Planner:
             uid=uid,
             name=row["name"] or str(uid),
             location=self._location(row, f"logical device {uid}"),
-            last_seen=time(row.get("last_seen")),
+            last_seen=self._seen(row, f"logical device {uid}"),
             properties=self._properties(row),
             **self._author.stamp(),
         )
@@ -238,6 +238,13 @@ class _Planner:
             return location(row.get("location"))
         except Unfit as fault:
             self._report.noted.append(f"{what}: its location is left out: {fault}")
+            return None
+
+    def _seen(self, row: Row, what: str) -> int | None:
+        try:
+            return time(row.get("last_seen"))
+        except Unfit as fault:
+            self._report.noted.append(f"{what}: when it was last seen is left out: {fault}")
             return None
 
     @staticmethod

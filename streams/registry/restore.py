@@ -5,7 +5,8 @@ never given again. Generations and replays speak of offsets in `raw`: they are r
 from, and even there only when the registry has lost them; numbers never go back.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from msgspec import Struct, field
@@ -50,7 +51,7 @@ class Plan(Struct, frozen=True):
     """``together`` is one transaction, ``writes`` come after it, in this order. ``overwrites``: what a person may miss."""
 
     together: list[Write]
-    writes: list[Write]
+    writes: "Writes"
     counts: dict[str, Counts]
     overwrites: int
     notes: list[str] = field(default_factory=list)
@@ -59,6 +60,19 @@ class Plan(Struct, frozen=True):
     def size(self) -> int:
         """How many records are written."""
         return len(self.together) + len(self.writes)
+
+
+class Writes:
+    """Made one after the other, each time they are asked for: there may be hundreds of thousands."""
+
+    def __init__(self, make: Callable[[], Iterator[Write]], size: int) -> None:
+        self._make, self._size = make, size
+
+    def __iter__(self) -> Iterator[Write]:
+        return self._make()
+
+    def __len__(self) -> int:
+        return self._size
 
 
 def plan(snapshot: Snapshot, held: Tables, log: str, author: Author) -> Plan:
@@ -72,9 +86,10 @@ def plan(snapshot: Snapshot, held: Tables, log: str, author: Author) -> Plan:
     topics = list(dict.fromkeys([*wanted, *held]))
     differing = {topic: _Difference.of(topic, wanted.get(topic, {}), held.get(topic, {})) for topic in topics}
     together = [write for topic in DECODING if topic in differing for write in differing[topic].all(author)]
+    others = {topic: found for topic, found in differing.items() if topic not in DECODING}
     return Plan(
         together=together,
-        writes=list(_in_order({topic: found for topic, found in differing.items() if topic not in DECODING}, author)),
+        writes=Writes(partial(_in_order, others, author), sum(found.size for found in others.values())),
         counts={topic: found.counts() for topic, found in differing.items()},
         overwrites=_overwrites(differing, held),
         notes=notes,
@@ -105,6 +120,12 @@ class _Difference(Struct, frozen=True):
         same = sum(self.held.get(key) == record for key, record in self.wanted.items())
         return Counts(len(self.added), len(self.changed), len(self.removed), same)
 
+    @property
+    def size(self) -> int:
+        """How many writes."""
+        others = sum(map(self._is_another, self.changed))
+        return len(self.added) + len(self.changed) + len(self.removed) + others
+
     def all(self, author: Author) -> Iterator[Write]:
         """Every write, removals first."""
         yield from self.removals(author)
@@ -112,7 +133,7 @@ class _Difference(Struct, frozen=True):
 
     def removals(self, author: Author) -> Iterator[Write]:
         """What must be out of the way: records that go, and those whose number will be another's."""
-        for key in [*self.removed, *(key for key in self.changed if self._is_another(key))]:
+        for key in [*self.removed, *filter(self._is_another, self.changed)]:
             record = _decoded(self.topic, self.held[key])
             gone = changed(record, author, deleted_at=author.at) if hasattr(record, "deleted_at") else None
             yield Write(self.topic, key, gone, identity(record))

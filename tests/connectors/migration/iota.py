@@ -189,6 +189,7 @@ def dump(tables: dict[str, tuple[tuple[str, ...], list[tuple[Value, ...]]]] | No
         parts.append(f"COPY public.{table} ({', '.join(columns)}) FROM stdin;\n")
         parts += ["\t".join(map(copied, row)) + "\n" for row in rows]
         parts.append("\\.\n\n")
+    parts.append("--\n-- PostgreSQL database dump complete\n--\n")
     return "".join(parts).encode()
 
 

@@ -183,7 +183,10 @@ def test_older_schemas_have_no_pauses_and_locations_in_json(tmp_path: Path) -> N
             ("uid", "source_name", "name", "location", "last_seen", "source_ids", "properties"),
             [(1, "ttn", "a", {"lat": -31.5, "long": 148.0}, None, {"dev_eui": "AA"}, {})],
         ),
-        "logical_devices": (("uid", "name", "location", "last_seen", "properties"), [(2, "b", "nonsense", None, {})]),
+        "logical_devices": (
+            ("uid", "name", "location", "last_seen", "properties"),
+            [(2, "b", "nonsense", "0044-03-15 00:00:00+00 BC", {})],
+        ),
         "physical_logical_map": (
             ("physical_uid", "logical_uid", "start_time", "end_time"),
             [(1, 2, "2024-02-01 00:00:00+00", None), (1, 9, "2024-01-01 00:00:00+00", "2024-01-02 00:00:00+00")],
@@ -194,7 +197,10 @@ def test_older_schemas_have_no_pauses_and_locations_in_json(tmp_path: Path) -> N
 
     assert records(found, PHYSICAL)["1"].location == Location(-31.5, 148.0)
     assert records(found, MAPPING)["ttn:aa"].intervals == [Interval(2, FEBRUARY)]
-    assert found.report.noted == ["logical device 2: its location is left out: no point"]
+    assert found.report.noted == [
+        "logical device 2: its location is left out: no point",
+        "logical device 2: when it was last seen is left out: '0044-03-15 00:00:00+00 BC' is no time",
+    ]
     assert found.report.skipped == ["physical_logical_map: physical 1 or logical 9 is missing"]
 
 

@@ -75,7 +75,9 @@ def carried_out(plan: restore.Plan, held: Tables, at_once: int) -> tuple[Tables,
     for topic, records in held.items():
         for key, value in records.items():
             state.apply(Change(topic, key, avro.decode(value, KINDS[topic])))
-    parts = [plan.writes[at : at + at_once] for at in range(0, len(plan.writes), at_once)]
+    writes = list(plan.writes)
+    parts = [writes[at : at + at_once] for at in range(0, len(writes), at_once)]
+    assert len(plan.writes) == len(writes)
     for part in [plan.together, *parts]:
         for change in whole_records.put(state, part, ANN):
             state.apply(change)
