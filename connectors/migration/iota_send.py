@@ -60,11 +60,14 @@ class Progress:
         return self.cursor.times.get(UID, 0)
 
     def is_of(self, rows: Iterator[Row], origins: Origins) -> bool:
-        """Whether the message that it ended with is the first of these rows, so that it speaks of this IoTa."""
+        """Whether these rows, from the message on that it ended with, are of this IoTa.
+
+        Where that message was deleted since, later ones are taken for it.
+        """
         last, row = self.cursor.digests.get(LAST), next(rows, None)
-        if not last:
-            return True
-        return row is not None and int(row["uid"] or 0) == self.uid and record_of(row, origins).id == last
+        if not last or row is None:
+            return not last
+        return int(row["uid"] or 0) != self.uid or record_of(row, origins).id == last
 
     def save(self, uid: int, last: str = "", *, done: bool = False) -> None:
         """Call when everything up to it is durable; ``last``: the id of the message with this uid, if it was sent."""

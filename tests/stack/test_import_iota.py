@@ -138,6 +138,13 @@ def test_an_import_that_was_interrupted_goes_on_and_doubles_nothing(
     ids = [record.id for record in raw(installation) if record.id.startswith("83d04e6f-db16-4280-8337-0000000000")]
     assert len(ids) == len(set(ids)) == 25
     assert run(25).read == 0
+    progress, others = (
+        Progress(kafka, "killed", Wanted()),
+        [{**row, "correlation_id": "other"} for row in tables.raw(24)],
+    )
+    assert progress.is_of(tables.raw(24), origins)
+    assert not progress.is_of(iter(others), origins)
+    assert not progress.is_of(iter([]), origins)
 
 
 def _only_the_first(progress: Progress) -> Any:
