@@ -21,6 +21,7 @@ from tests.stack import raw_log
 from tests.stack.api import Api
 from tests.stack.conftest import installed
 from tests.stack.harness import Installation, Stack, eventually, free_port
+from tests.stack.test_api import log_in
 
 NORTH = 12
 
@@ -73,6 +74,9 @@ def test_an_iota_moves_in_once(
         assert client.get("/physical/devices/301").json()["name"] == "probe 7\tnorth"
         history = client.get(f"/mappings/logical/all/{NORTH}").json()
         assert [(one["pd"]["uid"], one["end_time"] is None) for one in history] == [(301, True), (303, False)]
+        assert api.command("users", "chng", "-u", "ann", stdin="correct horse\n").returncode == 0
+        assert api.command("users", "token", "-u", "ann", "--enable").returncode == 0
+        assert log_in(api, "ann", "correct horse").status_code == 200
         new = client.post(
             "/physical/devices/", json={"source_name": "ttn", "name": "n", "source_ids": {"dev_eui": "01"}}
         )
