@@ -1,6 +1,6 @@
 """`make bench`: every figure on a real stack of its own, as a table and in build/bench.json.
 
-`python -m benchmarks [decode] [store] [door] [path] [redecode] [correct] [codecs] [javascript] [replay] [vibration]`
+`python -m benchmarks [decode] [store] [door] [path] [redecode] [correct] [codecs] [javascript] [replay] [vibration] [registry]`
 measures only those. Quix Streams is compared when the environment build/quix exists: see CONTRIBUTING.
 """
 
@@ -15,6 +15,7 @@ from benchmarks import (
     decode_agent,
     javascript,
     mqtt_door,
+    registry,
     replay,
     replay_decode,
     replay_store,
@@ -103,6 +104,7 @@ PARTS: dict[str, Callable[[Settings], list[Result]]] = {
     "javascript": lambda _: javascript.results(),
     "replay": lambda settings: replay.run(settings, 3 * BACKLOG, SECONDS),
     "vibration": lambda _: vibration.results(),
+    "registry": registry.run,
 }
 
 if __name__ == "__main__":
