@@ -7,6 +7,7 @@ int, long, double, boolean, record, array, map, and the union of null with one o
 Source: Apache Avro specification, "Binary encoding".
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from struct import Struct as Layout
@@ -38,8 +39,8 @@ def compile_reader(schema: dict[str, Any], types: Mapping[str, type[msgspec.Stru
     """
     body = indent("\n".join(_read(schema, "record", types)), "    ")
     end = "    if at != len(data):\n        raise ValueError('the body ends elsewhere')\n    return record\n"
-    names = {"long_at": _long_at, "length_at": _length_at, "double_at": _DOUBLE.unpack_from, **types}
-    read: Read = _made(f"def read(data, at):\n{body}\n{end}", "read", names)
+    helpers = {"long_at": _long_at, "length_at": _length_at, "double_at": _DOUBLE.unpack_from, "intern": sys.intern}
+    read: Read = _made(f"def read(data, at):\n{body}\n{end}", "read", {**helpers, **types})
     return read
 
 
@@ -113,7 +114,8 @@ def _read_many(schema: Any, kind: str, target: str, types: Mapping[str, type[msg
     else:
         yield from (f"        {line}" for line in _read("string", f"{target}_k", types))
         yield from (f"        {line}" for line in _read(schema["values"], f"{target}_i", types))
-        yield f"        {target}[{target}_k] = {target}_i"
+        # Keys are few and come again and again: one copy of each is enough.
+        yield f"        {target}[intern({target}_k)] = {target}_i"
     yield f"    {count}, at = long_at(data, at)"
 
 

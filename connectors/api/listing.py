@@ -4,10 +4,9 @@ Without ``limit`` a list is whole, as IoTa's are. With it, ``X-Total-Count`` say
 8288) where the next page is.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Request
 from starlette.responses import Response
@@ -15,8 +14,8 @@ from starlette.responses import Response
 from connectors.api.context import answer
 from connectors.api.view import State, View, _view
 from streams.core.records import LogicalDevice, PhysicalDevice
+from streams.registry.state import State as Registered
 
-D = TypeVar("D", PhysicalDevice, LogicalDevice)
 Sort = Literal["uid", "-uid", "name", "-name", "last_seen", "-last_seen"]
 SORTED_BY: dict[str, Callable[[Any], Any]] = {
     "name": lambda device: (device.name.casefold(), device.uid),
@@ -37,22 +36,29 @@ class Listing:
     offset: int
 
     def of(
-        self, held: Mapping[int, D], show: Callable[[D], dict[str, Any]], wanted: Callable[[D], bool] | None = None
+        self,
+        state: Registered,
+        topic: str,
+        show: Callable[[Any], dict[str, Any]],
+        wanted: Callable[[Any], bool] | None = None,
     ) -> Response:
-        """The answer: the devices of ``held`` (by uid) that are wanted, in order, and of them one page."""
-        found = [device for device in self._ordered(held) if self._matches(device) and (not wanted or wanted(device))]
-        page = islice(found, self.offset, None if self.limit is None else self.offset + self.limit)
-        response = answer([show(device) for device in page])
+        """The answer: the devices of ``topic`` that are wanted, in order, and of them one page."""
+        held, uids = state.devices(topic), self._ordered(state, topic)
+        if self.name or self.state or wanted:
+            uids = [uid for uid in uids if self._matches(held[uid]) and (not wanted or wanted(held[uid]))]
+        page = uids[self.offset : None if self.limit is None else self.offset + self.limit]
+        response = answer([show(held[uid]) for uid in page])
         if self.limit is not None:
-            response.headers["X-Total-Count"] = str(len(found))
-            self._link(response, len(found))
+            response.headers["X-Total-Count"] = str(len(uids))
+            self._link(response, len(uids))
         return response
 
-    def _ordered(self, held: Mapping[int, D]) -> Iterable[D]:
+    def _ordered(self, state: Registered, topic: str) -> Sequence[int]:
         field, backwards = self.sort.lstrip("-"), self.sort.startswith("-")
         if field == "uid":
-            return (held[uid] for uid in sorted(held, reverse=backwards))
-        return sorted(held.values(), key=SORTED_BY[field], reverse=backwards)
+            return state.uids(topic)[::-1] if backwards else state.uids(topic)
+        held = state.devices(topic)
+        return sorted(held, key=lambda uid: SORTED_BY[field](held[uid]), reverse=backwards)
 
     def _matches(self, device: PhysicalDevice | LogicalDevice) -> bool:
         if self.name and self.name not in device.name.casefold():

@@ -34,10 +34,10 @@ async def listed(
     state, now = registry.state, listing.view.now
 
     def wanted(device: LogicalDevice) -> bool:
-        fed = mapped is None or mappings.current(mappings.history_of_logical(state, device.uid), now)
-        return mapped is None or mapped == (fed is not None)
+        return mapped == (mappings.current(mappings.history_of_logical(state, device.uid), now) is not None)
 
-    return listing.of(state.logical, partial(shapes.logical, view=listing.view, properties=include_properties), wanted)
+    show = partial(shapes.logical, view=listing.view, properties=include_properties)
+    return listing.of(state, LOGICAL, show, None if mapped is None else wanted)
 
 
 @router.get("/devices/{uid}", response_model=shapes.ShownLogicalDevice)

@@ -44,9 +44,8 @@ async def listed(
             return False
         return mapped is None or mapped == _is_mapped(state, device, now)
 
-    return listing.of(
-        state.physical, partial(shapes.physical, view=listing.view, properties=include_properties), wanted
-    )
+    show = partial(shapes.physical, view=listing.view, properties=include_properties)
+    return listing.of(state, PHYSICAL, show, None if source_name is None and mapped is None else wanted)
 
 
 @router.get("/devices/unmapped", response_model=list[shapes.ShownPhysicalDevice])

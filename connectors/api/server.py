@@ -1,6 +1,7 @@
 """The API process: reads the registry, stands for election, answers HTTP."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ async def _main(settings: Settings) -> None:
     services = Services(store, keeper, Passwords(), settings)
     gate = Gate(app.build(services), store, operator.write_token(settings.api))
     store.start()
-    chores = [asyncio.create_task(chore) for chore in (keeper.run(), names.run())]
+    chores = [asyncio.create_task(chore) for chore in (keeper.run(), names.run(), _spare_the_collector(store))]
     try:
         await _serve(gate, settings.api, store)
     finally:
@@ -61,6 +62,16 @@ async def _main(settings: Settings) -> None:
             chore.cancel()
     if store.error is not None:
         raise SystemExit(f"api: {store.error}")
+
+
+async def _spare_the_collector(store: Store) -> None:
+    """Hundreds of thousands of records that stay: looking through them for garbage would hold up every answer."""
+    gc.disable()
+    try:
+        await store.until(lambda: store.folded)
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 async def _serve(application: ASGIApp, settings: ApiSettings, store: Store) -> None:

@@ -116,7 +116,7 @@ class Aggregate(Repair, frozen=True, kw_only=True):
     median: float
 
 
-class Pause(Struct, frozen=True):
+class Pause(Struct, frozen=True, gc=False):
     """Readings between ``start`` and ``end`` (None: still paused) are stored, not sent on."""
 
     start: int
@@ -133,7 +133,7 @@ class Variable(Struct, frozen=True, rename={"source": "from", "target": "to"}):
     drop: bool = False
 
 
-class Interval(Struct, frozen=True):
+class Interval(Struct, frozen=True, gc=False):
     """One mapping to a logical device: valid at t when start <= t < end (None: open)."""
 
     logical_uid: int
@@ -143,7 +143,7 @@ class Interval(Struct, frozen=True):
     variables: list[Variable] = field(default_factory=list)
 
 
-class DeviceMapping(Struct, frozen=True, kw_only=True):
+class DeviceMapping(Struct, frozen=True, kw_only=True, gc=False):
     """The whole history of one physical device's mapping; intervals by start, never overlapping."""
 
     device: str
@@ -205,7 +205,7 @@ class DeviceEvent(Struct, frozen=True, kw_only=True, gc=False):
     raw_offset: int = -1
 
 
-class Location(Struct, frozen=True):
+class Location(Struct, frozen=True, gc=False):
     """WGS 84, degrees."""
 
     latitude: float
@@ -220,7 +220,7 @@ class Changed(Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
-class PhysicalDevice(Changed, frozen=True, kw_only=True):
+class PhysicalDevice(Changed, frozen=True, kw_only=True, gc=False):
     """The box in the field.
 
     ``edited`` lists fields that a person set, which streams leave alone; ``last_raw`` is where in `raw`
@@ -241,7 +241,7 @@ class PhysicalDevice(Changed, frozen=True, kw_only=True):
     last_raw: str | None = None
 
 
-class LogicalDevice(Changed, frozen=True, kw_only=True):
+class LogicalDevice(Changed, frozen=True, kw_only=True, gc=False):
     """The thing people know; it outlives the box."""
 
     uid: int

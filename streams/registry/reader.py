@@ -15,6 +15,8 @@ from streams.settings import KafkaSettings
 
 BACK_OFF_S = (0.2, 0.5, 1, 2, 5)
 READ_AT_ONCE, READ_WITHIN_S = 1000, 0.2
+AHEAD = {"queued.max.messages.kbytes": 4096}
+"""of each topic; more would only lie in memory, as records are decoded more slowly than read"""
 ANSWER_S = 10
 STOP_S = 0.5
 
@@ -76,7 +78,7 @@ class Reader:
                 return
 
     def _follow(self) -> None:
-        consumer = kafka.consumer(self._settings, None, **{"isolation.level": "read_committed"})
+        consumer = kafka.consumer(self._settings, None, **{"isolation.level": "read_committed"}, **AHEAD)
         try:
             consumer.assign([TopicPartition(topic, 0, self._next.get(name, 0)) for topic, name in self._names.items()])
             while not self._halt.is_set():

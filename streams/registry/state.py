@@ -109,6 +109,8 @@ class State:
             REQUESTS: self.requests,
         }
         self._highest_uid = {PHYSICAL: 0, LOGICAL: 0, USERS: 0, NOTES: 0}
+        self._ordered: dict[str, list[int]] = {}
+        """Made when it is asked for, gone when a device comes or goes."""
         self._notes_by_device: dict[int, set[int]] = {}
         self._history: dict[str, list[bytes]] = {}
         self._physical_by_key: dict[str, int] = {}
@@ -156,6 +158,16 @@ class State:
         """The record of a compacted topic; None where there is none, or a removed one."""
         held = self._held[topic]
         return held.get(int(key) if topic in NUMBERED else key)
+
+    def devices(self, topic: str) -> Mapping[int, Any]:
+        """Physical or logical devices, by uid."""
+        return self._held[topic]
+
+    def uids(self, topic: str) -> Sequence[int]:
+        """The uids of physical or logical devices, ascending."""
+        if topic not in self._ordered:
+            self._ordered[topic] = sorted(self._held[topic])
+        return self._ordered[topic]
 
     def next_uid(self, topic: str) -> int:
         """The next uid of physical devices, logical devices, users or notes: one more than was ever given out."""
@@ -246,7 +258,10 @@ class State:
 
     def _keep(self, topic: str, held: dict[int, Any], uid: int, record: Any) -> None:
         self._highest_uid[topic] = max(self._highest_uid[topic], uid)
+        count = len(held)
         _set(held, uid, None if record is None or record.deleted_at is not None else record)
+        if len(held) != count:
+            self._ordered.pop(topic, None)
 
 
 def changed(record: R, author: Author, **fields: Any) -> R:
