@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from connectors.api import shapes
 from connectors.api.context import ADMINS, Registry, answer
+from streams.registry import history
 from streams.registry.state import LOGICAL, MAPPING, NOTES, PHYSICAL, RULES, SIGNED_TOPICS, USERS, Refused, State
 
 router = APIRouter(tags=["history"])
@@ -60,7 +61,7 @@ async def signed_topic(registry: Registry, topic: str, limit: Limit = 100) -> Re
 
 
 def _shown(state: State, topic: str, key: str, limit: int, *, what: str) -> Response:
-    changes = state.history(topic, key)
-    if not changes and not state.knows(topic, key):
+    changes = history.told(state, topic, key)
+    if not changes:
         raise Refused(404, f"There is no {what} {key}.")
     return answer([shapes.change(change) for change in changes[:limit]])

@@ -21,7 +21,8 @@ class DeviceNote(Changed, frozen=True, kw_only=True):
 class RegistryChange(Struct, frozen=True, kw_only=True):
     """One change of the record ``key`` of ``topic``; ``kind``: created, changed or removed.
 
-    ``before`` and ``after`` are JSON objects of the fields that changed.
+    ``before`` and ``after`` are JSON objects of the fields that changed; ``was_at``, ``was_by`` and ``was_why`` say since when,
+    by whom and why it was as ``before`` says. So a creation needs no record of its own.
     """
 
     topic: str
@@ -30,6 +31,9 @@ class RegistryChange(Struct, frozen=True, kw_only=True):
     at: int
     by: str
     why: str
+    was_at: int = 0
+    was_by: str = ""
+    was_why: str = ""
     before: str
     after: str
 

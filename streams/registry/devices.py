@@ -10,7 +10,7 @@ from streams.core.records import DeviceMapping, Location, LogicalDevice, Physica
 from streams.registry.device_keys import key_of, unnamed_key
 from streams.registry.state import LOGICAL, MAPPING, PHYSICAL, SOURCES, Author, Change, Refused, State, changed
 
-STREAMS_KEEP_OFF = ("name", "location")
+STREAMS_KEEP_OFF = frozenset({"name", "location"})
 """Fields that streams no longer touch once a person set them."""
 
 
@@ -50,7 +50,7 @@ def create_physical(state: State, source: str, given: Given, author: Author) -> 
         last_seen=given.last_seen,
         source_ids=source_ids,
         properties=merged_json("{}", given.properties),
-        edited=[name for name in STREAMS_KEEP_OFF if getattr(given, name)],
+        edited=sorted(name for name in STREAMS_KEEP_OFF if getattr(given, name)),
         created_at=author.at,
         **author.stamp(),
     )
@@ -94,8 +94,8 @@ def edit_physical(state: State, uid: int, given: Given, author: Author) -> list[
     source_ids = {k: v for k, v in {**device.source_ids, **given.source_ids}.items() if v is not None}
     by_hand = {name for name in STREAMS_KEEP_OFF if name in fields and fields[name] != getattr(device, name)}
     edited = sorted(by_hand | set(device.edited))
-    edit = changed(device, author, **fields, source_ids=source_ids, edited=edited)
-    return [Change(PHYSICAL, str(uid), edit)]
+    fields |= {"source_ids": source_ids, "edited": edited}
+    return [Change(PHYSICAL, str(uid), changed(device, author, **fields))] if _differs(device, fields) else []
 
 
 def edit_logical(state: State, uid: int, given: Given, author: Author) -> list[Change]:
@@ -105,7 +105,8 @@ def edit_logical(state: State, uid: int, given: Given, author: Author) -> list[C
         Refused: 404 unknown device.
     """
     device = state.logical_device(uid)
-    return [Change(LOGICAL, str(uid), changed(device, author, **_merged(device, given)))]
+    fields = _merged(device, given)
+    return [Change(LOGICAL, str(uid), changed(device, author, **fields))] if _differs(device, fields) else []
 
 
 def declare_sources(state: State, names: Mapping[str, str], author: Author) -> list[Change]:
@@ -122,6 +123,11 @@ def merged_json(document: str, patch: Mapping[str, Any]) -> str:
 def _merged(device: PhysicalDevice | LogicalDevice, given: Given) -> dict[str, Any]:
     fields = {name: getattr(given, name) for name in ("name", "location", "last_seen") if name in given.fields}
     return fields | {"properties": merged_json(device.properties, given.properties)}
+
+
+def _differs(device: PhysicalDevice | LogicalDevice, fields: Mapping[str, Any]) -> bool:
+    """An edit that changes nothing is nobody's change."""
+    return any(getattr(device, name) != value for name, value in fields.items())
 
 
 def _merge_patch(target: Any, patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from streams.metrics import DEVICES_REFUSED
 from streams.registry import devices, generations, requests
 from streams.registry.sighting_log import SightingLog
 from streams.registry.sightings import Sighting, labelled, sight, source_of, welcome
-from streams.registry.state import Author, Change, State
+from streams.registry.state import STREAMS, Author, Change, State
 from streams.registry.store import Role, Store, Unavailable
 from streams.settings import KafkaSettings
 
@@ -137,4 +137,4 @@ class Keeper:
 
 
 def _author(why: str = "") -> Author:
-    return Author("isthmus", time.time_ns(), why)
+    return Author(STREAMS, time.time_ns(), why)

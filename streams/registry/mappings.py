@@ -84,6 +84,8 @@ def show_as(mapping: DeviceMapping, variables: Sequence[Variable], since: int | 
     """
     interval = _require_open(mapping)
     lawful = _lawful(variables)
+    if interval.variables == lawful:
+        return []
     if since is None or since == interval.start:
         return [_change(_with_last(mapping, replace(interval, variables=lawful)), author)]
     before = _ended(mapping, since)

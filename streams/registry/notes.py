@@ -23,6 +23,8 @@ def edit(state: State, uid: int, note: str, at: int | None, author: Author) -> l
         Refused: 404 unknown note.
     """
     known = found(state, uid)
+    if (note, at or known.at) == (known.note, known.at):
+        return []
     return [Change(NOTES, str(uid), changed(known, author, note=note, at=known.at if at is None else at))]
 
 

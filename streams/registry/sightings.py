@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from streams.core.place import place
 from streams.core.records import DeviceEvent, Location, LogicalDevice, PhysicalDevice, Source
-from streams.registry.devices import merged_json, registered
+from streams.registry.devices import STREAMS_KEEP_OFF, merged_json, registered
 from streams.registry.network_names import named_by_network
 from streams.registry.state import LOGICAL, PHYSICAL, SOURCES, Author, Change, State, changed
 from streams.registry.takeover import inherited, replaced
@@ -127,7 +127,11 @@ def _known(device: PhysicalDevice, sighting: Sighting, author: Author) -> list[C
     seen = min(sighting.latest, author.at)
     if device.last_seen is None or seen > device.last_seen:
         fields |= {"last_seen": seen, "last_raw": sighting.raw or device.last_raw}
-    return [Change(PHYSICAL, str(device.uid), changed(device, author, **fields))] if fields else []
+    if not fields:
+        return []
+    # Its stamp goes on to say who changed it last: being seen is no change.
+    told = changed(device, author, **fields) if STREAMS_KEEP_OFF & fields.keys() else replace(device, **fields)
+    return [Change(PHYSICAL, str(device.uid), told)]
 
 
 def _news(device: PhysicalDevice, sighting: Sighting) -> dict[str, object]:
@@ -145,11 +149,11 @@ def _news(device: PhysicalDevice, sighting: Sighting) -> dict[str, object]:
 
 def _logical(state: State, seen: Mapping[int, int], author: Author) -> list[Change]:
     found = ((state.logical.get(uid), min(at, author.at)) for uid, at in seen.items())
-    return [_seen(device, at, author) for device, at in found if device and (device.last_seen or 0) < at]
+    return [_seen(device, at) for device, at in found if device and (device.last_seen or 0) < at]
 
 
-def _seen(device: LogicalDevice, at: int, author: Author) -> Change:
-    return Change(LOGICAL, str(device.uid), changed(device, author, last_seen=at))
+def _seen(device: LogicalDevice, at: int) -> Change:
+    return Change(LOGICAL, str(device.uid), replace(device, last_seen=at))
 
 
 def _new_sources(state: State, sightings: Iterable[Sighting], author: Author) -> list[Change]:

@@ -22,6 +22,8 @@ PHYSICAL, LOGICAL, MAPPING = "physical-devices", "logical-devices", "device-mapp
 SOURCES, CODECS, RULES, USERS, GENERATIONS = "sources", "codecs", "rules", "users", "generations"
 REPLAYS, SIGNED_TOPICS, NOTES, REQUESTS = "replays", "signed-topics", "device-notes", "requests"
 HISTORY = "registry-changes"
+STREAMS = "isthmus"
+"""Stands as author of what nobody did: what messages tell, and the registry's own chores."""
 NUMBERED = frozenset({PHYSICAL, LOGICAL, USERS, GENERATIONS, REPLAYS, NOTES})
 """Topics whose keys are numbers."""
 R = TypeVar("R", bound=Struct)
@@ -114,7 +116,7 @@ class State:
         self._notes_by_device: dict[int, set[int]] = {}
         self._history: dict[str, list[bytes]] = {}
         self._physical_by_key: dict[str, int] = {}
-        self._devices_by_logical: dict[int, set[str]] = {}
+        self._devices_by_logical: dict[int, tuple[str, ...]] = {}
         self._user_by_name: dict[str, int] = {}
         self._user_by_token: dict[str, int] = {}
 
@@ -195,17 +197,13 @@ class State:
             mapping = self.mappings[device]
             yield from ((mapping, interval) for interval in mapping.intervals if interval.logical_uid == logical_uid)
 
-    def knows(self, topic: str, key: str) -> bool:
-        """Whether there is such a record now."""
-        return self.record(topic, key) is not None
-
     def notes_of(self, physical_uid: int) -> list[DeviceNote]:
         """A physical device's notes, oldest first."""
         notes = [self.notes[uid] for uid in self._notes_by_device.get(physical_uid, ())]
         return sorted(notes, key=lambda note: (note.at, note.uid))
 
     def history(self, topic: str, key: str) -> list[RegistryChange]:
-        """Every recorded change of one record, newest first."""
+        """Every recorded change of one record, newest first; see ``history.told``."""
         packed = self._history.get(f"{topic}/{key}", ())
         return [msgspec.msgpack.decode(one, type=RegistryChange) for one in reversed(packed)]
 
@@ -232,10 +230,11 @@ class State:
     def _apply_mapping(self, device: str, record: Any) -> None:
         before: DeviceMapping | None = self.mappings.get(device)
         for logical in _logical_uids(before):
-            self._devices_by_logical[logical].discard(device)
+            kept = tuple(one for one in self._devices_by_logical[logical] if one != device)
+            self._devices_by_logical[logical] = kept
         _set(self.mappings, device, record)
         for logical in _logical_uids(record):
-            self._devices_by_logical.setdefault(logical, set()).add(device)
+            self._devices_by_logical[logical] = (*self._devices_by_logical.get(logical, ()), device)
 
     def _apply_user(self, uid: int, record: Any) -> None:
         before = self.users.get(uid)

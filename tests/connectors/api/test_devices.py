@@ -153,7 +153,8 @@ def test_history_says_who_when_why_and_what_it_was(call: Api) -> None:
     assert oldest["kind"] == "created"
     call("DELETE", f"/api/logical/devices/{uid}")
     assert call("GET", f"/api/logical/devices/{uid}/history?limit=1").json()[0]["kind"] == "removed"
-    assert call("GET", "/api/physical/devices/4/history").json() == []
+    (creation,) = call("GET", "/api/physical/devices/4/history").json()
+    assert (creation["kind"], creation["after"]["name"]) == ("created", "Wombat-B8")
     assert status(call, "GET", "/api/physical/devices/99/history") == 404
 
 
