@@ -48,7 +48,14 @@ PARTS = (
 
 def build(services: Services) -> FastAPI:
     """The application without its gate."""
-    app = FastAPI(title="Isthmus", version="1", description=ABOUT, redirect_slashes=False, redoc_url=None)
+    app = FastAPI(
+        title="Isthmus",
+        version="1",
+        description=ABOUT,
+        redirect_slashes=False,
+        redoc_url=None,
+        strict_content_type=False,  # IoTa's callers send JSON without saying so; the bearer token keeps browsers out
+    )
     app.state.services = services
     api = APIRouter(prefix="/api")
     for part in PARTS:

@@ -33,6 +33,10 @@ def status(call: Api, method: str, path: str, **arguments: Any) -> int:
     return call(method, path, **arguments).status_code
 
 
+def test_a_body_is_json_without_saying_so_as_in_iota(call: Api) -> None:
+    assert status(call, "POST", "/broker/api/logical/devices/", content=b'{"name": "a"}') == 201
+
+
 def test_an_edit_without_a_known_uid_is_404_as_in_iota(call: Api) -> None:
     for kind in ("physical", "logical"):
         for uid in (None, -1, 99):
