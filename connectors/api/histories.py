@@ -1,12 +1,16 @@
 """Routes of histories: who changed what, when, why, and what it was before."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from connectors.api import shapes
 from connectors.api.context import ADMINS, Registry, answer
+from connectors.api.times import from_ns
+from streams.core.records import Interval
+from streams.core.registry_records import RegistryChange
 from streams.registry import history
 from streams.registry.state import LOGICAL, MAPPING, NOTES, PHYSICAL, RULES, SIGNED_TOPICS, USERS, Refused, State
 
@@ -64,4 +68,28 @@ def _shown(state: State, topic: str, key: str, limit: int, *, what: str) -> Resp
     changes = history.told(state, topic, key)
     if not changes:
         raise Refused(404, f"There is no {what} {key}.")
-    return answer([shapes.change(change) for change in changes[:limit]])
+    return answer([_written(change) for change in changes[:limit]])
+
+
+def _written(change: RegistryChange) -> dict[str, Any]:
+    """As ``ShownChange``: times as everywhere, mappings as the routes of mappings show them."""
+    return {
+        "kind": change.kind,
+        "at": from_ns(change.at),
+        "by": change.by,
+        "why": change.why,
+        "before": _fields(change.before),
+        "after": _fields(change.after),
+    }
+
+
+def _fields(document: str) -> dict[str, Any]:
+    fields = msgspec.json.decode(document, type=dict[str, Any])
+    intervals = msgspec.convert(fields.pop("intervals", []), list[Interval])
+    shown = {name: _readable(name, value) for name, value in fields.items()}
+    return shown if "intervals" not in document else shown | {"intervals": list(map(shapes.interval, intervals))}
+
+
+def _readable(name: str, value: Any) -> Any:
+    is_time = (name.endswith("_at") or name in {"at", "last_seen"}) and isinstance(value, int)
+    return from_ns(value) if is_time else value

@@ -8,7 +8,7 @@ import sql
 from connectors.api.period import Period
 from connectors.sinks.clickhouse.store import Store
 from streams.core.place import present
-from streams.core.records import DeviceMapping, Measurement, PhysicalDevice
+from streams.core.records import DeviceMapping, Interval, Measurement, PhysicalDevice
 from streams.registry.state import State
 from streams.settings import ClickHouseSettings
 
@@ -86,8 +86,16 @@ def names(settings: ClickHouseSettings, whose: Whose) -> list[str]:
     if whose.logical_uid is None:
         return sorted(known)
     intervals = [i for m in whose.devices.values() for i in m.intervals if i.logical_uid == whose.logical_uid]
-    targets = {v.target or v.source for i in intervals for v in i.variables if not v.drop}
-    return sorted(targets | set(known))
+    shown = (_name(name, interval) for interval in intervals for name in known)
+    return sorted({name for name in shown if name is not None})
+
+
+def _name(name: str, interval: Interval) -> str | None:
+    """What the interval calls it; None where it is dropped."""
+    variable = next((one for one in interval.variables if one.source == name), None)
+    if variable is None:
+        return name
+    return None if variable.drop else variable.target or name
 
 
 def _asked(

@@ -12,7 +12,7 @@ from connectors.api.times import from_ns
 from connectors.api.view import State, View
 from streams.core import records
 from streams.core.records import DeviceMapping, Generation, Interval, LogicalDevice, PhysicalDevice
-from streams.core.registry_records import DeviceNote, RegistryChange
+from streams.core.registry_records import DeviceNote
 from streams.registry.mappings import is_paused
 
 
@@ -152,6 +152,13 @@ def mapping(pd: Any, ld: Any, interval: Interval, *, iota: bool) -> dict[str, An
     return shown if iota else shown | {"pauses": pauses, "variables": interval.variables}
 
 
+def interval(of: Interval) -> dict[str, Any]:
+    """As ``ShownMapping`` without the physical device."""
+    shown = mapping(None, of.logical_uid, of, iota=False)
+    del shown["pd"]
+    return shown
+
+
 def uids(of: DeviceMapping, interval: Interval, *, iota: bool) -> dict[str, Any]:
     """A mapping with uids only."""
     return mapping(of.physical_uid, interval.logical_uid, interval, iota=iota)
@@ -160,18 +167,6 @@ def uids(of: DeviceMapping, interval: Interval, *, iota: bool) -> dict[str, Any]
 def note(written: DeviceNote) -> dict[str, Any]:
     """As ``ShownNote``."""
     return {"uid": written.uid, "ts": from_ns(written.at), "note": written.note}
-
-
-def change(recorded: RegistryChange) -> dict[str, Any]:
-    """As ``ShownChange``."""
-    return {
-        "kind": recorded.kind,
-        "at": from_ns(recorded.at),
-        "by": recorded.by,
-        "why": recorded.why,
-        "before": msgspec.Raw(recorded.before.encode()),
-        "after": msgspec.Raw(recorded.after.encode()),
-    }
 
 
 def generation(opened: Generation) -> dict[str, Any]:

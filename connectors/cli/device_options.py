@@ -28,6 +28,11 @@ Cascade = Annotated[
 Start = Annotated[str | None, typer.Option("--start", metavar="TIME", help="ISO 8601, past or future; default: now")]
 
 
+SHOWN = frozenset({"uid", "device", "state", "last_raw"})
+"""Fields that a device is shown with and that nobody sets: what was printed may be edited and given back."""
+FIELDS = SHOWN | {"name", "location", "last_seen", "properties", "source_name", "source_ids"}
+
+
 def uid(argument: int | None, option: int | None, name: str) -> int:
     """The one that was given, either way."""
     given = {one for one in (argument, option) if one is not None}
@@ -51,6 +56,8 @@ def document(text: str | None, file: str | None, fields: dict[str, Any]) -> dict
     if text is None and file is None and given:
         return given
     told = read_json(text, file)
+    if isinstance(told, dict) and (unknown := sorted(set(told) - FIELDS)):
+        fail(f"a device has no {', '.join(unknown)}; it has {', '.join(sorted(FIELDS - SHOWN))}")
     if not isinstance(told, dict):
         fail('a device is a JSON object, such as {"name": "North paddock"}')
     return told | given

@@ -101,7 +101,20 @@ def _difference(change: Mapping[str, Any]) -> str:
     before, after = change["before"], change["after"]
     if change["kind"] != "changed":
         return ""
+    if "intervals" in after:
+        return f"{_intervals(before.get('intervals', []))} → {_intervals(after['intervals'])}"
     return "; ".join(f"{name}: {_json(before.get(name))} → {_json(after.get(name))}" for name in {**before, **after})
+
+
+def _intervals(found: Sequence[Mapping[str, Any]]) -> str:
+    return "; ".join(map(_interval, found)) or "never mapped"
+
+
+def _interval(one: Mapping[str, Any]) -> str:
+    until = "" if one["end_time"] is None else f" to {one['end_time'][:16]}"
+    paused = "" if one["is_active"] else ", paused"
+    shows = f" ({variables(one['variables'])})" if one["variables"] else ""
+    return f"{one['ld']} from {one['start_time'][:16]}{until}{paused}{shows}"
 
 
 def _minute(time: str | None) -> str:

@@ -167,8 +167,9 @@ def test_a_mapping_has_a_history_of_what_was_done_to_it(call: Api) -> None:
     call("POST", "/api/mappings", json={"pd": uid, "ld": field})
     call("PATCH", f"/api/mappings/physical/end/{uid}?why=moved")
     newest, start, creation = call("GET", f"/api/mappings/physical/history/{uid}").json()
-    assert (newest["why"], newest["before"]["intervals"][0]["end"]) == ("moved", None)
-    assert (start["before"]["intervals"], start["after"]["intervals"][0]["logical_uid"]) == ([], field)
+    assert (newest["why"], newest["before"]["intervals"][0]["end_time"]) == ("moved", None)
+    assert newest["after"]["intervals"][0]["end_time"].startswith("20")
+    assert (start["before"]["intervals"], start["after"]["intervals"][0]["ld"]) == ([], field)
     assert creation["kind"] == "created"
 
 

@@ -47,6 +47,7 @@ def test_an_edit_merges_and_names_what_it_does_not_know(run: Shell) -> None:
     assert "There is no physical device with uid 9." in run("pd", "get", "9", exit_code=1).stderr
     assert "no JSON" in run("pd", "up", "1", "--json", "{", exit_code=1).stderr
     assert "JSON object" in run("pd", "up", "1", "--json", "[1]", exit_code=1).stderr
+    assert "a device has no nme" in run("pd", "up", "1", "--json", '{"nme": "x"}', exit_code=1).stderr
     assert "no LAT,LONG" in run("pd", "up", "1", "--location", "here", exit_code=2).stderr
     assert "name the device" in run("pd", "up", "--name", "x", exit_code=2).stderr
     cleared = told(run, "pd", "up", "1", "--location", "none")
@@ -102,6 +103,8 @@ def test_a_mapping_from_start_to_history(run: Shell) -> None:
     assert "is not mapped" in run("map", "end", "--puid", "2", exit_code=1).stderr
     assert "exactly one" in run("map", "end", exit_code=2).stderr
     assert run.json("map", "history", "1")[-1]["kind"] == "created"
+    shown = " ".join(run("map", "history", "1").stdout.split())
+    assert "never mapped → 1 from 2026-01-01T00:00" in shown
     assert "say --yes" in run("pd", "rm", "1", exit_code=1).stderr
     assert "cascade=true" in run("pd", "rm", "1", "--yes", exit_code=1).stderr
     run("pd", "rm", "1", "--yes", "--cascade")
