@@ -11,6 +11,7 @@ from starlette.responses import Response
 from connectors.api import bodies, shapes
 from connectors.api.bodies import Time
 from connectors.api.context import By, Registry, answer
+from connectors.api.listing import Paged
 from connectors.api.once import Repeatable
 from connectors.api.times import to_ns
 from connectors.api.view import Shown, View
@@ -34,13 +35,13 @@ async def start(once: Repeatable, by: By, body: bodies.NewMapping) -> Response:
 
 
 @router.get("/current", response_model=list[shapes.ShownMapping])
-async def current(registry: Registry, view: Shown, *, return_uids: bool = True) -> Response:
+async def current(registry: Registry, view: Shown, page: Paged, *, return_uids: bool = True) -> Response:
     """Mappings of now, by logical uid; ``return_uids`` false gives whole devices."""
     state, now = registry.state, time.time_ns()
     found = (mappings.current(mappings.history(mapping), now) for mapping in state.mappings.values())
     by_place = sorted((fed for fed in found if fed), key=lambda fed: fed[1].logical_uid)
     show = partial(shapes.uids, iota=view.iota) if return_uids else partial(_whole, state, view=view)
-    return answer([show(mapping, interval) for mapping, interval in by_place])
+    return page.of(by_place, lambda fed: show(*fed))
 
 
 @router.patch("/toggle-active", status_code=204, response_class=Response)

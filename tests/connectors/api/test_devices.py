@@ -105,6 +105,8 @@ def test_bulk_is_all_or_nothing_and_names_the_item(call: Api) -> None:
     assert [(m["pd"], m["ld"]) for m in call("GET", "/api/mappings/current").json()] == [
         *zip(boxes, places, strict=True)
     ]
+    page = call("GET", "/api/mappings/current?limit=1&offset=1")
+    assert ([m["pd"] for m in page.json()], page.headers["x-total-count"]) == (boxes[1:], "2")
     assert status(call, "POST", "/api/logical/devices/bulk", json=[]) == 422
 
 
