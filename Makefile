@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate
 
-.PHONY: help demo test check fmt bench up down status logs reset lock
+.PHONY: help demo test check fmt bench faults up down status logs reset lock
 
 help: ## print this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -29,6 +29,10 @@ fmt: $(READY) ## repair format and what lint can repair
 
 bench: $(READY) ## measure on the real stack; table and build/bench.json
 	$(BIN)/python -m benchmarks
+
+faults: $(READY) ## kill, freeze, cut off and poison everything, and account for every row (CASES="poison", WAITS=0.1, KILLS=200 SEED=7)
+	$(BIN)/python -m tests.faults $(CASES) $(if $(SEED),--seed $(SEED)) $(if $(WAITS),--waits $(WAITS)) $(if $(KILLS),--kills $(KILLS)) \
+		$(if $(POINTS),--points $(POINTS)) $(if $(RATE),--rate $(RATE))
 
 up: $(READY) ## start the local stack, data in var/
 	$(BIN)/isthmus stack up

@@ -29,6 +29,7 @@ class Proxy:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._swallowing = False
 
     @property
     def address(self) -> str:
@@ -50,6 +51,10 @@ class Proxy:
     def resume(self) -> None:
         """Pass on again."""
         self._loop.call_soon_threadsafe(self._flowing.set)
+
+    def swallow(self, *, now: bool) -> None:
+        """Let requests through, but cut the connection in place of every answer: what was done looks undone."""
+        self._loop.call_soon_threadsafe(setattr, self, "_swallowing", now)
 
     def close(self) -> None:
         """End."""
@@ -84,7 +89,7 @@ class Proxy:
         try:
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
             self._writers |= {writer, there_writer}
-            answers = self._frames if self._kafka else self._bytes
+            answers = self._frames if self._kafka else self._answers
             await asyncio.gather(self._bytes(reader, there_writer), answers(there_reader, writer))
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
@@ -96,6 +101,13 @@ class Proxy:
 
     async def _bytes(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
+            await self._pass(data, writer)
+        writer.transport.abort()
+
+    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            if self._swallowing:
+                break
             await self._pass(data, writer)
         writer.transport.abort()
 

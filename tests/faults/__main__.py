@@ -1,0 +1,91 @@
+"""`make faults`: every fault of the matrix on a real installation of its own; a table, build/faults.json, exit status 1
+when anything is missing, extra or wrong, or when an anchor's loss is not seen.
+
+    python -m tests.faults                           all cases
+    python -m tests.faults poison kill-decode        these
+    python -m tests.faults --kills 200 --seed 7      the long campaign: so many random kills and a million points
+    python -m tests.faults --waits 0.1               the long waits (10 minutes without Kafka …) at a tenth
+"""
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.faults import result
+from tests.faults.campaign import campaign
+from tests.faults.matrix import CASES
+from tests.faults.result import Result
+from tests.faults.run import Case, run
+from tests.faults.world import World, running
+
+HOME, OUT = Path("var/faults"), Path("build/faults.json")
+DYING = "tests.faults.dying"
+POINTS, RATE = 1_000_000, 150.0
+WIDTH = 150
+"""of the table, also in a narrow terminal or a file"""
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("cases", nargs="*", help=f"{', '.join(CASES)}; default: all")
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 100_000, help="default: another each time")
+    parser.add_argument("--waits", type=float, default=1, help="factor of the long waits")
+    parser.add_argument("--kills", type=int, default=0, help="run the long campaign instead, with so many kills")
+    parser.add_argument("--points", type=int, default=POINTS, help="… and at least so many points")
+    parser.add_argument("--rate", type=float, default=RATE, help="… at so many messages a second")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.cases) - set(CASES):
+        parser.error(f"no such case: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+    console = Console(emoji=False)
+    console.width = max(console.width, WIDTH)
+    if chosen.kills:
+        cases: Sequence[Case] = (campaign(chosen.kills, chosen.points, chosen.rate),)
+    else:
+        cases = [CASES[name] for name in chosen.cases or CASES]
+    results: list[Result] = []
+    try:
+        for one in _results(cases, chosen.seed, chosen.waits):
+            results.append(one)
+            result.write(results, OUT)
+            console.print(
+                f"{'[green]ok[/green]' if one.passed else '[red]BROKEN[/red]'} {one.name} ({one.took_s:.0f} s)"
+            )
+            for fault in [] if one.passed else one.faults[:20]:
+                console.print(f"   {fault}", style="red", markup=False)
+    except KeyboardInterrupt:
+        console.print("stopped")
+    console.print(result.table(results))
+    console.print(f"{OUT}; seed {chosen.seed}")
+    sys.exit(0 if len(results) == len(cases) and all(one.passed for one in results) else 1)
+
+
+def _results(cases: Iterable[Case], seed: int, scale: float) -> Iterator[Result]:
+    """Cases share an installation until one breaks it: what is checked is all that it ever held."""
+    with ExitStack() as stack:
+        world: World | None = None
+        for number, case in enumerate(cases):
+            if world is None:
+                world = stack.enter_context(running(_empty(HOME / str(number)), module=DYING, spool={"quota_mb": 1}))
+            print(f"{case.name} …", flush=True)
+            made = run(world, case, seed, scale=scale)
+            if not made.passed:
+                stack.close()
+                world = None
+            yield made
+
+
+def _empty(directory: Path) -> Path:
+    shutil.rmtree(directory, ignore_errors=True)
+    return directory.absolute()
+
+
+if __name__ == "__main__":
+    main()

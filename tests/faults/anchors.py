@@ -1,0 +1,178 @@
+"""What must fail in this harness: others' ways at their defaults, and our own code with a promise broken.
+
+Each is done to ours, too, by the same function: what fails there must hold here.
+"""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from msgspec import Struct
+
+from connectors.demo import quiet
+from connectors.simulator.ledger import fingerprint
+from connectors.sinks.clickhouse.migrate import migrate
+from connectors.sources.receipt import receive
+from connectors.verify.report import check
+from streams import avro, kafka
+from streams.core.records import Generation
+from streams.registry.hashes import code_hash, codecs_hash, rules_hash, topics_hash
+from streams.settings import Settings
+from tests.faults.judge import Verdict, fill
+from tests.faults.run import Case, Run
+from tests.stack import doors
+from tests.stack.conftest import installed
+from tests.stack.harness import Installation, Process, eventually
+from tests.stack.proxy import Proxy
+
+HELD, RATE, KILL_AFTER_S, PATIENCE_S = 150, 50, 6.0, 45.0
+GROUPS = {"decode", "window", "sink-clickhouse", "sink-clickhouse-log"}
+RIVALS, MUTANTS, OURS = "tests.faults.rivals", "tests.faults.mutants", "connectors.cli"
+
+
+class Command(Struct, frozen=True):
+    """How a process is started."""
+
+    module: str
+    arguments: tuple[str, ...]
+
+
+def door(command: Command, one: Run) -> None:
+    """Kill a connector that holds messages while Kafka is away: what the broker believes delivered must be in `raw`."""
+    with installed(one.world.servers, _directory(one)) as base, _away(base) as proxy:
+        unique, log = base.unique, _directory(one) / "door.log"
+        broker = {"port": base.stack.mqtt_port, "client_id": unique, "session_expiry_s": 600}
+        broker["subscriptions"] = [{"filter": f"{unique}/json/#", "source": "json"}]
+        at = base.with_settings(kafka={"bootstrap_servers": proxy.address}, mqtt={"brokers": [broker]})
+        start = partial(at.start, *command.arguments, section="mqtt", module=command.module, log=log)
+        process, sent = start(), [b"%d" % number for number in range(200)]
+        proxy.shut()
+        doors.publish(base, [(f"{unique}/json/a", body) for body in sent])
+        eventually(lambda: _held(process) >= HELD)
+        process.kill()
+        proxy.open()
+        start()
+        doors.publish(base, [(f"{unique}/json/a", b"last")])
+        eventually(lambda: b"last" in {record.payload for record in doors.raw(base)})
+        found = Counter(fingerprint(record.source, record.payload) for record in doors.raw(base))
+        lost = Counter(fingerprint("json", body) for body in sent) - found
+    one.result.sent = one.result.acknowledged = one.result.points = len(sent)
+    one.result.missing, one.result.kills = lost.total(), 1
+    one.result.faults += [f"acknowledged, not in raw: {content}" for content in lost]
+
+
+def agent(victim: str, command: Command, one: Run) -> None:
+    """Kill an agent under load and start it again: the store must equal the log."""
+    with installed(one.world.servers, _directory(one)) as at:
+        settings, log = at.settings, _directory(one) / f"{victim}.log"
+        _open_generation(settings)
+        migrate(settings.clickhouse)
+        commands = {"decode": Command(OURS, ("run", "decode")), "window": Command(OURS, ("run", "window"))}
+        commands |= {victim: command}
+        for name in ("clickhouse", "clickhouse-log"):
+            at.start("run", "sink", name, section="sink", log=log, wait=False)
+        started = {
+            kind: at.start(*c.arguments, section=kind, module=c.module, log=log, wait=False)
+            for kind, c in commands.items()
+        }
+        eventually(lambda: all(process.ready() for process in at.processes), 60)
+        with _producing(at, one):
+            time.sleep(KILL_AFTER_S)
+            started[victim].kill()
+            at.start(*command.arguments, section=victim, module=command.module, log=log)
+            time.sleep(KILL_AFTER_S / 2)
+        fill(one.result, _verdict(settings))
+        one.result.kills = 1
+
+
+def _verdict(settings: Settings) -> Verdict:
+    try:
+        quiet.wait_for_zero_lag(settings, GROUPS, PATIENCE_S)
+    except quiet.Restless:
+        return Verdict(check(settings), [])
+    return Verdict(quiet.settled(settings, [], 10), [])
+
+
+@contextmanager
+def _producing(at: Installation, one: Run) -> Iterator[None]:
+    """Raw records of ten devices in the background, as connectors write them."""
+    stop, settings = threading.Event(), at.settings.kafka
+
+    def produce() -> int:
+        producer, number = kafka.BatchProducer(settings), 0
+        while not stop.wait(1 / RATE):
+            device = f"{at.unique}-{number % 10}"
+            body = json.dumps({"device": device, "time": time.time_ns(), "values": {"n": number}})
+            record = receive(
+                "json", "mqtt", f"json/{device}", body.encode(), headers=(), content_type="", connector="test"
+            )
+            producer.send("raw", f"json:{device}", avro.encode(record))
+            producer.flush()
+            number += 1
+        return number
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(produce)
+        try:
+            yield
+        finally:
+            stop.set()
+        one.result.sent = one.result.acknowledged = running.result(30)
+
+
+def _open_generation(settings: Settings) -> None:
+    producer = kafka.BatchProducer(settings.kafka)
+    made = Generation(
+        number=1, fences={str(p): 0 for p in range(settings.kafka.partitions)}, code=code_hash(settings.decode),
+        codecs=codecs_hash(()), rules=rules_hash(()), topics=topics_hash(()), opened_at=0, opened_by="test", why="test",
+    )  # fmt: skip
+    producer.send("generations", "1", avro.encode(made))
+    producer.flush()
+
+
+@contextmanager
+def _away(base: Installation) -> Iterator[Proxy]:
+    """Kafka behind a proxy that is open."""
+    proxy = Proxy(base.stack.kafka, kafka=True)
+    proxy.open()
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+
+
+def _held(process: Process) -> float:
+    lines = (line for line in process.metrics().splitlines() if line.startswith("isthmus_in_process{"))
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+def _directory(one: Run) -> Path:
+    made = one.world.directory / one.result.name
+    made.mkdir(exist_ok=True)
+    return made
+
+
+def _case(name: str, row: int, act: partial[None], *, must_fail: bool = True) -> Case:
+    return Case(name, row, act, must_fail=must_fail, standalone=True)
+
+
+def _mutant(name: str, *arguments: str) -> Command:
+    return Command(MUTANTS, (name, *arguments))
+
+
+CASES = (
+    _case("anchor-aiomqtt", 1, partial(door, Command(RIVALS, ("aiomqtt",)))),
+    _case("mutant-acknowledges-early", 1, partial(door, _mutant("acknowledges-early", "run", "mqtt"))),
+    _case("ours-in-place-of-aiomqtt", 1, partial(door, Command(OURS, ("run", "mqtt"))), must_fail=False),
+    _case("anchor-faust", 3, partial(agent, "decode", Command(RIVALS, ("faust",)))),
+    _case("mutant-commits-early", 3, partial(agent, "decode", _mutant("commits-early", "run", "decode"))),
+    _case("ours-in-place-of-faust", 3, partial(agent, "decode", Command(OURS, ("run", "decode"))), must_fail=False),
+    _case("mutant-folds-uncovered", 3, partial(agent, "window", _mutant("folds-uncovered", "run", "window"))),
+    _case("ours-in-place-of-uncovered", 3, partial(agent, "window", Command(OURS, ("run", "window"))), must_fail=False),
+)

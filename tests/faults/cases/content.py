@@ -1,0 +1,219 @@
+"""Rows 10, 12, 14, 16 and 17: what devices say, how much, when; and mappings that change meanwhile."""
+
+import itertools
+import json
+import random
+import time
+from collections.abc import Iterator
+
+import httpx
+
+from connectors.demo.mapping import Away, settle_box, text_of
+from connectors.simulator import fleet
+from connectors.simulator.fleet import Message
+from streams import kafka
+from tests.faults.load import Load, sending
+from tests.faults.run import Case, Run
+from tests.stack.harness import eventually
+
+SECOND = 10**9
+DAY = 86_400 * SECOND
+BURST_S, TIMES = 60.0, 10
+BOUND_MB = 700
+"""resident memory that no process of ours may pass"""
+HTTP, MQTT = "/webhooks/json", "json/poison"
+
+
+def poison(one: Run) -> None:
+    """Through the doors and straight into `raw`; the fleet's messages around it must come out right."""
+    one.load.also(iter(list(_bodies()) + list(_mutilated(one.rng, 300))))
+    _poison_raw(one)
+    one.load.more(500)
+    one.fresh_row(time.time())
+
+
+def _bodies() -> Iterator[Message]:
+    now = time.time_ns()
+    kinds: dict[str, bytes] = {
+        "nothing": b"",
+        "zeros": bytes(5000),
+        "no-utf8": b"\xff\xfe\x80{",
+        "deep": b"[" * 100_000,
+        "deep-object": b'{"a":' * 50_000,
+        "huge-number": b'{"device":"p","time":%d,"values":{"v":1e999}}' % now,
+        "long-integer": b'{"device":"p","time":%d,"values":{"v":%s}}' % (now, b"9" * 5000),
+        "nan": b'{"device":"p","time":%d,"values":{"v":NaN,"w":-Infinity}}' % now,
+        "1970": b'{"device":"p","time":0,"values":{"v":1}}',
+        "before": b'{"device":"p","time":"1815-12-10T00:00:00Z","values":{"v":1}}',
+        "2106": b'{"device":"p","time":"2106-02-07T06:28:16Z","values":{"v":1}}',
+        "9999": b'{"device":"p","time":"9999-12-31T23:59:59Z","values":{"v":1}}',
+        "no-device": b'{"time":%d,"values":{"v":1}}' % now,
+        "name-of-a-path": b'{"device":"../../etc/passwd","time":%d,"values":{"../x\\u0000":1}}' % now,
+        "same-key-twice": b'{"device":"p","time":%d,"values":{"v":1,"v":2}}' % now,
+        "large": b'{"device":"p","time":%d,"values":{"v":1},"more":"%s"}' % (now, b"x" * 10_000_000),
+        "lone-surrogate": b'{"device":"\\ud800","time":%d,"values":{"\\udfff":1}}' % now,
+    }
+    sources = ("ttn", "ydoc", "wombat", "dragino_json", "csv", "chirpstack", "vibration", "points", "factory", "signed")
+    for kind, body in kinds.items():
+        yield Message(now, f"poison-{kind}", "json:p", "json", "mqtt", MQTT, body)
+        for source in ("json", *sources):
+            yield Message(now, f"poison-{kind}", f"{source}:p", source, "http", f"/webhooks/{source}", body)
+            if kind == "large":
+                break
+
+
+def _mutilated(rng: random.Random, count: int) -> Iterator[Message]:
+    """Good messages with a byte changed, cut or put in twice."""
+    options = fleet.Options(seed=rng.randrange(2**16), start=time.time_ns(), interval=SECOND // 10, malformed=0.2)
+    for message in itertools.islice(fleet.messages(options), count):
+        at = rng.randrange(len(message.payload) + 1)
+        body = message.payload
+        changed = rng.choice((body[:at], body[at:], body[:at] + body, body[:at] + rng.randbytes(1) + body[at + 1 :]))
+        yield Message(
+            message.at, "mutilated", message.device, message.source, message.transport, message.address, changed
+        )
+
+
+def _poison_raw(one: Run) -> None:
+    producer = kafka.BatchProducer(one.world.settings.kafka)
+    values = (
+        b"",
+        b"no avro",
+        b"\xc3\x01" + bytes(8),
+        b"\xc3\x01" + bytes(200),
+        b"\x00\x00\x00\x00\x63junk",
+        bytes(100_000),
+    )
+    for number, value in enumerate(values * 3):
+        producer.send("raw", f"poison-{number}", value)
+    producer.flush()
+
+
+def endless_codec(one: Run) -> None:
+    """A vendor's JavaScript that never ends, and one that throws, for a TTN application each."""
+    for name, body in (("endless", "while (true) {}"), ("throwing", 'throw new Error("no")')):
+        script = f"function decodeUplink(input) {{ {body} return {{ data: {{}} }}; }}"
+        told = {"code": script, "applies_to": [f"application:{name}"]}
+        one.patiently(one.world.api.call, "PUT", f"/codecs/{name}", told)
+        one.load.also(_uplinks(name, 30))
+    one.load.more(300)
+    one.fresh_row(time.time())
+
+
+def _uplinks(application: str, count: int) -> Iterator[Message]:
+    for number in range(count):
+        eui = f"00000000feed{number % 3:04x}"
+        ids = {"device_id": f"d{number}", "application_ids": {"application_id": application}, "dev_eui": eui}
+        uplink = {"f_port": 1, "f_cnt": number, "frm_payload": "AQID", "received_at": text_of(time.time_ns())}
+        body = json.dumps({"end_device_ids": ids, "uplink_message": uplink}).encode()
+        yield Message(0, f"codec-{application}", f"ttn:{eui}", "ttn", "http", "/ttn/webhook/up", body)
+
+
+def skewed_clocks(one: Run) -> None:
+    """Devices a day behind, a day ahead, half an hour ahead, and one whose clock jumps."""
+    for number, skew in enumerate((-DAY, DAY, SECOND * 1800, -SECOND * 3600)):
+        options = fleet.Options(
+            seed=one.result.seed * 10 + number, devices=4, start=time.time_ns() + skew, interval=SECOND // 10
+        )
+        one.load.also(itertools.islice(fleet.messages(options), 150))
+    one.load.also(_jumping(one.rng))
+    one.load.more(600)
+
+
+def _jumping(rng: random.Random) -> Iterator[Message]:
+    device = f"jumping-{rng.randrange(10**6)}"
+    for number in range(150):
+        at = time.time_ns() + rng.choice((0, -DAY, -SECOND * 3600, SECOND * 3000)) + number
+        body = json.dumps({"device": device, "time": at, "values": {"v": number}}).encode()
+        yield Message(at, "jumping", f"json:{device}", "json", "mqtt", f"json/{device}", body)
+
+
+def late_data(one: Run) -> None:
+    """Hours and days late, and in no order."""
+    found: list[Message] = []
+    for days in (0.2, 1, 3, 10):
+        start = time.time_ns() - int(days * DAY)
+        options = fleet.Options(seed=one.result.seed * 10, devices=8, start=start, interval=SECOND * 7, late=0.3)
+        found += itertools.islice(fleet.messages(options), 150)
+    one.rng.shuffle(found)
+    one.load.also(iter(found))
+    one.load.more(1000)
+
+
+def burst(one: Run) -> None:
+    """Ten times the rate: memory stays bounded, and it is drained in at most twice the time."""
+    seconds = one.scaled(BURST_S, least=15)
+    with sending(Load(one.world, one.result.seed + 77, TIMES * one.load.rate)) as more:
+        began = time.time()
+        time.sleep(seconds)
+    one.also_sent(more)
+    _drained(one, began, seconds)
+
+
+def hot_device(one: Run) -> None:
+    """One device at a hundred times the rate of the others, who wait no longer for it."""
+    seconds = one.scaled(BURST_S, least=15)
+    rate = 100 * one.load.rate / len(one.load.devices)
+    options = fleet.Options(
+        seed=one.result.seed + 78, devices=1, sources=("json",), start=time.time_ns(), interval=int(SECOND / rate)
+    )
+    with sending(Load(one.world, one.result.seed + 78, rate, options)) as more:
+        began = time.time()
+        time.sleep(seconds / 2)
+        one.fresh_row(time.time())
+        one.holds("others' rows come within 10 s", (one.result.recovery_s or 0) < 10)
+        time.sleep(seconds / 2)
+    one.also_sent(more)
+    _drained(one, began, seconds)
+
+
+def _drained(one: Run, began: float, seconds: float) -> None:
+    one.fresh_row(time.time())
+    took = time.time() - began
+    one.result.notes["drained_s"] = round(took, 1)
+    one.holds(f"drained in twice the burst's {seconds:.0f} s (took {took:.0f} s)", took <= 2 * seconds + 10)
+    large = {name: rss >> 20 for name, rss in one.result.peak_rss.items() if rss > BOUND_MB << 20}
+    one.holds(f"at most {BOUND_MB} MB each: {large}", not large.keys() - {"kafka", "mqtt-broker", "clickhouse"})
+
+
+def mappings_race(one: Run) -> None:
+    """Mappings start, end, pause, move and come late while the data flow; devices are unknown, names taken."""
+    boxes, api = one.load.devices[:6], one.world.api
+    for box in boxes:
+        one.patiently(settle_box, api, box, text_of(time.time_ns() - DAY // 24))
+    known = {device["device"]: device["uid"] for device in api.call("GET", "/physical/devices/")}
+    places = [device["uid"] for device in api.call("GET", "/logical/devices/")]
+    for _ in range(40):
+        _change(one, known[one.rng.choice(boxes).key], one.rng.choice(places))
+        time.sleep(one.rng.uniform(0, 0.3))
+    eventually(lambda: not one.replaying(), 120)
+
+
+def _change(one: Run, box: int, place: int) -> None:
+    at = text_of(time.time_ns() - one.rng.choice((0, 5, 60, 1800)) * SECOND)
+    calls = (
+        ("POST", "/mappings", {"pd": box, "ld": place, "start_time": at, "force": True}),
+        ("POST", "/mappings", {"pd": box, "ld": place, "force": True}),
+        ("POST", "/mappings", {"pd": 987654, "ld": place}),
+        ("PATCH", f"/mappings/physical/end/{box}", None),
+        ("PATCH", f"/mappings/toggle-active?puid={box}&is_active=false", None),
+        ("PATCH", f"/mappings/toggle-active?puid={box}&is_active=true", None),
+    )
+    try:
+        one.patiently(one.world.api.call, *one.rng.choice(calls))
+        one.result.notes["accepted"] = one.result.notes.get("accepted", 0) + 1
+    except httpx.HTTPStatusError as refused:
+        one.holds(f"{refused} is a refusal", refused.response.status_code < 500)
+    except Away as fault:
+        one.holds(str(fault), truth=False)
+
+
+CASES = (
+    Case("poison", 10, poison),
+    Case("endless-codec", 10, endless_codec),
+    Case("skewed-clocks", 12, skewed_clocks),
+    Case("burst", 14, burst),
+    Case("hot-device", 14, hot_device),
+    Case("late-data", 16, late_data),
+    Case("mappings-race", 17, mappings_race),
+)

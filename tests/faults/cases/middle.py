@@ -1,0 +1,133 @@
+"""Rows 3, 5, 13, 19 and 20: agents, the replay worker, rebalances, zombies, wiped state."""
+
+import shutil
+import signal
+import time
+from contextlib import ExitStack
+
+from connectors.demo.mapping import settle_box, text_of
+from connectors.replays.office import Office
+from streams.replay.job import Mode, State
+from tests.faults.cases.common import die, kill_at_random
+from tests.faults.run import Case, Run
+from tests.stack.harness import eventually
+
+FROZEN_S = 90.0
+HOUR = 3600 * 10**9
+
+
+def kill_decode(one: Run) -> None:
+    kill_at_random(one, "decode-0", 3)
+
+
+def decode_at_points(one: Run) -> None:
+    die(one, "decode-mid-batch", "decode-before-flush", "decode-after-flush", "decode-before-commit")
+
+
+def kill_window(one: Run) -> None:
+    kill_at_random(one, "window-0", 3)
+
+
+def window_at_points(one: Run) -> None:
+    die(one, "window-before-flush", "window-after-flush", "window-before-commit")
+
+
+def kill_api(one: Run) -> None:
+    kill_at_random(one, "api", 2)
+
+
+def kill_replay(one: Run) -> None:
+    """A late mapping places everything anew, a decode replay goes over all of it; the worker is killed in both."""
+    boxes = one.load.devices[:4]
+    eventually(
+        lambda: {box.key for box in boxes} <= {d["device"] for d in one.world.api.call("GET", "/physical/devices/")}
+    )
+    for box in boxes:
+        one.patiently(settle_box, one.world.api, box, text_of(time.time_ns() - 8 * HOUR))
+    office = Office(one.world.settings)
+    made = office.create(Mode.DECODE.value, {"sources": ["json", "wombat"]}, apply=True, why="faults")
+    for _ in range(4):
+        time.sleep(one.rng.uniform(0.5, 4))
+        one.world.kill("replay")
+        one.result.kills += 1
+    eventually(lambda: office.get(made.id).state in {State.APPLIED, State.READY, State.FAILED}, 120)
+    one.holds("the killed replay is applied", office.get(made.id).state == State.APPLIED)
+    eventually(lambda: all(r.state in {State.APPLIED, State.FAILED, State.CANCELLED} for r in office.all()), 120)
+    office.close()
+
+
+def rebalance(one: Run) -> None:
+    """A worker of each kind comes and goes every five seconds."""
+    for number in range(max(3, round(12 * one.scale))):
+        with ExitStack() as stack:
+            for kind, more in (("decode", ()), ("window", ()), ("sink", ("clickhouse",))):
+                stack.enter_context(one.world.another(kind, *more, instance=1 + number % 2))
+            time.sleep(5)
+    one.fresh_row(time.time())
+
+
+def freeze(one: Run) -> None:
+    """A zombie: others have taken its partitions over when it goes on."""
+    for name, kind, more in (
+        ("decode-0", "decode", ()),
+        ("window-0", "window", ()),
+        ("sink-clickhouse", "sink", ("clickhouse",)),
+    ):
+        with one.world.another(kind, *more) as other:
+            with one.world.frozen(name):
+                one.wait(FROZEN_S, least=12)
+            one.load.more(60)
+            other.send_signal(signal.SIGTERM)
+            other.wait(30)
+        one.fresh_row(time.time())
+
+
+def freeze_alone(one: Run) -> None:
+    """Nobody takes over: its membership ends, and it goes on."""
+    with one.world.frozen("decode-0", "window-0", "sink-clickhouse", "mqtt"):
+        one.wait(FROZEN_S, least=12)
+    one.fresh_row(time.time())
+
+
+def wiped_state(one: Run) -> None:
+    """The API's, the spool's and the files' directories are gone; what is in them is made anew."""
+    settings = one.world.settings
+    for name, directory in (
+        ("api", settings.api.directory),
+        ("webhook", settings.spool.directory),
+        ("sink-files", settings.files.directory),
+        ("sink-archive", settings.files.archive),
+    ):
+        shutil.rmtree(directory, ignore_errors=True)
+        one.world.kill(name)
+    one.world.ready()
+    one.fresh_row(time.time())
+
+
+def broken_spool(one: Run) -> None:
+    """A spool that is none is refused with a clear message; nothing is acknowledged until a person has looked."""
+    file = one.world.settings.spool.directory / "webhook.db"
+    stopped = one.world.home / "logs" / "webhook.log"
+    with one.world.frozen("webhook"):
+        file.write_bytes(b"no database " * 1000)
+    one.world.kill("webhook")
+    eventually(lambda: f"spool {file}" in stopped.read_text())
+    for left in file.parent.glob(f"{file.name}*"):
+        left.unlink()
+    one.world.ready("webhook")
+    one.fresh_row(time.time())
+
+
+CASES = (
+    Case("kill-decode", 3, kill_decode),
+    Case("decode-dies-at-points", 3, decode_at_points),
+    Case("kill-window", 3, kill_window),
+    Case("window-dies-at-points", 3, window_at_points),
+    Case("kill-api", 3, kill_api),
+    Case("kill-replay", 5, kill_replay),
+    Case("rebalances", 13, rebalance),
+    Case("frozen-while-others-take-over", 19, freeze),
+    Case("frozen-alone", 19, freeze_alone),
+    Case("wiped-state", 20, wiped_state),
+    Case("broken-spool", 20, broken_spool),
+)

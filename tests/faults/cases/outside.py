@@ -1,0 +1,135 @@
+"""Rows 4, 6, 7, 8 and 15: sinks and servers."""
+
+import time
+
+from connectors.verify import store_side
+from streams import lag
+from tests.faults.cases.common import SINKS, die, kill_at_random
+from tests.faults.judge import GROUPS
+from tests.faults.run import Case, Run
+from tests.stack.harness import eventually
+
+AWAY_S = 600.0
+DOTS = """
+SELECT uniqExact(logical_uid, series_id, toUnixTimestamp64Milli(ts)) FROM points FINAL
+WHERE value IS NOT NULL AND logical_uid > 0
+    AND series_id IN (SELECT series_id FROM series WHERE device IN {devices:Array(String)})
+"""
+
+
+def kill_store_sink(one: Run) -> None:
+    kill_at_random(one, "sink-clickhouse", 3)
+
+
+def store_sink_at_points(one: Run) -> None:
+    die(one, "store-before-insert", "store-after-insert", "store-before-commit")
+
+
+def kill_other_sinks(one: Run) -> None:
+    for name in SINKS[1:]:
+        kill_at_random(one, name, 1)
+
+
+def kill_kafka(one: Run) -> None:
+    kill_at_random(one, "kafka", 2)
+
+
+def kafka_away(one: Run) -> None:
+    one.world.absent("kafka", one.scaled(AWAY_S, least=20))
+    one.fresh_row(time.time())
+
+
+def kafka_hangs(one: Run) -> None:
+    """It has the requests and answers after our clients have given up: writes that succeeded time out."""
+    with one.world.frozen("kafka"):
+        one.wait(75, least=20)
+    one.fresh_row(time.time())
+
+
+def restart_kafka(one: Run) -> None:
+    one.world.end("kafka", within_s=60)
+    one.fresh_row(time.time())
+
+
+def kill_mqtt_broker(one: Run) -> None:
+    kill_at_random(one, "mqtt-broker", 2)
+
+
+def mqtt_broker_away(one: Run) -> None:
+    one.world.absent("mqtt-broker", one.scaled(60, least=10))
+    one.fresh_row(time.time())
+
+
+def kill_clickhouse(one: Run) -> None:
+    kill_at_random(one, "clickhouse", 2)
+
+
+def clickhouse_away(one: Run) -> None:
+    """Everybody else goes on: only the store's groups fall behind."""
+    others = set(GROUPS) - {"sink-clickhouse", "sink-clickhouse-log"}
+    one.world.store_proxy.shut()
+    one.world.absent("clickhouse", one.scaled(AWAY_S, least=20))
+    meter = lag.LagMeter(one.world.settings.kafka)
+    eventually(lambda: max(meter.measure(others).values()) < 500, 30)
+    meter.close()
+    one.world.store_proxy.open()
+    one.fresh_row(time.time())
+
+
+def clickhouse_answers_late(one: Run) -> None:
+    """It does what it is asked, and the answer gets lost: every insert is made again."""
+    for _ in range(3):
+        one.world.store_proxy.swallow(now=True)
+        time.sleep(one.rng.uniform(2, 6))
+        one.world.store_proxy.swallow(now=False)
+        time.sleep(one.rng.uniform(1, 3))
+    one.fresh_row(time.time())
+
+
+def clickhouse_hangs(one: Run) -> None:
+    with one.world.frozen("clickhouse"):
+        one.wait(60, least=15)
+    one.fresh_row(time.time())
+
+
+def busy_ubidots(one: Run) -> None:
+    """429 for everything: nobody else notices, and in the end every point of a mapped device is there once."""
+    one.map_fleet()
+    one.result.notes["dots_before"] = one.world.ubidots()["kept_dots"]
+    one.world.behave("busy")
+    began = time.time()
+    one.load.more(200)
+    one.fresh_row(began)
+    one.wait(300, least=10)
+    one.fresh_row(time.time())
+    one.holds("ClickHouse's lag is not affected", (one.result.recovery_s or 0) < 10)
+    one.world.behave("unlimited")
+
+
+def every_dot(one: Run) -> None:
+    """What Ubidots holds is what the store has of mapped devices: a dot per variable and millisecond."""
+    client = store_side.connect(one.world.settings.clickhouse)
+    devices = {"devices": [box.key for box in one.load.devices]}
+    (expected,) = client.query(DOTS, parameters=devices).result_rows[0]
+    client.close()
+    kept = one.world.ubidots()["kept_dots"] - one.result.notes["dots_before"]
+    one.result.notes["dots"] = kept
+    one.holds(f"Ubidots has every dot once: {expected} expected, {kept} there", kept == expected)
+
+
+CASES = (
+    Case("kill-store-sink", 4, kill_store_sink),
+    Case("store-sink-dies-at-points", 4, store_sink_at_points),
+    Case("kill-other-sinks", 4, kill_other_sinks),
+    Case("kill-kafka", 6, kill_kafka),
+    Case("restart-kafka", 6, restart_kafka),
+    Case("kafka-hangs", 6, kafka_hangs),
+    Case("kafka-away", 6, kafka_away, rate=20),
+    Case("kill-mqtt-broker", 6, kill_mqtt_broker),
+    Case("mqtt-broker-away", 6, mqtt_broker_away),
+    Case("kill-clickhouse", 7, kill_clickhouse),
+    Case("clickhouse-hangs", 7, clickhouse_hangs),
+    Case("clickhouse-away", 7, clickhouse_away),
+    Case("clickhouse-answers-late", 8, clickhouse_answers_late),
+    Case("busy-ubidots", 15, busy_ubidots, groups=GROUPS | {"sink-ubidots"}, after=every_dot),
+)

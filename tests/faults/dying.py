@@ -1,0 +1,82 @@
+"""Our command line, whose processes die by kill -9 at a chosen point of their code when a marker file asks for it.
+
+`python -m tests.faults.dying run decode`, with the directory of markers in ISTHMUS_TEST_POINTS. A marker is removed by the
+process that dies, so that the next one lives.
+"""
+
+import functools
+import importlib
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from connectors.cli.main import main
+
+
+class Point(Struct, frozen=True):
+    """``of`` is module:class.method; the process dies ``before`` it, or after it."""
+
+    of: str
+    before: bool = True
+    only: str = ""
+    """the command that it is about, as `run …` names it: others share the code"""
+
+
+POINTS = {
+    "connector-before-produce": Point("connectors.sources.kafka_writer:KafkaWriter._send", only="mqtt"),
+    "connector-before-puback": Point("connectors.sources.mqtt_client:Client.acknowledge", only="mqtt"),
+    "webhook-before-produce": Point("connectors.sources.kafka_writer:KafkaWriter._send", only="webhook"),
+    "webhook-before-answer": Point("connectors.sources.kafka_writer:KafkaWriter._confirmed", only="webhook"),
+    "decode-mid-batch": Point("streams.agents.decode:DecodeAgent._decode", before=False, only="decode"),
+    "decode-before-flush": Point("streams.kafka:BatchProducer.flush", only="decode"),
+    "decode-after-flush": Point("streams.kafka:BatchProducer.flush", before=False, only="decode"),
+    "decode-before-commit": Point("streams.agents.batch:InFlight.take_done", only="decode"),
+    "window-before-flush": Point("streams.kafka:BatchProducer.flush", only="window"),
+    "window-after-flush": Point("streams.kafka:BatchProducer.flush", before=False, only="window"),
+    "window-before-commit": Point("streams.agents.batch:InFlight.take_done", only="window"),
+    "store-before-insert": Point("connectors.sinks.clickhouse.store:Store.insert", only="sink clickhouse"),
+    "store-after-insert": Point("connectors.sinks.clickhouse.store:Store.insert", before=False, only="sink clickhouse"),
+    "store-before-commit": Point("connectors.sinks.consumption:Consumption.commit", only="sink clickhouse"),
+}
+
+
+def install(command: str, directory: Path) -> None:
+    """Wrap the methods of the points that are about ``command``."""
+    for name, point in POINTS.items():
+        if not point.only or command == point.only:
+            module, _, path = point.of.partition(":")
+            owner, method = path.split(".")
+            kind = getattr(importlib.import_module(module), owner)
+            setattr(kind, method, _dying(getattr(kind, method), directory / name, before=point.before))
+
+
+def _dying(method: Callable[..., Any], marker: Path, *, before: bool) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if before:
+            _die_if_asked(marker)
+        answer = method(*args, **kwargs)
+        if not before:
+            _die_if_asked(marker)
+        return answer
+
+    return wrapped
+
+
+def _die_if_asked(marker: Path) -> None:
+    with suppress(FileNotFoundError):
+        marker.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    import sys
+
+    if sys.argv[1] == "run":
+        install(" ".join(sys.argv[2:]), Path(os.environ["ISTHMUS_TEST_POINTS"]))
+    main()

@@ -1,0 +1,134 @@
+"""Load through the real doors in the background: a seeded fleet whose every acknowledgement is in a ledger, and probes.
+
+A probe is a message whose value is its number: the first one sent after a moment that the store shows tells how long
+everything took to flow again.
+"""
+
+import asyncio
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+
+from clickhouse_connect.driver.exceptions import Error as ClickHouseError
+
+from connectors.simulator import fleet
+from connectors.simulator.fleet import Message
+from connectors.simulator.ledger import Ledger
+from connectors.simulator.run import Drive, drive
+from connectors.verify import store_side
+from streams.core.identity import series_id
+from tests.faults.world import World
+
+SECOND = 1_000_000_000
+PROBES_PER_S = 4
+PROBE = "json:probe-{}"
+ADDRESSES = {"mqtt": "json/probe-mqtt", "http": "/webhooks/json"}
+
+
+class Load:
+    """What is being sent. ``rate``: messages of the fleet per second; may be changed while it runs."""
+
+    def __init__(self, world: World, seed: int, rate: float, options: fleet.Options | None = None) -> None:
+        self.world, self.rate = world, rate
+        self._stop = threading.Event()
+        self._options = options or fleet.Options(seed=seed, start=time.time_ns(), interval=int(SECOND / rate))
+        self._probes: dict[str, list[float]] = {"mqtt": [], "http": []}
+        self._extra: list[Iterator[Message]] = []
+        self._first = time.time_ns() // SECOND * 1_000
+        path = world.directory / f"ledger-{time.time_ns()}.ndjson"
+        self.book = Ledger(path)
+
+    @property
+    def devices(self) -> list[fleet.Device]:
+        """The fleet's boxes."""
+        return fleet.devices(self._options)
+
+    def also(self, messages: Iterator[Message]) -> None:
+        """Mix further messages in, one after each of the fleet's, until they end."""
+        self._extra.append(messages)
+
+    def more(self, count: int) -> None:
+        """Wait until so many more are acknowledged."""
+        before, deadline = self.acknowledged, time.monotonic() + 120
+        while self.acknowledged < before + count:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.acknowledged - before} of {count} were acknowledged in two minutes")
+            time.sleep(0.05)
+
+    @property
+    def acknowledged(self) -> int:
+        """So far."""
+        return self.book.acknowledged.total()
+
+    def run(self) -> None:
+        """Send until ``stop``, and return when everything is acknowledged or given up."""
+        settings = self.world.settings
+        how = Drive(
+            rate=self.rate, count=10**9,
+            webhook_url=f"http://127.0.0.1:{settings.webhook.port}", broker=settings.mqtt.brokers[0],
+        )  # fmt: skip
+        with self.book:
+            asyncio.run(drive(self._messages(), how, self.book))
+
+    def stop(self) -> None:
+        """Send nothing new."""
+        self._stop.set()
+
+    def recovery(self, since: float, *doors: str, within_s: float = 120) -> float:
+        """Seconds from ``since`` (unix time) until the store showed a probe that was sent later, of each door named."""
+        client, found = store_side.connect(self.world.settings.clickhouse), 0.0
+        for door in doors or tuple(self._probes):
+            found = max(found, self._fresh(door, since, within_s, client.query) - since)
+        client.close()
+        return found
+
+    def _fresh(self, door: str, since: float, within_s: float, query: Callable[..., object]) -> float:
+        del query
+        deadline = time.monotonic() + within_s
+        asked = f"SELECT max(value) FROM points WHERE series_id = {series_id(PROBE.format(door), 'n')}"
+        while time.monotonic() < deadline:
+            first = next((n for n, at in enumerate(self._probes[door]) if at > since), None)
+            with suppress(ClickHouseError):
+                client = store_side.connect(self.world.settings.clickhouse)
+                (newest,) = client.query(asked).result_rows[0]
+                client.close()
+                if first is not None and newest is not None and newest >= self._first + first:
+                    return time.time()
+            time.sleep(0.2)
+        raise TimeoutError(f"no row of a probe through {door} within {within_s:.0f} s")
+
+    def _messages(self) -> Iterator[Message]:
+        every = max(1, round(self.rate / PROBES_PER_S))
+        for number, message in enumerate(fleet.messages(self._options)):
+            if self._stop.is_set():
+                return
+            yield message
+            if number % every == 0:
+                yield self._probe("mqtt" if number // every % 2 else "http")
+            yield from self._next_extra()
+
+    def _next_extra(self) -> Iterator[Message]:
+        for messages in self._extra:
+            yield from itertools.islice(messages, 1)
+
+    def _probe(self, door: str) -> Message:
+        sent, now = self._probes[door], time.time_ns()
+        body = {"device": f"probe-{door}", "time": now, "values": {"n": self._first + len(sent)}}
+        sent.append(now / SECOND)
+        return Message(now, "probe", PROBE.format(door), "json", door, ADDRESSES[door], json.dumps(body).encode())
+
+
+@contextmanager
+def sending(load: Load) -> Iterator[Load]:
+    """Send in the background; at the end wait until all is acknowledged or given up."""
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(load.run)
+        try:
+            yield load
+        finally:
+            load.stop()
+        running.result(150)

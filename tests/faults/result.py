@@ -1,0 +1,69 @@
+"""What a case says, and how it is shown and kept."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from msgspec import Struct, field, to_builtins
+from rich.table import Table
+
+MB = 2**20
+
+
+class Result(Struct, kw_only=True):
+    """One case. Times in seconds; ``peak_rss``: bytes by process; ``faults``: one line per thing that must not be."""
+
+    name: str
+    row: int
+    seed: int
+    sent: int = 0
+    acknowledged: int = 0
+    points: int = 0
+    missing: int = 0
+    extra: int = 0
+    wrong: int = 0
+    recovery_s: float | None = None
+    settled_s: float = 0
+    took_s: float = 0
+    kills: int = 0
+    peak_rss: dict[str, int] = field(default_factory=dict)
+    must_fail: bool = False
+    """an anchor or a mutant: the checker must see a fault"""
+    faults: list[str] = field(default_factory=list)
+    notes: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Nothing missing, extra or wrong; or something, where that must be."""
+        return bool(self.missing or self.extra or self.wrong) if self.must_fail else not self.faults
+
+
+def write(results: Iterable[Result], path: Path) -> None:
+    """As JSON: a list of cases."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cases = [to_builtins(result) | {"passed": result.passed} for result in results]
+    path.write_text(json.dumps(cases, indent=1) + "\n", "utf-8")
+
+
+def table(results: Iterable[Result]) -> Table:
+    """For a terminal."""
+    columns = ("case", "row", "seed", "sent", "ack.", "points", "missing", "extra", "wrong", "fresh row", "settled",
+               "peak RSS", "")  # fmt: skip
+    made = Table(*columns, title="faults")
+    for r in results:
+        largest = max(r.peak_rss.items(), key=lambda item: item[1], default=("", 0))
+        made.add_row(
+            *(r.name, str(r.row or ""), str(r.seed), str(r.sent), str(r.acknowledged), str(r.points)),
+            *(str(r.missing), str(r.extra), str(r.wrong)),
+            "" if r.recovery_s is None else f"{r.recovery_s:.1f} s",
+            f"{r.settled_s:.1f} s",
+            f"{largest[1] / MB:.0f} MB {largest[0]}",
+            _verdict(r),
+        )
+    return made
+
+
+def _verdict(result: Result) -> str:
+    if result.must_fail:
+        return "[green]fault seen[/green]" if result.passed else "[red]NOT SEEN[/red]"
+    return "[green]holds[/green]" if result.passed else "[red]BROKEN[/red]"

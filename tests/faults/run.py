@@ -1,0 +1,151 @@
+"""Runs cases: load, fault, quiet, check."""
+
+import random
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from threading import Event, Thread
+from typing import Any
+
+import httpx
+from msgspec import Struct
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from connectors.demo.mapping import Away, map_fleet
+from deploy.local import daemon
+from streams import kafka
+from streams.replay.job import WORKING
+from streams.scan import scan
+from tests.faults.judge import GROUPS, fill, judge
+from tests.faults.load import Load, sending
+from tests.faults.result import Result
+from tests.faults.world import World
+
+RATE = 60.0
+WARM_UP = 60
+HOUR = 3600 * 10**9
+
+
+class Run(Struct):
+    """What a case gets: the installation, the load on it, chance, and the record to write into."""
+
+    world: World
+    load: Load
+    rng: random.Random
+    result: Result
+    scale: float
+    """of the long waits"""
+
+    def fresh_row(self, since: float, *doors: str, within_s: float = 120) -> None:
+        """Note how long after ``since`` a row of a newer message was there; the longest counts."""
+        took = self.load.recovery(since, *doors, within_s=within_s)
+        self.result.recovery_s = max(took, self.result.recovery_s or 0)
+
+    def scaled(self, seconds: float, *, least: float) -> float:
+        """How long a long wait is in this run."""
+        return max(least, seconds * self.scale)
+
+    def wait(self, seconds: float, *, least: float) -> None:
+        """Let that much time pass."""
+        time.sleep(self.scaled(seconds, least=least))
+
+    def patiently(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Call the API, which may be away for a while."""
+        patient = Retrying(
+            stop=stop_after_delay(60), wait=wait_fixed(0.5), retry=retry_if_exception_type(Away), reraise=True
+        )
+        return patient(call, *arguments)
+
+    def map_fleet(self) -> None:
+        """Map all of the fleet's boxes but the last."""
+        map_fleet(self.world.api, self.load.devices, time.time_ns() - 8 * HOUR)
+
+    def also_sent(self, more: Load) -> None:
+        """Count another load's messages, too."""
+        self.result.sent += more.book.sent.total()
+        self.result.acknowledged += more.book.acknowledged.total()
+
+    def copy_raw(self, count: int) -> None:
+        """Write so many records of `raw` once more, as a producer does that did not hear the answer."""
+        settings = self.world.settings.kafka
+        producer = kafka.BatchProducer(settings)
+        for message in islice(scan(settings, "raw"), count):
+            producer.send("raw", message.key() or b"", message.value() or b"")
+        producer.flush()
+
+    def replaying(self) -> bool:
+        """Whether a replay is still to be done."""
+        return any(r["state"] in WORKING for r in self.world.api.call("GET", "/replays"))
+
+    def holds(self, what: str, truth: bool) -> None:
+        """Something besides the rows that must be so."""
+        if not truth:
+            self.result.faults.append(f"does not hold: {what}")
+
+
+class Case(Struct, frozen=True):
+    """One row of the matrix (or a part of it). ``act`` does the harm while load is on."""
+
+    name: str
+    row: int
+    act: Callable[[Run], None]
+    rate: float = RATE
+    groups: frozenset[str] = GROUPS
+    must_fail: bool = False
+    standalone: bool = False
+    """brings its own processes, and needs only the servers: ``act`` fills the result"""
+    after: Callable[[Run], None] = lambda _: None
+    """looked at when all has come to rest"""
+
+
+def run(world: World, case: Case, seed: int, *, scale: float = 1) -> Result:
+    """One case on a running installation."""
+    began = time.monotonic()
+    result = Result(name=case.name, row=case.row, seed=seed, must_fail=case.must_fail)
+    rng = random.Random(f"{seed}/{case.name}")
+    with peak_memory(world, result.peak_rss):
+        load = Load(world, seed * 1000 + case.row, case.rate)
+        one = Run(world, load, rng, result, scale)
+        try:
+            if case.standalone:
+                case.act(one)
+            else:
+                _under_load(one, case)
+        except (AssertionError, TimeoutError, OSError, RuntimeError, Away, httpx.HTTPError) as fault:
+            result.faults.append(f"{type(fault).__name__}: {fault}")
+            traceback.print_exc()
+        one.also_sent(load)
+    result.took_s = time.monotonic() - began
+    return result
+
+
+def _under_load(one: Run, case: Case) -> None:
+    with sending(one.load):
+        one.load.more(WARM_UP)
+        case.act(one)
+    quiet_since = time.monotonic()
+    fill(one.result, judge(one.world, case.groups))
+    case.after(one)
+    one.result.settled_s = time.monotonic() - quiet_since
+
+
+@contextmanager
+def peak_memory(world: World, peaks: dict[str, int]) -> Iterator[None]:
+    """Keep the largest resident size of each process."""
+    over = Event()
+
+    def watch() -> None:
+        while not over.wait(1):
+            now = daemon.current(world.home)
+            for process in now.processes if now else ():
+                peaks[process.name] = max(peaks.get(process.name, 0), process.rss_bytes or 0)
+
+    thread = Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(10)

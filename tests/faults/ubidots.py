@@ -1,0 +1,34 @@
+"""The Ubidots stub, which can also be told to refuse everything with 429, or to obey no limit at all.
+
+`GET /behave?as=busy|patient|unlimited`
+"""
+
+from argparse import ArgumentParser
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+from connectors.simulator import ubidots_stub
+
+LIMITS = {"busy": 0, "patient": ubidots_stub.REQUESTS_PER_S, "unlimited": 1_000_000}
+
+
+async def behave(request: Request) -> JSONResponse:
+    ubidots_stub.REQUESTS_PER_S = LIMITS[request.query_params["as"]]
+    return JSONResponse({"requests_per_s": ubidots_stub.REQUESTS_PER_S})
+
+
+def main() -> None:
+    parser = ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--token", required=True)
+    options = parser.parse_args()
+    app = Starlette(routes=[Route("/behave", behave), Mount("/", ubidots_stub.application(options.token))])
+    uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

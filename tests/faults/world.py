@@ -1,0 +1,290 @@
+"""A whole installation of its own on free ports, whose processes can be killed, frozen, ended and kept away."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from msgspec.structs import replace
+
+from connectors.api import operator
+from connectors.cli import processes
+from connectors.demo.mapping import Api
+from deploy.local import daemon, servers
+from deploy.local.plan import Http, Plan, Port, Process
+from deploy.local.status import ProcessStatus, State
+from streams.settings import Settings
+from tests.stack.harness import Stack, eventually, free_port
+from tests.stack.proxy import Proxy
+
+TOKEN = "faults"
+STORE_SINKS = ("sink-clickhouse", "sink-clickhouse-log")
+SERVERS = ("kafka", "mqtt-broker", "clickhouse")
+TASKS = ("topics", "migrate")
+
+
+@dataclass
+class World:
+    """One running installation. ``store_proxy`` stands between the store's sinks and ClickHouse."""
+
+    directory: Path
+    settings: Settings
+    ubidots_port: int
+    store_proxy: Proxy
+    environment: dict[str, str]
+    """of our processes"""
+
+    @property
+    def home(self) -> Path:
+        """The supervisor's directory."""
+        return self.settings.stack.directory
+
+    @property
+    def servers(self) -> Stack:
+        """The three servers, for installations beside this one."""
+        return Stack(
+            kafka=self.settings.kafka.bootstrap_servers,
+            mqtt=f"127.0.0.1:{self.settings.stack.mqtt_port}",
+            clickhouse=self.settings.clickhouse.url,
+        )
+
+    @property
+    def ledgers(self) -> list[Path]:
+        """What was sent and acknowledged so far."""
+        return sorted(self.directory.glob("ledger-*.ndjson"))
+
+    @property
+    def api(self) -> Api:
+        """The registry's API, with the operator's token."""
+        return Api(f"http://127.0.0.1:{self.settings.api.port}", lambda: operator.read_token(self.settings.api))
+
+    def processes(self) -> dict[str, ProcessStatus]:
+        """What the supervisor says of each."""
+        found = eventually(lambda: daemon.current(self.home))
+        assert found
+        return {process.name: process for process in found.processes if process.name not in TASKS}
+
+    def pid(self, name: str) -> int | None:
+        """The process's id, None between two lives."""
+        return self.processes()[name].pid
+
+    def alive(self, name: str) -> int:
+        """Its id, as soon as it lives."""
+        return eventually(lambda: self.pid(name) or 0)
+
+    def signal(self, name: str, number: signal.Signals) -> bool:
+        """Send a signal; whether there was somebody to send it to."""
+        pid = self.pid(name)
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+                return True
+        return False
+
+    def kill(self, name: str) -> None:
+        """kill -9 it, as soon as it lives; its supervisor starts it again."""
+        eventually(lambda: self.signal(name, signal.SIGKILL))
+
+    def end(self, name: str, within_s: float = 30) -> float:
+        """SIGTERM; the seconds that it took to end."""
+        pid, began = self.alive(name), time.monotonic()
+        os.kill(pid, signal.SIGTERM)
+        eventually(lambda: self.pid(name) != pid, within_s)
+        return time.monotonic() - began
+
+    @contextmanager
+    def frozen(self, *names: str) -> Iterator[None]:
+        """SIGSTOP, and SIGCONT at the end."""
+        pids = [self.alive(name) for name in names]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def absent(self, name: str, seconds: float) -> None:
+        """Keep a server away: killed whenever it comes back."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.signal(name, signal.SIGKILL)
+            time.sleep(0.1)
+
+    def ready(self, *names: str, within_s: float = 60) -> None:
+        """Wait until these (default: all) are ready."""
+
+        def all_ready() -> bool:
+            known = self.processes()
+            return all(known[name].state is State.READY for name in names or known)
+
+        eventually(all_ready, within_s)
+
+    def metric(self, port: int, name: str) -> float:
+        """The sum of a metric over its labels; 0 when it is not there."""
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+        found = [line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
+        return sum(float(line.rpartition(" ")[2]) for line in found)
+
+    def ubidots(self, path: str = "/stats") -> dict[str, Any]:
+        """What the Ubidots stub tells."""
+        found: dict[str, Any] = httpx.get(f"http://127.0.0.1:{self.ubidots_port}{path}", timeout=10).json()
+        return found
+
+    def behave(self, how: str) -> None:
+        """Tell the Ubidots stub to be busy (429 for everything), patient (as documented) or unlimited."""
+        httpx.get(f"http://127.0.0.1:{self.ubidots_port}/behave", params={"as": how}, timeout=10).raise_for_status()
+
+    def die_at(self, point: str, within_s: float = 60) -> float:
+        """Let the process die at a point of its code (see ``dying``); the unix time at which it did."""
+        self.points.mkdir(exist_ok=True)
+        marker = self.points / point
+        marker.touch()
+        eventually(lambda: not marker.exists(), within_s, every=0.01)
+        return time.time()
+
+    @property
+    def points(self) -> Path:
+        """Where processes look for the points at which they are to die."""
+        return self.directory / "points"
+
+    @contextmanager
+    def another(self, kind: str, *arguments: str, instance: int = 1) -> Iterator[subprocess.Popen[bytes]]:
+        """A further process of a kind (decode, window, sink) beside the supervised one, killed at the end."""
+        more = {
+            f"ISTHMUS_{kind.upper()}__INSTANCE": str(instance),
+            f"ISTHMUS_{kind.upper()}__HEALTH_PORT": str(free_port()),
+        }
+        with (self.directory / f"another-{kind}.log").open("ab") as out:
+            popen = subprocess.Popen(
+                [*processes.OURS, "run", kind, *arguments],
+                env=os.environ | self.environment | more,
+                stdout=out,
+                stderr=out,
+            )
+        try:
+            yield popen
+        finally:
+            popen.kill()
+            popen.wait(10)
+
+    def down(self) -> None:
+        """Stop everything."""
+        self.store_proxy.shut()
+        daemon.down(self.home)
+        self.store_proxy.close()
+
+
+@contextmanager
+def running(directory: Path, *, module: str | None = None, only: Callable[[str], bool] = lambda _: True,
+            **sections: dict[str, Any]) -> Iterator[World]:  # fmt: skip
+    """Start an installation and stop it at the end. ``sections``: further settings; ``module``: runs our processes
+    in place of ``connectors.cli``; ``only``: which of our processes."""
+    overrides: dict[str, Any] = _overrides(directory)
+    for name, values in sections.items():
+        overrides[name] = overrides.get(name, {}) | values
+    overrides = _with_ports(directory, overrides)
+    ubidots_port = free_port()
+    overrides["ubidots"] = {"token": TOKEN, "url": f"http://127.0.0.1:{ubidots_port}", "requests_per_s": 100.0}
+    settings = Settings(**overrides)
+    world = World(directory, settings, ubidots_port, Proxy(settings.clickhouse.url), _environment(directory, overrides))
+    world.store_proxy.open()
+    try:
+        daemon.up(world.home, _plan(world, module, only), timeout_s=240)
+        world.behave("unlimited")
+        yield world
+    finally:
+        world.down()
+
+
+def _plan(world: World, module: str | None, only: Callable[[str], bool]) -> Plan:
+    wanted = processes.needed_servers(world.settings)
+    started = servers.prepare(wanted)
+    ours = [_ours(p, world, module) for p in processes.ours(world.settings, wanted.names) if only(p.name)]
+    return Plan((*started, *ours, _stub(world)), os.getcwd(), owner=os.getpid())
+
+
+def _ours(process: Process, world: World, module: str | None) -> Process:
+    more = dict(world.environment)
+    if process.name in STORE_SINKS:
+        more["ISTHMUS_CLICKHOUSE__URL"] = f"http://{world.store_proxy.address}"
+    command = (sys.executable, "-m", module, *process.command[len(processes.OURS) :]) if module else process.command
+    return replace(process, command=command, environment=more | process.environment)
+
+
+def _environment(directory: Path, overrides: dict[str, Any]) -> dict[str, str]:
+    made = {
+        f"ISTHMUS_{section.upper()}__{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for section, fields in overrides.items()
+        for name, value in fields.items()
+    }
+    return made | {"ISTHMUS_PROFILE": "local", "ISTHMUS_TEST_POINTS": str(directory / "points")}
+
+
+def _stub(world: World) -> Process:
+    return Process(
+        name="ubidots-stub",
+        command=(sys.executable, "-m", "tests.faults.ubidots", "--port", str(world.ubidots_port), "--token", TOKEN),
+        ready=Http(world.ubidots_port, "/stats"),
+        ports=(Port(world.ubidots_port, "the Ubidots stub"),),
+    )
+
+
+def _overrides(directory: Path) -> dict[str, dict[str, Any]]:
+    return {
+        "stack": {"directory": str(directory / "stack")},
+        "files": {name: str(directory / name) for name in ("directory", "archive", "device_logs")},
+        "spool": {"directory": str(directory / "spool")},
+        "diversion": {"url": str(directory / "diverted")},
+        "api": {"directory": str(directory / "api")},
+    }
+
+
+def _with_ports(directory: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """Free ports for everything, so that it runs beside a stack at the default ones."""
+    ports: dict[str, dict[str, Any]] = {
+        "stack": {f"{name}_port": free_port() for name in ("kafka", "kafka_controller", "mqtt", "clickhouse")},
+        "api": {"port": free_port()},
+        "webhook": {"port": free_port(), "health_port": free_port()},
+        "mqtt": {"health_port": free_port()},
+        "decode": {"health_port": _free_row(4)},
+        "window": {"health_port": _free_row(4)},
+        "sink": {"health_port": _free_row(8)},
+        "replay": {"health_port": free_port()},
+    }
+    made = {name: given.get(name, {}) | ports.get(name, {}) for name in {*given, *ports}}
+    at = made["stack"]
+    made["kafka"] = {"bootstrap_servers": f"127.0.0.1:{at['kafka_port']}"} | made.get("kafka", {})
+    made["clickhouse"] = {"url": f"http://127.0.0.1:{at['clickhouse_port']}"} | made.get("clickhouse", {})
+    made["mqtt"]["brokers"] = [{"port": at["mqtt_port"]}]
+    return made
+
+
+def _free_row(length: int) -> int:
+    """The first of so many ports in a row that nobody listens on."""
+    while True:
+        first = free_port()
+        if first + length > 65_535:
+            continue
+        held = []
+        try:
+            for port in range(first, first + length):
+                probe = socket.socket()
+                held.append(probe)
+                probe.bind(("127.0.0.1", port))
+            return first
+        except OSError:
+            continue
+        finally:
+            for probe in held:
+                probe.close()
