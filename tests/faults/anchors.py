@@ -13,18 +13,19 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from msgspec import Struct
 
 from connectors.demo import quiet
 from connectors.simulator.ledger import fingerprint
 from connectors.sinks.clickhouse.migrate import migrate
 from connectors.sources.receipt import receive
-from connectors.verify.report import check
 from streams import avro, kafka
-from streams.core.records import Generation
+from streams.core.records import Generation, Lineage, Reading
 from streams.registry.hashes import code_hash, codecs_hash, rules_hash, topics_hash
 from streams.settings import Settings
 from tests.faults.judge import Verdict, fill
+from tests.faults.result import Result
 from tests.faults.run import Case, Run
 from tests.stack import doors
 from tests.stack.conftest import installed
@@ -83,20 +84,42 @@ def agent(victim: str, command: Command, one: Run) -> None:
         }
         eventually(lambda: all(process.ready() for process in at.processes), 60)
         with _producing(at, one):
-            time.sleep(KILL_AFTER_S)
+            _await_moment(at, victim, within_s=4 * KILL_AFTER_S if one.result.must_fail else KILL_AFTER_S)
             started[victim].kill()
             at.start(*command.arguments, section=victim, module=command.module, log=log)
             time.sleep(KILL_AFTER_S / 2)
-        fill(one.result, _verdict(settings))
+        _settle(at, one.result)
         one.result.kills = 1
 
 
-def _verdict(settings: Settings) -> Verdict:
+def _await_moment(at: Installation, victim: str, within_s: float) -> None:
+    """The moment at which a decode agent has promised too much, if it ever does."""
+    time.sleep(KILL_AFTER_S)
+    deadline = time.monotonic() + within_s - KILL_AFTER_S
+    while victim == "decode" and time.monotonic() < deadline and not _passed_over(at):
+        time.sleep(0.1)
+
+
+def _settle(at: Installation, result: Result) -> None:
+    """The comparison when all is done; else what was passed over for certain: a group that is stuck has lost nothing yet."""
     try:
-        quiet.wait_for_zero_lag(settings, GROUPS, PATIENCE_S)
-    except quiet.Restless:
-        return Verdict(check(settings), [])
-    return Verdict(quiet.settled(settings, [], 10), [])
+        quiet.wait_for_zero_lag(at.settings, GROUPS, PATIENCE_S)
+    except quiet.Restless as restless:
+        passed_over = _passed_over(at)
+        result.missing, result.faults = len(passed_over), [str(restless), *map(str, passed_over)]
+    else:
+        fill(result, Verdict(quiet.settled(at.settings, [], 10), []))
+
+
+def _passed_over(at: Installation) -> list[Lineage]:
+    """Raw records that the decode group has committed past and that nothing came of."""
+    seen = {(r.raw_partition, r.raw_offset) for r in doors.contents(at, "readings", Reading)}
+    settings, admin = at.settings.kafka, kafka.admin(at.settings.kafka)
+    wanted = [TopicPartition(kafka.topic(settings, "raw"), p) for p in range(settings.partitions)]
+    request = ConsumerGroupTopicPartitions(kafka.group(settings, "decode"), wanted)
+    (answer,) = admin.list_consumer_group_offsets([request]).values()
+    committed = {p.partition: p.offset for p in answer.result(10).topic_partitions}
+    return [Lineage(p, offset) for p, end in committed.items() for offset in range(end) if (p, offset) not in seen]
 
 
 @contextmanager

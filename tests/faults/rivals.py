@@ -58,7 +58,7 @@ def concurrent(loaded: Settings) -> None:
     app = faust.App(
         kafka.group(loaded.kafka, "decode"), broker=f"kafka://{loaded.kafka.bootstrap_servers}", web_enabled=False,
         topic_allow_declare=False, topic_disable_leader=True, value_serializer="raw", key_serializer="raw",
-        broker_commit_interval=1,
+        broker_commit_interval=1, broker_session_timeout=6, broker_heartbeat_interval=1.5,
     )  # fmt: skip
     raw = app.topic(kafka.topic(loaded.kafka, "raw"), key_type=bytes, value_type=bytes)
     readings = app.topic(kafka.topic(loaded.kafka, "readings"), key_type=bytes, value_type=bytes)

@@ -21,7 +21,9 @@ def test_a_case_passes_without_faults_and_an_anchor_only_with_a_loss() -> None:
 
 
 def test_the_report_holds_every_figure(tmp_path: Path) -> None:
-    write([Result(name="poison", row=10, seed=7, sent=3, acknowledged=2, peak_rss={"mqtt": 9})], tmp_path / "faults.json")
+    write(
+        [Result(name="poison", row=10, seed=7, sent=3, acknowledged=2, peak_rss={"mqtt": 9})], tmp_path / "faults.json"
+    )
 
     (case,) = json.loads((tmp_path / "faults.json").read_text())
     assert (case["name"], case["row"], case["seed"], case["sent"], case["acknowledged"]) == ("poison", 10, 7, 3, 2)
