@@ -50,7 +50,7 @@ def kill_replay(one: Run) -> None:
         time.sleep(one.rng.uniform(0.5, 4))
         one.world.kill("replay")
         one.result.kills += 1
-    eventually(lambda: office.get(made.id).state in {State.APPLIED, State.READY, State.FAILED}, 120)
+    eventually(lambda: office.get(made.id).state in {State.APPLIED, State.FAILED, State.CANCELLED}, 60)
     one.holds("the killed replay is applied", office.get(made.id).state == State.APPLIED)
     eventually(lambda: all(r.state in {State.APPLIED, State.FAILED, State.CANCELLED} for r in office.all()), 120)
     office.close()
