@@ -109,6 +109,8 @@ def broken_spool(one: Run) -> None:
     file = one.world.settings.spool.directory / "webhook.db"
     stopped = one.world.home / "logs" / "webhook.log"
     with one.world.frozen("webhook"):
+        for left in file.parent.glob(f"{file.name}-*"):  # the write-ahead log would repair it
+            left.unlink()
         file.write_bytes(b"no database " * 1000)
     one.world.kill("webhook")
     eventually(lambda: f"spool {file}" in stopped.read_text())
