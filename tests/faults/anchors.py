@@ -44,6 +44,9 @@ class Command(Struct, frozen=True):
     arguments: tuple[str, ...]
 
 
+PROCESSES = {"decode": Command(OURS, ("run", "decode")), "window": Command(OURS, ("run", "window"))}
+
+
 def door(command: Command, one: Run) -> None:
     """Kill a connector that holds messages while Kafka is away: what the broker believes delivered must be in `raw`."""
     with installed(one.world.servers, _directory(one)) as base, _away(base) as proxy:
@@ -69,13 +72,16 @@ def door(command: Command, one: Run) -> None:
 
 
 def agent(victim: str, command: Command, one: Run) -> None:
-    """Kill an agent under load and start it again: the store must equal the log."""
+    """Kill an agent under load: the store must equal the log.
+
+    What a decode agent has passed over is lost already, so its successor is ours; a window agent does its harm when it
+    starts again.
+    """
     with installed(one.world.servers, _directory(one)) as at:
         settings, log = at.settings, _directory(one) / f"{victim}.log"
         _open_generation(settings)
         migrate(settings.clickhouse)
-        commands = {"decode": Command(OURS, ("run", "decode")), "window": Command(OURS, ("run", "window"))}
-        commands |= {victim: command}
+        commands = PROCESSES | {victim: command}
         for name in ("clickhouse", "clickhouse-log"):
             at.start("run", "sink", name, section="sink", log=log, wait=False)
         started = {
@@ -86,7 +92,8 @@ def agent(victim: str, command: Command, one: Run) -> None:
         with _producing(at, one):
             _await_moment(at, victim, within_s=4 * KILL_AFTER_S if one.result.must_fail else KILL_AFTER_S)
             started[victim].kill()
-            at.start(*command.arguments, section=victim, module=command.module, log=log)
+            successor = command if victim == "window" else PROCESSES[victim]
+            at.start(*successor.arguments, section=victim, module=successor.module, log=log)
             time.sleep(KILL_AFTER_S / 2)
         _settle(at, one.result)
         one.result.kills = 1

@@ -110,7 +110,8 @@ def run(world: World, case: Case, seed: int, *, scale: float = 1) -> Result:
         one = Run(world, load, rng, result, scale)
         try:
             if case.standalone:
-                case.act(one)
+                with load.book:
+                    case.act(one)
             else:
                 _under_load(one, case)
         except (AssertionError, TimeoutError, OSError, RuntimeError, Away, httpx.HTTPError) as fault:
