@@ -9,7 +9,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
@@ -80,14 +80,9 @@ class Load:
 
     def recovery(self, since: float, *doors: str, within_s: float = 120) -> float:
         """Seconds from ``since`` (unix time) until the store showed a probe that was sent later, of each door named."""
-        client, found = store_side.connect(self.world.settings.clickhouse), 0.0
-        for door in doors or tuple(self._probes):
-            found = max(found, self._fresh(door, since, within_s, client.query) - since)
-        client.close()
-        return found
+        return max(self._fresh(door, since, within_s) for door in doors or tuple(self._probes)) - since
 
-    def _fresh(self, door: str, since: float, within_s: float, query: Callable[..., object]) -> float:
-        del query
+    def _fresh(self, door: str, since: float, within_s: float) -> float:
         deadline = time.monotonic() + within_s
         asked = f"SELECT max(value) FROM points WHERE series_id = {series_id(PROBE.format(door), 'n')}"
         while time.monotonic() < deadline:
