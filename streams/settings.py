@@ -332,6 +332,7 @@ class ReplaySettings(Section):
     pause_insert_s: float = Field(5.0, gt=0, description="an insert into the store that takes longer pauses it")
     keep_days: int = Field(30, ge=1, description="an applied replay can be undone, and its rows looked at, for so long")
     place_after_s: float = Field(5.0, ge=0, description="points are placed anew so long after the last mapping change")
+    nice: int = Field(19, ge=0, le=19, description="19: live processes get the processor first; 0: all are equal")
     api_url: str | None = Field(None, description="of the registry API; default: on this machine, at api.port")
     token: SecretStr | None = Field(None, description="for that API; default: the operator's token on this machine")
     health_port: Port = 25740

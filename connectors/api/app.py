@@ -61,7 +61,7 @@ def build(services: Services) -> FastAPI:
     for part in PARTS:
         api.include_router(part.router)
     app.include_router(api)
-    app.routes.extend(_probes(services))
+    app.routes.extend(_probes())
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(Unavailable, _unavailable)
@@ -71,13 +71,13 @@ def build(services: Services) -> FastAPI:
     return app
 
 
-def _probes(services: Services) -> list[Route]:
-    store = services.store
-
-    async def healthz(_: Request) -> Response:
+def _probes() -> list[Route]:
+    async def healthz(request: Request) -> Response:
+        store = request.app.state.services.store
         return PlainTextResponse(f"{store.error or 'ok'}\n", 503 if store.error else 200)
 
-    async def readyz(_: Request) -> Response:
+    async def readyz(request: Request) -> Response:
+        store = request.app.state.services.store
         if store.ready:
             return PlainTextResponse("ok\n")
         fault = store.error or ("nobody is known to write" if store.folded else "the registry is not read yet")

@@ -36,8 +36,6 @@ from streams.view import CompactedView
 
 PASSING = (Transient, KafkaException, Undelivered, TimeoutError, NoAnswer, OSError)
 """something is away; every step of a replay can be done again"""
-NICE = 19
-"""live processes get the processor first"""
 LOOK_S, LONGEST_BACK_OFF_S = 0.5, 15
 TIDY_S = 3600
 DAY_NS = 86_400_000_000_000
@@ -171,7 +169,7 @@ def run_here(settings: Settings, replay: int, tried: Tried, show: Show, api: Cli
 
 def run(settings: Settings) -> None:
     """The process: until SIGTERM or SIGINT."""
-    os.nice(NICE)
+    os.nice(settings.replay.nice)
     stop = Event()
     _stop_on_signals(stop)
     worker = Worker(settings, stop)

@@ -1,7 +1,6 @@
 """An API process of a test, and a caller of it."""
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,8 @@ import httpx
 
 from connectors.api import operator
 from streams.settings import ApiSettings
-from tests.stack.harness import Installation, Process, eventually, free_port
+from tests.stack import starter
+from tests.stack.harness import PLAIN, Installation, Process, eventually, free_port
 
 
 class Api:
@@ -35,15 +35,11 @@ class Api:
     def client(self, token: str | None = None, prefix: str = "/api") -> httpx.Client:
         authorization = f"Bearer {token or operator.read_token(self.settings)}"
         url = f"http://127.0.0.1:{self.port}{prefix}"
-        return httpx.Client(base_url=url, timeout=20, headers={"Authorization": authorization})
+        return httpx.Client(base_url=url, timeout=20, headers={"Authorization": authorization}, verify=PLAIN)
 
     def command(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """`isthmus ARGUMENTS` with the settings of this API."""
-        command = [sys.executable, "-m", "connectors.cli", *arguments]
-        environment = self.installation.environment()
-        return subprocess.run(
-            command, env=environment, input=stdin, capture_output=True, text=True, timeout=180, check=False
-        )
+        return starter.run("connectors.cli", arguments, self.installation.environment(), stdin, timeout=180)
 
     def _start(self) -> Process:
         process = self.installation.start("run", "api", log=self._log, wait=False)

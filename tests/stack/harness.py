@@ -4,8 +4,7 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
@@ -22,11 +21,15 @@ from deploy.local.plan import Plan
 from deploy.local.servers import Servers
 from streams import kafka
 from streams.settings import KafkaSettings, Settings
+from tests.stack.starter import Forked, starter
 
 T = TypeVar("T")
 
 PATIENCE = 4
 """Waits are this many times longer than a quiet machine needs: several stacks share the cores of a test run."""
+
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For HTTP without TLS: httpx would read all the world's authorities, 25 ms of CPU, for each client."""
 
 
 def eventually(check: Callable[[], T], timeout: float = 30, every: float = 0.05) -> T:
@@ -94,7 +97,7 @@ class Stack:
 class Process:
     """A product process."""
 
-    popen: subprocess.Popen[bytes]
+    popen: Forked
     health_port: int
     log: Path
 
@@ -102,13 +105,13 @@ class Process:
         """Whether /readyz says so; a process that ended is a failure at once."""
         assert self.popen.poll() is None, f"ended with {self.popen.returncode}:\n{self.log.read_text()[-4000:]}"
         try:
-            return httpx.get(f"http://127.0.0.1:{self.health_port}/readyz", timeout=2).status_code == 200
+            return httpx.get(f"http://127.0.0.1:{self.health_port}/readyz", timeout=2, verify=PLAIN).status_code == 200
         except httpx.TransportError:
             return False
 
     def metrics(self) -> str:
         """The Prometheus text."""
-        return httpx.get(f"http://127.0.0.1:{self.health_port}/metrics", timeout=5).text
+        return httpx.get(f"http://127.0.0.1:{self.health_port}/metrics", timeout=5, verify=PLAIN).text
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -163,9 +166,8 @@ class Installation:
         """Start `isthmus ARGUMENTS`; its health port goes into settings ``section`` (decode, window, mqtt, sink …)."""
         port = free_port()
         child = self.with_settings(**{section: {"health_port": port}}) if section else self
-        command = [sys.executable, "-m", module, *arguments]
-        with log.open("ab") as out:
-            popen = subprocess.Popen(command, env=child.environment(), stdout=out, stderr=out)
+        with log.open("ab") as out, open(os.devnull, "rb") as nothing:
+            popen = starter().start(module, arguments, child.environment(), (nothing, out, out))
         process = Process(popen, port, log)
         self.processes.append(process)
         if wait:

@@ -47,7 +47,7 @@ class Running:
         quick: dict[str, dict[str, Any]] = {
             "clickhouse": {"batch_rows": 2000, "batch_s": 0.1},
             "window": {"emit_interval_s": 0.2},
-            "replay": {"processes": 0, "place_after_s": 3600.0},
+            "replay": {"processes": 0, "place_after_s": 3600.0, "nice": 0},
         }
         migrate(installation.settings.clickhouse)
         self.directory, self.model, self.world = directory, Model(), world

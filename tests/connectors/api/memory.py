@@ -2,9 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from copy import copy
+from functools import cache
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
+from starlette.datastructures import State as Shared
 
 from connectors.api import app
 from connectors.api.context import Services
@@ -37,6 +41,19 @@ class MemoryStore(Store):
         return changes
 
 
+def application(services: Services) -> FastAPI:
+    """The routes over these services. Making routes takes 0.3 s of CPU: every application of the tests has the same."""
+    made = copy(_routes())
+    made.state = Shared({"services": services})
+    return made
+
+
+@cache
+def _routes() -> FastAPI:
+    nobody: Any = None
+    return app.build(nobody)
+
+
 class Api:
     """Calls one application in one loop. ``bearer``: the operator's token unless another, or None, is given."""
 
@@ -49,7 +66,7 @@ class Api:
         self.passwords = Passwords()
         keeper = Keeper(self.store, KafkaSettings(), sources=(), code="test", seen_every_s=30, device_limit=1000)
         self.services = Services(self.store, keeper, self.passwords, settings or NOWHERE, guessing=self.guessing)
-        self.application = Gate(app.build(self.services), self.store, OPERATOR)
+        self.application = Gate(application(self.services), self.store, OPERATOR)
 
     def __call__(
         self, method: str, path: str, bearer: str | None = OPERATOR, *, address: str = "127.0.0.1", **arguments: Any

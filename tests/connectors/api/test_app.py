@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from connectors.api import app, operator
+from connectors.api import operator
 from connectors.api.context import Services
 from connectors.api.gate import Gate
 from connectors.api.passwords import Passwords, token_hash
@@ -19,7 +19,7 @@ from streams.registry.keeper import Keeper
 from streams.registry.state import LOGICAL, PHYSICAL, SOURCES, USERS, Change
 from streams.registry.store import Store
 from streams.settings import ApiSettings, KafkaSettings
-from tests.connectors.api.memory import NOWHERE
+from tests.connectors.api.memory import NOWHERE, application
 
 FOREVER, PAST = 2**62, 1
 JSON = {"content-type": "application/json"}
@@ -33,7 +33,7 @@ class Caller:
         self.store = runner.run(self._registry())
         keeper = Keeper(self.store, KafkaSettings(), sources=(), code="test", seen_every_s=30, device_limit=1000)
         services = Services(self.store, keeper, Passwords(), NOWHERE)
-        self._transport = httpx.ASGITransport(Gate(app.build(services), self.store, "op"))
+        self._transport = httpx.ASGITransport(Gate(application(services), self.store, "op"))
 
     def __call__(self, method: str, path: str, bearer: str | None = "op", **arguments: Any) -> httpx.Response:
         headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
