@@ -1,6 +1,10 @@
 """Every metric of every process, declared once (Prometheus names, label names, meaning)."""
 
+from contextlib import suppress
+
 from prometheus_client import Counter, Gauge, Histogram
+
+READY = Gauge("isthmus_ready", "1 while this process answers /readyz by 200")
 
 RECEIVED = Counter("isthmus_received_total", "messages received at a door", ["connector", "source"])
 ACKNOWLEDGED = Counter(
@@ -20,6 +24,7 @@ POLLS = Counter(
 POLLED = Gauge("isthmus_polled_seconds", "Unix time of the last poll without a fault", ["poller"])
 SPOOL_RECORDS = Gauge("isthmus_spool_records", "records waiting in the spool", ["connector"])
 SPOOL_BYTES = Gauge("isthmus_spool_bytes", "bytes waiting in the spool", ["connector"])
+SPOOL_QUOTA = Gauge("isthmus_spool_quota_bytes", "bytes that the spool may hold", ["connector"])
 
 DECODED = Counter("isthmus_decoded_records_total", "raw records decoded", ["source"])
 READINGS = Counter("isthmus_readings_total", "readings produced", ["source"])
@@ -34,6 +39,16 @@ GENERATION_NEWEST = Gauge("isthmus_generation_newest", "highest decoding generat
 GENERATION = Gauge("isthmus_generation", "decoding generation in force", ["partition"])
 HANDLED_OFFSET = Gauge("isthmus_handled_offset", "highest offset durably handled", ["topic", "partition"])
 COMMITTED_OFFSET = Gauge("isthmus_committed_offset", "offset committed", ["topic", "partition"])
+COMMITTED_UNHANDLED = Counter(
+    "isthmus_committed_unhandled_total", "commits beyond what was durably handled: a loss", ["topic", "partition"]
+)
+LAG = Gauge("isthmus_lag", "records of an owned partition that are not handled yet", ["topic", "partition"])
+OLDEST_SECONDS = Gauge(
+    "isthmus_oldest_unhandled_seconds", "age of the oldest record that is not handled yet", ["topic", "partition"]
+)
+STALLED_SECONDS = Gauge(
+    "isthmus_stalled_seconds", "how long an owned partition with lag has not moved", ["topic", "partition"]
+)
 BATCHES_RETRIED = Counter("isthmus_batches_retried_total", "batches tried again after a passing fault", ["process"])
 
 WINDOWS_OPEN = Gauge("isthmus_windows_open", "(series, window) pairs held in memory")
@@ -54,3 +69,12 @@ DEVICES_REFUSED = Counter(
     "isthmus_devices_refused_total", "sightings of new devices beyond api.device_limit", ["source"]
 )
 API_LOGINS = Counter("isthmus_api_logins_total", "logins: accepted, refused, or held up after failures", ["outcome"])
+API_REQUESTS = Counter("isthmus_api_requests_total", "requests answered, by class of status", ["method", "status"])
+REPLAYS = Counter("isthmus_replays_total", "replays that came to rest", ["state"])
+DISK_FREE = Gauge("isthmus_disk_free_ratio", "free part of the disk that a directory of this process is on", ["use"])
+
+
+def remove(gauge: Gauge, *labels: object) -> None:
+    """Forget a series that has no owner here any more."""
+    with suppress(KeyError):
+        gauge.remove(*map(str, labels))

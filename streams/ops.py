@@ -1,6 +1,8 @@
 """/healthz, /readyz and /metrics of a process, served by a thread of their own so that a busy loop still answers."""
 
+import shutil
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from socketserver import ThreadingMixIn
 from threading import Thread
 from typing import Any
@@ -8,8 +10,21 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import make_wsgi_app
 
+from streams import metrics
+
 Check = Callable[[], str | None]
 """Answers None when all is well, else what is wrong."""
+
+
+def watch_disk(use: str, directory: Path) -> None:
+    """Show how much of the disk is free that ``directory`` is on, or will be."""
+    metrics.DISK_FREE.labels(use).set_function(lambda: _free(directory.absolute()))
+
+
+def _free(directory: Path) -> float:
+    there = next(path for path in (directory, *directory.parents) if path.exists())
+    usage = shutil.disk_usage(there)
+    return usage.free / usage.total
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -23,6 +38,7 @@ class _Silent(WSGIRequestHandler):
 
 def serve(port: int, *, ready: Check, healthy: Check = lambda: None, host: str = "127.0.0.1") -> Callable[[], None]:
     """Serve the three paths until the returned function is called. Port 0 serves nothing."""
+    metrics.READY.set_function(lambda: ready() is None)
     if port == 0:
         return lambda: None
     server = make_server(host, port, _application(ready, healthy), _Server, _Silent)
@@ -31,13 +47,13 @@ def serve(port: int, *, ready: Check, healthy: Check = lambda: None, host: str =
 
 
 def _application(ready: Check, healthy: Check) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
-    metrics = make_wsgi_app()
+    metrics_page = make_wsgi_app()
     checks = {"/healthz": healthy, "/readyz": ready}
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         check = checks.get(environ["PATH_INFO"])
         if check is None:
-            answer: Iterable[bytes] = metrics(environ, start_response)
+            answer: Iterable[bytes] = metrics_page(environ, start_response)
             return answer
         fault = check()
         start_response(

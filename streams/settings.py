@@ -190,11 +190,15 @@ class WebhookSettings(Section):
     body_timeout_s: float = Field(20, gt=0, description="a sender that needs longer for headers or body gets 408")
     max_in_process: int = Field(2_000, ge=1, description="requests under way; more get 503")
     max_in_process_mb: int = Field(256, ge=1, description="their bodies; more get 503")
+    max_connections: int = Field(4_000, ge=1, description="open at a time, idle ones too; more get 503")
     spool: bool = Field(True, description="take over to disk when Kafka does not confirm in time")
     kept_headers: tuple[str, ...] = ("content-type", "user-agent", "x-request-id")
     kept_parameters: tuple[str, ...] = Field(("event",), description="of the query; ChirpStack names its event there")
     tls_cert_file: Path | None = None
     tls_key_file: Path | None = None
+    tls_client_ca_file: Path | None = Field(
+        None, description="only senders with a certificate of this authority get in; needs tls_cert_file"
+    )
     health_port: Port = 25702
 
     @model_validator(mode="after")
@@ -204,6 +208,8 @@ class WebhookSettings(Section):
             raise ValueError(f"auth of a source that is not in sources: {', '.join(unknown)}")
         if self.tls_key_file and not self.tls_cert_file:
             raise ValueError("tls_key_file needs tls_cert_file")
+        if self.tls_client_ca_file and not self.tls_cert_file:
+            raise ValueError("tls_client_ca_file needs tls_cert_file")
         return self
 
 
@@ -359,6 +365,11 @@ class ApiSettings(Section):
     device_limit: int = Field(
         100_000, ge=1, description="of one source that register themselves; further ones are stored and reported only"
     )
+    max_body_bytes: int = Field(64_000_000, ge=1_000, description="more gets 413")
+    body_timeout_s: float = Field(60, gt=0, description="a caller that needs longer for headers or body gets 408")
+    max_in_process: int = Field(256, ge=1, description="requests under way; more get 503")
+    max_in_process_mb: int = Field(256, ge=1, description="their bodies; more get 503")
+    max_connections: int = Field(2_000, ge=1, description="open at a time, idle ones too; more get 503")
     directory: Path = Field(Path("var/api"), description="holds the token of `isthmus users` on this machine")
     late_h: float = Field(6, gt=0, description="a device that has been silent for longer is shown as late …")
     missing_h: float = Field(12, gt=0, description="… and for longer than this, or always, as missing")
@@ -377,6 +388,20 @@ class StackSettings(Section):
     window_workers: int = Field(1, ge=1)
     maven_mirror: str | None = Field(None, description="URL of a Maven mirror; default Maven Central")
     jar_cache: Path | None = Field(None, description="default: isthmus/jars in the user's cache directory")
+
+
+class HealthSettings(Section):
+    """Where processes answer /healthz, /readyz and /metrics (the API answers them at its own address)."""
+
+    host: str = Field("127.0.0.1", description="0.0.0.0 where Prometheus or probes ask from elsewhere")
+
+
+class WatchdogSettings(Section):
+    """The watchdogs of agents and sinks."""
+
+    stalled_s: float = Field(
+        300, ge=0, description="a process that has records to handle and does not move for so long ends; 0: never"
+    )
 
 
 class LogSettings(Section):
@@ -413,6 +438,8 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     ttn_api: TtnApiSettings = TtnApiSettings()
     stack: StackSettings = StackSettings()
+    health: HealthSettings = HealthSettings()
+    watchdog: WatchdogSettings = WatchdogSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -1,5 +1,6 @@
-"""A server of ours in a thread of the test."""
+"""A server of ours in a thread of the test, and callers that do not behave."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,3 +30,23 @@ def serving(application: ASGIApp, certificate: tuple[Path, Path] | None = None) 
     finally:
         server.should_exit = server.force_exit = True
         thread.join(10)
+
+
+async def exchange(port: int, *parts: bytes, pause_s: float = 0.0) -> bytes:
+    """All that the server says until it closes the connection, to one who says these parts, and waits between them."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        answer = asyncio.create_task(reader.read())
+        for part in parts:
+            writer.write(part)
+            await asyncio.wait({answer}, timeout=pause_s)
+        return await asyncio.wait_for(answer, 10)
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+def dribbled(text: str) -> list[bytes]:
+    """A text, character by character."""
+    return [character.encode() for character in text]

@@ -29,7 +29,7 @@ from connectors.api import (
 )
 from connectors.api.context import Services
 from connectors.api.gate import unavailable
-from connectors.api.methods import not_allowed
+from connectors.api.methods import not_allowed, unless_not_allowed
 from connectors.api.passwords import Busy
 from streams.registry.state import Refused
 from streams.registry.store import Unavailable
@@ -62,7 +62,7 @@ def build(services: Services) -> FastAPI:
         api.include_router(part.router)
     app.include_router(api)
     app.routes.extend(_probes())
-    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(RequestValidationError, unless_not_allowed(app, _invalid))
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(Busy, tokens.busy)

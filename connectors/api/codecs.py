@@ -47,7 +47,11 @@ async def create(request: Request, has: Has, by: By, body: shapes.NewCodec) -> R
     return await _registered(request, has, by, body.name, body)
 
 
-@router.put("/{name}", response_model=shapes.Registered, responses={422: {"model": shapes.Failed}})
+@router.put(
+    "/{name}",
+    response_model=shapes.Registered,
+    responses={201: {"model": shapes.Registered}, 422: {"model": shapes.Failed}},
+)
 async def register(request: Request, has: Has, by: By, name: str, body: shapes.NewCodec) -> Response:
     """Register a codec, or its new version, once its examples come out. 201: it is new.
 

@@ -1,5 +1,6 @@
 """What the OpenAPI document says beyond FastAPI's own: who is let in, and how each operation may be refused."""
 
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
@@ -27,6 +28,12 @@ HELD_UP: Responses = {
     429: refused("Too many failed logins. Tokens are not affected.")
     | {"headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}}
 }
+NO_DIFF: Responses = {409: refused("The replay has no diff yet, or no longer.")}
+NOBODY: Responses = {404: refused("Neither p_uid nor l_uid is given.")}
+LIMITED = {
+    "408": refused("The body comes too slowly."),
+    "413": refused("The body is larger than api.max_body_bytes."),
+}
 UNREADABLE = {"400": refused("The body is no text, or cut off.")}
 UNKNOWN = {"404": refused("There is none of this uid, number or name.")}
 FORBIDDEN = {
@@ -49,6 +56,7 @@ def complete(app: FastAPI) -> None:
     """Add to the document what the gate, not FastAPI, does."""
     described = app.openapi
 
+    @cache
     def openapi() -> dict[str, Any]:
         document = described()
         document.setdefault("components", {})["securitySchemes"] = SECURITY
@@ -68,12 +76,13 @@ def complete(app: FastAPI) -> None:
 def _refusals(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
     """Of any such operation."""
     precise = not PRECISE.isdisjoint(operation.get("tags", ()))
-    unreadable = UNREADABLE if "requestBody" in operation else {}
+    unreadable = UNREADABLE | LIMITED if "requestBody" in operation else {}
     forbidden = FORBIDDEN if method != "get" and not precise else {}
     return EVERYWHERE | unreadable | forbidden | (UNKNOWN if "{" in path and not precise else {})
 
 
 def _allow_a_sentence(invalid: dict[str, Any]) -> None:
-    """What FastAPI cannot see is invalid by one sentence, not by a list of faults."""
-    if invalid.get("schema") == {"$ref": INVALID}:
-        invalid["schema"] = {"anyOf": [{"$ref": INVALID}, SENTENCE["application/json"]["schema"]]}
+    """What FastAPI cannot see is invalid by one sentence, not by a list of faults; a route may have a shape of its own."""
+    if "schema" in invalid:
+        own = [invalid["schema"]] if invalid["schema"] != {"$ref": INVALID} else []
+        invalid["schema"] = {"anyOf": [*own, {"$ref": INVALID}, SENTENCE["application/json"]["schema"]]}

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from connectors.api import measured
 from connectors.api.context import Has
 from connectors.api.csv_tables import LAYOUTS, zone
+from connectors.api.documents import NOBODY
 from connectors.api.measured import Message, Whose
 from connectors.api.period import Asked, refuse
 from connectors.api.streaming import array, streamed
@@ -26,7 +27,7 @@ Zone = Annotated[
 ]
 
 
-@router.get("/messages", response_model=list[dict[str, Any]])
+@router.get("/messages", response_model=list[dict[str, Any]], responses=NOBODY)
 async def messages(
     has: Has,
     period: Asked,

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from connectors.api import replay_shapes as shapes
 from connectors.api.context import By, Has, answer
+from connectors.api.documents import NO_DIFF
 from connectors.sinks.base import Transient
 from streams.core.replay_record import Replay
 from streams.registry import replay_reports, replays
@@ -86,7 +87,7 @@ async def wish(has: Has, by: By, number: int, wish: Literal["apply", "undo", "ca
     return answer(_shown(has, number))
 
 
-@router.get("/{number}/diff", response_model=list[shapes.ShownDifference])
+@router.get("/{number}/diff", response_model=list[shapes.ShownDifference], responses=NO_DIFF)
 async def diff(
     has: Has, number: int, by: Literal["device", "measurement", "codec", "day"] = "device", limit: Limit = 50
 ) -> Response:
@@ -95,7 +96,7 @@ async def diff(
     return answer([shapes.difference(difference) for difference in found])
 
 
-@router.get("/{number}/samples", response_model=list[shapes.ShownSample])
+@router.get("/{number}/samples", response_model=list[shapes.ShownSample], responses=NO_DIFF)
 async def samples(has: Has, number: int, limit: Limit = 50) -> Response:
     """Points before and after, spread over kinds and series."""
     found: Sequence[Sample] = await _from_store(has, number, lambda store: store.samples(number, limit))

@@ -4,19 +4,18 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from connectors import http_server
 from connectors.api import app, operator
 from connectors.api.context import Services
 from connectors.api.gate import Gate
+from connectors.api.limits import Counted, Limits
 from connectors.api.passwords import Passwords
 from connectors.api.ttn_names import TtnNames
-from streams import log
+from streams import log, metrics
 from streams.registry.hashes import code_hash
 from streams.registry.keeper import Keeper
 from streams.registry.store import Store
@@ -39,6 +38,7 @@ def run(settings: Settings) -> None:
 async def _main(settings: Settings) -> None:
     member = f"{socket.gethostname()}-{settings.api.port}"
     store = Store(settings.kafka, member)
+    metrics.READY.set_function(lambda: store.ready)
     names = TtnNames(settings.ttn_api, store)
     keeper = Keeper(
         store,
@@ -50,7 +50,8 @@ async def _main(settings: Settings) -> None:
         told=names.notice,
     )
     services = Services(store, keeper, Passwords(), settings)
-    gate = Gate(app.build(services), store, operator.write_token(settings.api))
+    limited = Limits(app.build(services), settings.api)
+    gate = Counted(Gate(limited, store, operator.write_token(settings.api)))
     store.start()
     chores = [asyncio.create_task(chore) for chore in (keeper.run(), names.run(), _spare_the_collector(store))]
     try:
@@ -75,19 +76,14 @@ async def _spare_the_collector(store: Store) -> None:
 
 
 async def _serve(application: ASGIApp, settings: ApiSettings, store: Store) -> None:
-    server = _Server(
-        uvicorn.Config(
-            application,
-            host=settings.host,
-            port=settings.port,
-            lifespan="off",
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            forwarded_allow_ips=settings.proxies,
-            timeout_graceful_shutdown=GRACE_S,
-        )
+    server = http_server.server(
+        application,
+        patience_s=settings.body_timeout_s,
+        max_connections=settings.max_connections,
+        host=settings.host,
+        port=settings.port,
+        forwarded_allow_ips=settings.proxies,
+        timeout_graceful_shutdown=GRACE_S,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -98,22 +94,9 @@ async def _serve(application: ASGIApp, settings: ApiSettings, store: Store) -> N
     watch.cancel()
 
 
-async def _stop_when_broken(server: "_Server", store: Store) -> None:
+async def _stop_when_broken(server: http_server.Server, store: Store) -> None:
     await store.until(lambda: store.error is not None)
     server.stop()
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to its process."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Nothing is captured."""
-        yield
-
-    def stop(self) -> None:
-        """Answer what is under way, then end."""
-        self.should_exit = True
 
 
 def _sources(settings: Settings) -> list[str]:

@@ -23,7 +23,7 @@ from connectors.replays.corrections import correct
 from connectors.replays.office import Office
 from connectors.sinks.base import Transient
 from connectors.sinks.clickhouse.replay import ClickHouseReplayStore
-from streams import log, ops
+from streams import log, metrics, ops
 from streams.core.replay_record import Replay
 from streams.kafka import Undelivered
 from streams.registry.replays import is_correcting
@@ -152,7 +152,9 @@ def run_replay(
         raise
     except Exception as fault:  # whatever it is, it must not end every worker that takes this replay up
         logger.exception("replay failed", replay=replay)
+        metrics.REPLAYS.labels(State.FAILED.value).inc()
         return registry.report(replay, state=State.FAILED.value, error=f"{type(fault).__name__}: {fault}")
+    metrics.REPLAYS.labels(rested.state).inc()
     logger.info("replay rests", replay=replay, state=rested.state, error=rested.error or None)
     return rested
 
@@ -173,7 +175,9 @@ def run(settings: Settings) -> None:
     stop = Event()
     _stop_on_signals(stop)
     worker = Worker(settings, stop)
-    end_ops = ops.serve(settings.replay.health_port, ready=worker.fault)
+    for state in State:
+        metrics.REPLAYS.labels(state.value)  # an increase is seen only from a value that was there before
+    end_ops = ops.serve(settings.replay.health_port, host=settings.health.host, ready=worker.fault)
     try:
         worker.run()
     finally:

@@ -12,7 +12,7 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException
 from msgspec import Struct
 
 from connectors.sinks.base import Record
-from streams import kafka, log, metrics
+from streams import kafka, log, metrics, progress
 from streams.settings import Settings
 
 Position = tuple[str, int]
@@ -103,7 +103,7 @@ class Consumption:
             return
         self._reached |= news
         for (topic, partition), offset in news.items():
-            metrics.COMMITTED_OFFSET.labels(topic, partition).set(offset)
+            progress.HERE.committed(self._settings.prefix + topic, partition, offset)
 
     def measure_lag(self) -> None:
         """Set the lag metric, at most once a second. A paused partition hears nothing of new records unless asked."""
@@ -162,6 +162,10 @@ class Consumption:
         return end
 
     def _own(self, starts: list[Start]) -> None:
+        for topic, partition in self._owned:
+            progress.HERE.forget(self._settings.prefix + topic, partition)
+        for start in starts:
+            progress.HERE.begin(self._settings.prefix + start.position[0], start.position[1], start.offset)
         self._owned = frozenset(start.position for start in starts)
         self._reached = {start.position: start.offset for start in starts}
         self._paused = set()

@@ -20,7 +20,7 @@ from tenacity.wait import wait_exponential, wait_random
 from connectors.sinks.base import Once, Record, Rejection, Sink, Transient
 from connectors.sinks.dead_letters import DeadLetters
 from connectors.sinks.lineages import Lineages
-from streams import avro, log, metrics
+from streams import avro, log, metrics, progress
 from streams.core.records import Lineage, Reading
 from streams.kafka import Undelivered
 
@@ -69,7 +69,9 @@ class Delivery:
 
     def _write(self, batch: Sequence[Record]) -> Sequence[Rejection]:
         with metrics.SINK_SECONDS.labels(self._sink.name).time():
-            return self._retrying(lambda: self._sink.write(batch))
+            rejections = self._retrying(lambda: self._sink.write(batch))
+        progress.HERE.beat()
+        return rejections
 
     def _retrying(self, work: Callable[[], T]) -> T:
         retrying = Retrying(

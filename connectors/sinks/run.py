@@ -12,7 +12,7 @@ from connectors.sinks.base import Sink
 from connectors.sinks.consumption import Hole
 from connectors.sinks.delivery import SinkFailed
 from connectors.sinks.runner import Runner
-from streams import log, ops
+from streams import log, ops, watchdog
 from streams.settings import Settings
 
 SINKS = {
@@ -24,6 +24,9 @@ SINKS = {
     "ubidots": "connectors.sinks.ubidots:make",
     "log": "connectors.sinks.log:make",
 }
+
+DIRECTORIES = {"files": "directory", "archive": "archive", "device-logs": "device_logs"}
+"""Sinks that write below a directory, and the setting of `[files]` that names it."""
 
 logger = log.get(__name__)
 
@@ -45,7 +48,11 @@ def run(settings: Settings, name: str) -> None:
     """Run one sink until SIGTERM or SIGINT; exit status 1 when a person or a supervisor has to act."""
     runner = Runner(settings, make(settings, name))
     _stop_on_signals(runner)
-    stop_ops = ops.serve(settings.sink.health_port, ready=runner.fault)
+    if name in DIRECTORIES:
+        ops.watch_disk(name, getattr(settings.files, DIRECTORIES[name]))
+    dog = watchdog.watch(settings.kafka, settings.watchdog, lambda: runner.outside)
+    dog.start()
+    stop_ops = ops.serve(settings.sink.health_port, host=settings.health.host, ready=runner.fault, healthy=dog.fault)
     try:
         runner.run()
     except Hole as error:

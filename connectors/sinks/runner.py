@@ -18,7 +18,7 @@ from connectors.sinks.consumption import Consumption, Position, Start
 from connectors.sinks.dead_letters import DeadLetters
 from connectors.sinks.delivery import Abandoned, Delivery
 from connectors.sinks.lineages import Lineages
-from streams import log
+from streams import log, progress
 from streams.settings import Settings
 
 POLL_S = 0.1
@@ -44,7 +44,7 @@ class Runner:
     """One sink's process."""
 
     def __init__(self, settings: Settings, sink: Sink) -> None:
-        self._sink = sink
+        self._sink, self._prefix = sink, settings.kafka.prefix
         self._consumption = Consumption(settings, sink.name, sink.topics)
         self._dead_letters = DeadLetters(settings.kafka, sink.name)
         self._abandon, self._stopping = Event(), Event()
@@ -79,6 +79,11 @@ class Runner:
     def stop(self) -> None:
         """End soon: the batch under way is drained and committed. Safe in a signal handler."""
         self._stopping.set()
+
+    @property
+    def outside(self) -> str | None:
+        """What is away outside, as far as the last attempt told."""
+        return self._outside
 
     def fault(self) -> str | None:
         """What keeps the sink from being ready."""
@@ -134,6 +139,8 @@ class Runner:
         self._work = None
         work.future.result()
         self._done |= work.positions
+        for (topic, partition), after in work.positions.items():
+            progress.HERE.handled(self._prefix + topic, partition, after)
         self._consumption.commit({p: self._limited(p, offset) for p, offset in self._done.items()}, self._metadata)
 
     def _limited(self, position: Position, offset: int) -> int:
@@ -153,6 +160,7 @@ class Runner:
                 self._sink.settle()
             except Transient as error:
                 logger.warning("settle-waits", detail=str(error))
+                progress.HERE.waits(str(error))
 
     def _on_assigned(self, starts: list[Start]) -> None:
         self._delivery.lineages = {start.position: Lineages.load(start.metadata) for start in starts}

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import fsspec  # type: ignore[import-untyped]  # has no stubs
 import orjson
 
+from connectors.file_names import safe
 from connectors.sources.backoff import delays
 from streams import log
 from streams.core.records import DeadLetter, RawRecord
@@ -40,7 +41,7 @@ class Diversion:
 
     def _store(self, record: RawRecord) -> tuple[str, str]:
         digest = hashlib.sha256(record.payload).hexdigest()
-        name = f"{digest}-{record.id}"
+        name = f"{digest}-{safe(record.id)}"
         scheme = urlsplit(self._url).scheme
         if scheme in {"", "file"}:
             return digest, _store_local(Path(self._url.removeprefix("file://")), name, record.payload)
@@ -53,7 +54,7 @@ class Diversion:
 def _store_local(directory: Path, name: str, body: bytes) -> str:
     directory.mkdir(parents=True, exist_ok=True)
     path = (directory / name).absolute()
-    temporary = path.with_suffix(".partial")
+    temporary = path.with_name(f"{name}.partial")
     with temporary.open("wb") as out:
         out.write(body)
         out.flush()

@@ -7,7 +7,7 @@ from connectors.sources.diversion import Diversion
 from connectors.sources.kafka_writer import KafkaWriter, Limits
 from connectors.sources.spool import SpoolWriter
 from connectors.sources.spool_file import SpoolFile
-from streams import log, pipeline
+from streams import log, ops, pipeline
 from streams.core.records import RawRecord
 from streams.settings import Settings, SettingsError
 
@@ -57,5 +57,6 @@ def spool_writer(settings: Settings, inner: KafkaWriter, name: str) -> SpoolWrit
         SpoolError: it cannot be opened, for example because another process has it.
     """
     spool = settings.spool
+    ops.watch_disk("spool", spool.directory)
     file = SpoolFile(spool.directory / f"{name}.db", spool.quota_mb * MEGABYTE)
     return SpoolWriter(inner, file, spool.takeover_s, name)

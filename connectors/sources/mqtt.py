@@ -245,7 +245,7 @@ async def _main(settings: Settings, contexts: dict[str, ssl.SSLContext | None]) 
         away = [f"MQTT broker {name} is away" for name, reader in readers.items() if not reader.listening]
         return away[0] if away else kafka.fault()
 
-    stop_serving = ops.serve(mqtt.health_port, ready=ready)
+    stop_serving = ops.serve(mqtt.health_port, host=settings.health.host, ready=ready)
     await _until_signal([asyncio.create_task(reader.run()) for reader in readers.values()])
     await (spool or kafka).close()
     stop_serving()

@@ -16,7 +16,7 @@ from connectors.sources.base import Done, Full, RawWriter, settle
 from connectors.sources.spool_file import Row, SpoolFile
 from streams import avro, log
 from streams.core.records import RawRecord
-from streams.metrics import SPOOL_BYTES, SPOOL_RECORDS
+from streams.metrics import SPOOL_BYTES, SPOOL_QUOTA, SPOOL_RECORDS
 
 LOG = log.get(__name__)
 
@@ -47,6 +47,7 @@ class SpoolWriter:
         self._draining = self._loop.create_task(self._drain())
         SPOOL_RECORDS.labels(connector).set_function(lambda: file.records)
         SPOOL_BYTES.labels(connector).set_function(lambda: file.bytes)
+        SPOOL_QUOTA.labels(connector).set(file.quota)
 
     def has_room(self) -> bool:
         """See RawWriter."""

@@ -54,7 +54,7 @@ class SpoolFile:
     """First in, first out; survives kill -9 and power loss. Methods are called on one event loop."""
 
     def __init__(self, path: Path, quota_bytes: int, *, busy_s: float = 2) -> None:
-        self._path, self._quota = path, quota_bytes
+        self._path, self.quota = path, quota_bytes
         self._loop = asyncio.get_running_loop()
         self._database = _open(path, busy_s)
         self.records, self.bytes = _measure(self._database)
@@ -68,7 +68,7 @@ class SpoolFile:
         ``stored`` is called when it is durable, or ``full`` (maybe at once) when there is no space for it.
         """
         size = len(value) + ROW_BYTES
-        if self.bytes + size > self._quota:
+        if self.bytes + size > self.quota:
             full()
             return
         self.records, self.bytes = self.records + 1, self.bytes + size
@@ -77,7 +77,7 @@ class SpoolFile:
     def has_space(self) -> bool:
         """Whether quota and disk leave space for another commit."""
         free = shutil.disk_usage(self._path.parent).free
-        return self.bytes < self._quota and free > RESERVE_BYTES + COMMIT_BYTES
+        return self.bytes < self.quota and free > RESERVE_BYTES + COMMIT_BYTES
 
     async def read(self, most_records: int, most_bytes: int) -> list[Row]:
         """The oldest values, at least one if there is any."""

@@ -13,11 +13,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from connectors import http_server
 from connectors.sources import door
 from connectors.sources.base import Full, RawWriter
 from connectors.sources.receipt import receive
 from connectors.sources.webhook_auth import challenge, proven
-from connectors.sources.webhook_server import server
 from streams import log, ops
 from streams.metrics import ACK_SECONDS, ACKNOWLEDGED, IN_PROCESS, RECEIVED, REFUSED
 from streams.settings import Settings, SettingsError, WebhookSettings
@@ -52,6 +52,12 @@ def check_tls(settings: WebhookSettings) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"webhook.tls_cert_file: {error}") from error
+    if settings.tls_client_ca_file is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(settings.tls_client_ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"webhook.tls_client_ca_file: {error}") from error
 
 
 class Refused(Exception):
@@ -186,9 +192,9 @@ async def _main(settings: Settings) -> None:
     def ready() -> str | None:
         return None if spool and spool.takes_over() else kafka.fault()
 
-    stop_serving = ops.serve(webhook.health_port, ready=ready)
+    stop_serving = ops.serve(webhook.health_port, host=settings.health.host, ready=ready)
     writer = spool or kafka
-    serving = server(webhook, Webhook(webhook, writer, ready).application())
+    serving = http_server.webhook(webhook, Webhook(webhook, writer, ready).application())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, setattr, serving, "should_exit", True)  # noqa: FBT003
     await serving.serve()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
+from connectors.file_names import safe
 from connectors.sinks import shelf
-from connectors.sinks.files.iota import safe
 from connectors.trace.found import Logged, Passed
 from streams import kafka, lag
 from streams.archive import OPEN

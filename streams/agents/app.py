@@ -11,20 +11,24 @@ import ssl
 import threading
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import faust
 from confluent_kafka import KafkaException
 from mode import Service
 
-from streams import kafka, log, ops
+from streams import kafka, log, ops, watchdog
 from streams.agents.batch import Batch
 from streams.agents.delivery import BatchApp, BatchConsumer, RawSchema
-from streams.settings import KafkaSettings
+from streams.settings import KafkaSettings, Settings
 
 BACK_OFF_S = (0.5, 1, 2, 5)
 STOP_WITHIN_S = 30
 """A process that cannot stop in time ends anyway: what is not committed is done again."""
+
+Serve = Callable[..., Callable[[], None]]
+"""Serves /healthz, /readyz and /metrics until what it returns is called."""
 
 logger = log.get("app")
 
@@ -107,15 +111,18 @@ def create_app(
     return app
 
 
-def run(settings: KafkaSettings, topics: Iterable[str], make: Callable[[], App], health_port: int) -> None:
+def run(settings: Settings, topics: Iterable[str], make: Callable[[], App], health_port: int) -> None:
     """Run the app that ``make`` makes until SIGTERM or SIGINT; waits for Kafka and for ``topics`` first.
 
     Raises:
         SystemExit: with status 1, when the app failed.
     """
     _collect_seldom()
+    dog = watchdog.watch(settings.kafka, settings.watchdog)
+    dog.start()
+    serve = partial(ops.serve, health_port, host=settings.health.host, healthy=dog.fault)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        failed = runner.run(_run(settings, [kafka.topic(settings, name) for name in topics], make, health_port))
+        failed = runner.run(_run(settings.kafka, [kafka.topic(settings.kafka, name) for name in topics], make, serve))
     if failed:
         raise SystemExit(1)
 
@@ -134,10 +141,10 @@ def _collect_seldom() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-async def _run(settings: KafkaSettings, topics: list[str], make: Callable[[], App], health_port: int) -> bool:
+async def _run(settings: KafkaSettings, topics: list[str], make: Callable[[], App], serve: Serve) -> bool:
     stopping = _stop_signal()
     state: list[App] = []
-    close = ops.serve(health_port, ready=lambda: state[0].not_ready() if state else "waiting for Kafka")
+    close = serve(ready=lambda: state[0].not_ready() if state else "waiting for Kafka")
     try:
         if await _topics_are_there(settings, topics, stopping):
             state.append(make())

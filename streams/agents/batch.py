@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from streams import metrics
+from streams import progress
 
 if TYPE_CHECKING:
     from faust.types import TP
@@ -37,7 +37,7 @@ class Batch:
     def done(self) -> None:
         """All that follows from the records is durable. The records are let go: the batch waits for its commit."""
         self.is_done, self.records = True, ()
-        metrics.HANDLED_OFFSET.labels(self.tp.topic, self.tp.partition).set(self.last)
+        progress.HERE.handled(self.tp.topic, self.tp.partition, self.last + 1)
 
     @property
     def abandoned(self) -> bool:

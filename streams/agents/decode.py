@@ -6,7 +6,7 @@ from itertools import chain, repeat
 
 from msgspec.structs import replace
 
-from streams import avro, kafka, log, metrics, pipeline
+from streams import avro, kafka, log, metrics, pipeline, progress
 from streams.agents import app
 from streams.agents.batch import Batch
 from streams.agents.fence import Fence
@@ -44,7 +44,7 @@ def run(settings: Settings) -> None:
         SystemExit: with status 1, when it failed.
     """
     topics = (RAW, READINGS, DEAD_LETTERS, EVENTS, MEMORIES)
-    app.run(settings.kafka, topics, lambda: make(settings), settings.decode.health_port)
+    app.run(settings, topics, lambda: make(settings), settings.decode.health_port)
 
 
 def make(settings: Settings) -> app.App:
@@ -132,6 +132,7 @@ class DecodeAgent:
             except kafka.Undelivered as fault:
                 logger.warning("batch not delivered, trying again", partition=batch.tp.partition, fault=str(fault))
                 metrics.BATCHES_RETRIED.labels("decode").inc()
+                progress.HERE.waits(str(fault))
                 await batch.pause(back_off)
             else:
                 return True

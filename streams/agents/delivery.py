@@ -8,8 +8,7 @@ It overrides private methods of faust-streaming 0.15.3, each for the reason it g
 ``tests/streams/agents/test_delivery.py`` holds the signatures. Every topic of such an app is delivered in batches.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import faust
@@ -17,7 +16,7 @@ from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP, ConsumerMessage
 from faust.types.transports import TransportT
 
-from streams import log, metrics
+from streams import log, progress
 from streams.agents.batch import Batch, Consumed, InFlight, Positions
 
 logger = log.get("delivery")
@@ -140,7 +139,7 @@ class BatchConsumer(Consumer):
         """Commits, and makes the offset visible."""
         committed = await super()._commit(offsets)
         for tp, offset in offsets.items() if committed else ():
-            metrics.COMMITTED_OFFSET.labels(tp.topic, tp.partition).set(offset)
+            progress.HERE.committed(tp.topic, tp.partition, offset)
         return bool(committed)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
@@ -148,7 +147,8 @@ class BatchConsumer(Consumer):
         self.in_flight.abandon()
         await super().on_partitions_revoked(revoked)
         self.in_flight.forget(revoked)
-        _forget_metrics(revoked)
+        for tp in revoked:
+            progress.HERE.forget(tp.topic, tp.partition)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Whatever was in flight belongs to the assignment before."""
@@ -178,13 +178,5 @@ class BatchApp(faust.App):
 
 def _tell(positions: Mapping[TP, int]) -> None:
     for tp, offset in positions.items():
-        metrics.COMMITTED_OFFSET.labels(tp.topic, tp.partition).set(offset)
-        metrics.HANDLED_OFFSET.labels(tp.topic, tp.partition).set(offset - 1)
+        progress.HERE.begin(tp.topic, tp.partition, offset)
     logger.info("positions", **{str(tp.partition): offset for tp, offset in sorted(positions.items())})
-
-
-def _forget_metrics(tps: Iterable[TP]) -> None:
-    for tp in tps:
-        for gauge in (metrics.HANDLED_OFFSET, metrics.COMMITTED_OFFSET):
-            with suppress(KeyError):
-                gauge.remove(tp.topic, str(tp.partition))

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from streams import log, metrics
+from streams import log, metrics, progress
 from streams.agents.batch import Batch
 from streams.agents.generations import Hashes, NoGeneration, Run, in_force, runs
 from streams.core.codec_record import Codec
@@ -106,6 +106,7 @@ class Fence:
 
     def _say(self, why: str, partition: int, offset: int) -> None:
         """Once, and again now and then."""
+        progress.HERE.waits(why)
         now = time.monotonic()
         if why != self._said[0] or now - self._said[1] > SAY_AGAIN_S:
             self._said = why, now

@@ -9,7 +9,7 @@ import threading
 
 from confluent_kafka import KafkaException, TopicPartition
 
-from streams import avro, kafka, log, metrics
+from streams import avro, kafka, log, metrics, progress
 from streams.agents.batch import Batch
 from streams.agents.output import MEMORIES, UNDECODABLE
 from streams.core.memory import Entries, History, Remembered
@@ -64,6 +64,7 @@ class Memories:
                 return await asyncio.to_thread(self._ask_end)
             except KafkaException as fault:
                 logger.warning("waiting for the end of memories", fault=str(fault))
+                progress.HERE.waits(str(fault))
                 await batch.pause(BACK_OFF_S)
         return 0
 

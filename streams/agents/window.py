@@ -15,7 +15,7 @@ import msgspec
 from faust.types import TP
 from mode import Service
 
-from streams import avro, log, metrics
+from streams import avro, log, metrics, progress
 from streams.agents import app
 from streams.agents.batch import Batch, Consumed
 from streams.agents.horizon import MS, Stretch, read_back
@@ -158,6 +158,7 @@ class WindowAgent:
             except Undelivered as fault:
                 logger.warning("sending again", records=len(records), fault=str(fault))
                 metrics.BATCHES_RETRIED.labels("window").inc()
+                progress.HERE.waits(str(fault))
             if any(batch.abandoned for batch in batches):
                 self.keep(())
                 return False
@@ -210,7 +211,7 @@ def run(settings: Settings) -> None:
         return _create_app(settings, agents[0], Views(generations))
 
     try:
-        app.run(settings.kafka, TOPICS, make, settings.window.health_port)
+        app.run(settings, TOPICS, make, settings.window.health_port)
     finally:
         for agent in agents:
             agent.close()

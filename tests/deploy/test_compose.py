@@ -22,6 +22,8 @@ IMAGES = {
     "kafka": "apache/kafka:4.3.1",
     "mqtt-broker": "eclipse-mosquitto:2",
     "clickhouse": "clickhouse/clickhouse-server:26.9",
+    "prometheus": "prom/prometheus:v3.5.0",
+    "grafana": "grafana/grafana:12.1.0",
 }
 
 

@@ -14,7 +14,7 @@ from streams.agents.batch import Batch
 def main() -> None:
     loaded = settings.load()
     log.configure(loaded.log, "batch-worker")
-    app.run(loaded.kafka, ("raw", "readings"), lambda: make(loaded, float(sys.argv[1])), loaded.decode.health_port)
+    app.run(loaded, ("raw", "readings"), lambda: make(loaded, float(sys.argv[1])), loaded.decode.health_port)
 
 
 def make(loaded: settings.Settings, pause_s: float) -> app.App:

@@ -155,3 +155,15 @@ def test_it_holds_little_when_the_agent_is_slow(installation: Installation, tmp_
 
     eventually(handled_while_watched, every=0.2)
     assert max(measured) - measured[0] < megabytes * 1_000_000 / 2
+
+
+def test_a_worker_that_stands_still_shows_it_and_ends(installation: Installation, tmp_path: Path) -> None:
+    settings = installation.settings.kafka
+    raw_log.write_raw(settings, (json_record(n) for n in range(40)))
+    replica = installation.with_settings(watchdog={"stalled_s": 1})
+    stuck = replica.start("3600", section="decode", log=tmp_path / "stuck.log", module="tests.stack.batch_worker")
+
+    shown = eventually(lambda: page if "isthmus_oldest_unhandled_seconds{" in (page := stuck.metrics()) else "")
+    assert sum(float(line.split()[1]) for line in shown.splitlines() if line.startswith("isthmus_lag{")) == 40
+    assert stuck.popen.wait(60) == 70
+    assert "has not moved for" in (tmp_path / "stuck.log").read_text()

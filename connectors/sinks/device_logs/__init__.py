@@ -8,9 +8,9 @@ Quotes, backslashes and control characters of a message are escaped as in JSON, 
 import json
 from collections.abc import Iterator, Sequence
 
+from connectors.file_names import safe
 from connectors.sinks.base import Record, Rejection, Transient
 from connectors.sinks.device_logs.line_files import LineFiles
-from connectors.sinks.files.iota import safe
 from connectors.sinks.files.message import iso
 from streams import avro, metrics
 from streams.core.records import Reading

@@ -8,17 +8,15 @@ are `<correlation id>-<index>.json` and `<correlation id>-<index>-<logical uid>.
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from pathlib import Path
-from urllib.parse import quote
 
 import orjson
 
+from connectors.file_names import safe
 from connectors.sinks.files.message import body
 from connectors.sinks.outgoing import Message
 from connectors.sinks.shelf import sync_directory
 
-NAME_CHARACTERS = 180
 WRITERS = 8
 """files are synced side by side: the disk commits them together"""
 
@@ -81,9 +79,3 @@ def _suffix(message: Message, number: int) -> str:
     if number:
         return f"-{message.reading.index}-{message.logical_uid}"
     return f"-{message.reading.index}" if message.reading.index else ""
-
-
-def safe(identity: str) -> str:
-    """A file name for an id that anybody may have made: never a path, never hidden, never too long, one for each."""
-    name = quote(identity, safe="").replace(".", "%2E")
-    return name if 0 < len(name) <= NAME_CHARACTERS else sha256(identity.encode()).hexdigest()

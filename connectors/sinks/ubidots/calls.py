@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from connectors.sinks.base import Transient
+from streams import progress
 from streams.settings import UbidotsSettings
 
 TIMEOUT_S = 10.0
@@ -68,6 +69,7 @@ class Calls:
         except httpx.HTTPError as error:
             raise Transient(f"{method} {path}: {type(error).__name__} {error}") from error
         _check(response, f"{method} {path}")
+        progress.HERE.beat()  # at some requests a second a batch may take minutes
         try:
             return response.json()
         except ValueError:

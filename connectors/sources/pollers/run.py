@@ -75,7 +75,7 @@ async def _main(settings: Settings, name: str) -> None:
             return "the cursors are not read yet"
         return None if spool and spool.takes_over() else kafka.fault()
 
-    stop_serving = ops.serve(pollers.health_port, ready=ready)
+    stop_serving = ops.serve(pollers.health_port, host=settings.health.host, ready=ready)
     writer = spool or kafka
     feed = Feed(name, connector, writer, cursors)
     try:

@@ -14,6 +14,7 @@ from connectors.api import app
 from connectors.api.context import Services
 from connectors.api.gate import Gate
 from connectors.api.guessing import Guessing
+from connectors.api.limits import Counted, Limits
 from connectors.api.passwords import Passwords
 from streams.registry import history
 from streams.registry.keeper import Keeper
@@ -66,7 +67,8 @@ class Api:
         self.passwords = Passwords()
         keeper = Keeper(self.store, KafkaSettings(), sources=(), code="test", seen_every_s=30, device_limit=1000)
         self.services = Services(self.store, keeper, self.passwords, settings or NOWHERE, guessing=self.guessing)
-        self.application = Gate(application(self.services), self.store, OPERATOR)
+        limited = Limits(application(self.services), self.services.settings.api)
+        self.application = Counted(Gate(limited, self.store, OPERATOR))
 
     def __call__(
         self, method: str, path: str, bearer: str | None = OPERATOR, *, address: str = "127.0.0.1", **arguments: Any

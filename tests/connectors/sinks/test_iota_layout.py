@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.sinks.files.iota import IotaLayout, safe
+from connectors.file_names import safe
+from connectors.sinks.files.iota import IotaLayout
 from connectors.sinks.files.message import body, iso
 from connectors.sinks.outgoing import messages
 from streams.core.records import DeviceMapping, Interval, Pause, Variable

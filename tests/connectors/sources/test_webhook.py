@@ -14,11 +14,12 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors import http_server
 from connectors.sources.memory import MemoryWriter
 from connectors.sources.webhook import Webhook
-from connectors.sources.webhook_server import server
 from streams.settings import WebhookSettings
 from tests.certificates import certificate
+from tests.serving import dribbled, exchange
 
 Scenario = Callable[[httpx.AsyncClient, MemoryWriter], Awaitable[None]]
 JSON = "/webhooks/json"
@@ -42,7 +43,7 @@ async def served(**settings: Any) -> AsyncIterator[int]:
     """The real server on a port of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
     webhook = WebhookSettings(**settings)
-    serving = server(webhook, Webhook(webhook, MemoryWriter(), lambda: None).application())
+    serving = http_server.webhook(webhook, Webhook(webhook, MemoryWriter(), lambda: None).application())
     task = asyncio.create_task(serving.serve([listener]))
     try:
         yield listener.getsockname()[1]
@@ -267,6 +268,59 @@ def test_speaks_tls(tmp_path: Path) -> None:
         trust = ssl.create_default_context(cafile=cert)
         async with served(tls_cert_file=cert, tls_key_file=key) as port, httpx.AsyncClient(verify=trust) as client:
             assert (await client.post(f"https://127.0.0.1:{port}{JSON}", content=b"{}")).status_code == 204
+
+    asyncio.run(scenario())
+
+
+def test_lets_in_only_certificates_of_its_authority(tmp_path: Path) -> None:
+    ours, known, unknown = ((tmp_path / name) for name in ("ours", "known", "unknown"))
+    for directory in (ours, known, unknown):
+        directory.mkdir()
+    (cert, key), trusted, other = (certificate(directory) for directory in (ours, known, unknown))
+
+    async def status(port: int, shown: tuple[Path, Path] | None) -> int:
+        trust = ssl.create_default_context(cafile=cert)
+        if shown:
+            trust.load_cert_chain(*shown)
+        async with httpx.AsyncClient(verify=trust) as client:
+            return (await client.post(f"https://127.0.0.1:{port}{JSON}", content=b"{}")).status_code
+
+    async def scenario() -> None:
+        async with served(tls_cert_file=cert, tls_key_file=key, tls_client_ca_file=trusted[0]) as port:
+            assert await status(port, trusted) == 204
+            for refused in (other, None):
+                with pytest.raises((httpx.TransportError, ssl.SSLError)):
+                    await status(port, refused)
+            assert await status(port, trusted) == 204
+
+    asyncio.run(scenario())
+
+
+def test_serves_others_while_some_dribble() -> None:
+    async def scenario() -> None:
+        async with served(body_timeout_s=1) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            whole = b"POST /webhooks/json HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n"
+            never = dribbled("x" * 400)
+            talks = [exchange(port, begun, *never, pause_s=0.02) for begun in [b"POST ", whole] * 10]
+            slow = [asyncio.create_task(one) for one in talks]
+            for _ in range(20):
+                assert (await client.post(JSON, content=b"{}")).status_code == 204
+            assert {answer[:13] for answer in await asyncio.gather(*slow)} == {b"", b"HTTP/1.1 408 "}
+
+    asyncio.run(scenario())
+
+
+def test_answers_503_to_connections_beyond_its_limit_until_some_have_gone() -> None:
+    async def scenario() -> None:
+        async with served(max_connections=2) as port, httpx.AsyncClient() as client:
+            idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+            url = f"http://127.0.0.1:{port}{JSON}"
+            assert (await talk(port, b"")).startswith(b"HTTP/1.1 503 ")
+            for _, writer in idle:
+                writer.close()
+                await writer.wait_closed()
+            statuses = [(await client.post(url, content=b"{}")).status_code for _ in range(20)]
+            assert statuses[-1] == 204
 
     asyncio.run(scenario())
 
