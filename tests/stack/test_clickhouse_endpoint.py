@@ -16,6 +16,7 @@ import clickhouse_connect
 import httpx
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no types
 import pytest
+from clickhouse_connect.driver import options
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
@@ -124,7 +125,11 @@ def test_a_client_that_leaves_a_long_result_ends_the_query(endpoint: Endpoint) -
     eventually(lambda: endpoint.ask("SELECT count() FROM system.processes").text == "1\n")
 
 
-def test_arrow_and_data_frames_are_served(endpoint: Endpoint, table: str) -> None:
+def test_arrow_and_data_frames_are_served(endpoint: Endpoint, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(
+        vars(options), "pd", raising=False
+    )  # as where our own store, which keeps pandas out, is not imported
+    monkeypatch.delitem(vars(options), "pd_time_test", raising=False)
     with endpoint.client() as client:
         client.insert_arrow(table, pa.table({"n": pa.array([7], pa.uint32()), "at": [ROW[1]], "what": ["arrow"]}))
 
