@@ -96,3 +96,19 @@ def test_it_answers_as_its_document_says(api: Api) -> None:
 
         api.begin_anew(REGISTERED)
         every()
+
+
+@pytest.mark.parametrize(
+    ("operation", "statuses"),
+    [
+        ("get /api/replays/{number}/diff", {"404", "409"}),
+        ("get /api/replays/{number}/samples", {"404", "409"}),
+        ("get /api/messages", {"404"}),
+        ("put /api/codecs/{name}", {"200", "201", "408", "413"}),
+    ],
+)
+def test_it_documents_what_few_requests_meet(api: Api, operation: str, statuses: set[str]) -> None:
+    method, path = operation.split()
+    paths = api("GET", "/openapi.json").json()["paths"]
+
+    assert statuses <= set(paths[path][method]["responses"])
