@@ -160,7 +160,7 @@ def test_it_holds_little_when_the_agent_is_slow(installation: Installation, tmp_
 def test_a_worker_that_stands_still_shows_it_and_ends(installation: Installation, tmp_path: Path) -> None:
     settings = installation.settings.kafka
     raw_log.write_raw(settings, (json_record(n) for n in range(40)))
-    replica = installation.with_settings(watchdog={"stalled_s": 1})
+    replica = installation.with_settings(watchdog={"stalled_s": 6})
     stuck = replica.start("3600", section="decode", log=tmp_path / "stuck.log", module="tests.stack.batch_worker")
 
     shown = eventually(lambda: page if "isthmus_oldest_unhandled_seconds{" in (page := stuck.metrics()) else "")
