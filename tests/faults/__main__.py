@@ -63,6 +63,7 @@ def main() -> None:
     except KeyboardInterrupt:
         console.print("stopped")
     console.print(result.table(results))
+    console.print(result.memory(results))
     console.print(f"{OUT}; seed {chosen.seed}")
     sys.exit(0 if len(results) == len(cases) and all(one.passed for one in results) else 1)
 

@@ -63,6 +63,17 @@ def table(results: Iterable[Result]) -> Table:
     return made
 
 
+def memory(results: Iterable[Result]) -> Table:
+    """The largest resident size of each process over all cases."""
+    peaks: dict[str, int] = {}
+    for name, size in (item for result in results for item in result.peak_rss.items() if item[1]):
+        peaks[name] = max(size, peaks.get(name, 0))
+    made = Table("process", "peak RSS", title="memory")
+    for name, size in sorted(peaks.items(), key=lambda item: -item[1]):
+        made.add_row(name, f"{size / MB:.0f} MB")
+    return made
+
+
 def _verdict(result: Result) -> str:
     if result.must_fail:
         return "[green]fault seen[/green]" if result.passed else "[red]NOT SEEN[/red]"
