@@ -91,7 +91,7 @@ def _poison_raw(one: Run) -> None:
 
 def endless_codec(one: Run) -> None:
     """A vendor's JavaScript that never ends, and one that throws, for a TTN application each."""
-    for name, body in (("endless", "while (true) {}"), ("throwing", 'throw new Error("no")')):
+    for name, body in (("endless", "while (true) {}"), ("throwing", 'throw new Error("no");')):
         script = f"function decodeUplink(input) {{ {body} return {{ data: {{}} }}; }}"
         told = {"code": script, "applies_to": [f"application:{name}"]}
         one.patiently(one.world.api.call, "PUT", f"/codecs/{name}", told)
