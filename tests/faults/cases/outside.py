@@ -90,8 +90,8 @@ def clickhouse_hangs(one: Run) -> None:
 
 def busy_ubidots(one: Run) -> None:
     """429 for everything: nobody else notices, and in the end every point of a mapped device is there once."""
-    one.map_fleet()
     one.result.notes["dots_before"] = one.world.ubidots()["kept_dots"]
+    one.map_fleet()
     one.world.behave("busy")
     began = time.time()
     one.load.more(200)
