@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from connectors.demo.mapping import Away, map_fleet
+from connectors.demo.mapping import Away
 from deploy.local import daemon
 from streams import kafka
 from streams.replay.job import WORKING
@@ -24,7 +24,6 @@ from tests.faults.world import World
 
 RATE = 60.0
 WARM_UP = 60
-HOUR = 3600 * 10**9
 
 
 class Run(Struct):
@@ -56,10 +55,6 @@ class Run(Struct):
             stop=stop_after_delay(60), wait=wait_fixed(0.5), retry=retry_if_exception_type(Away), reraise=True
         )
         return patient(call, *arguments)
-
-    def map_fleet(self) -> None:
-        """Map all of the fleet's boxes but the last."""
-        map_fleet(self.world.api, self.load.devices, time.time_ns() - 8 * HOUR)
 
     def also_sent(self, more: Load) -> None:
         """Count another load's messages, too."""

@@ -1,7 +1,11 @@
 """Rows 4, 6, 7, 8 and 15: sinks and servers."""
 
 import time
+from itertools import islice
 
+from connectors.demo.mapping import settle_box, text_of
+from connectors.simulator import fleet
+from connectors.sinks.ubidots.payload import number
 from streams import avro, lag
 from streams.core.records import Reading
 from streams.scan import scan
@@ -10,7 +14,9 @@ from tests.faults.judge import GROUPS
 from tests.faults.run import Case, Run
 from tests.stack.harness import eventually
 
-AWAY_S, MS = 600.0, 1_000_000
+AWAY_S = 600.0
+MS, SECOND = 1_000_000, 1_000_000_000
+HOUR = 3600 * SECOND
 
 
 def kill_store_sink(one: Run) -> None:
@@ -90,11 +96,14 @@ def clickhouse_hangs(one: Run) -> None:
 
 def busy_ubidots(one: Run) -> None:
     """429 for everything: nobody else notices, and in the end every point of a mapped device is there once."""
+    options = _mapped_fleet(one)
+    for box in fleet.devices(options):
+        one.patiently(settle_box, one.world.api, box, text_of(time.time_ns() - 8 * HOUR))
     one.result.notes["dots_before"] = one.world.ubidots()["kept_dots"]
-    one.map_fleet()
     one.world.behave("busy")
     began = time.time()
-    one.load.more(200)
+    one.load.also(islice(fleet.messages(options), 300))
+    one.load.more(600)
     one.fresh_row(began)
     one.wait(300, least=10)
     one.fresh_row(time.time())
@@ -102,9 +111,14 @@ def busy_ubidots(one: Run) -> None:
     one.world.behave("unlimited")
 
 
+def _mapped_fleet(one: Run) -> fleet.Options:
+    """Boxes that are mapped before they say anything, so that what Ubidots must have is certain."""
+    return fleet.Options(seed=one.result.seed + 55, devices=6, start=time.time_ns(), interval=SECOND // 20)
+
+
 def every_dot(one: Run) -> None:
     """What Ubidots holds is what was placed live: a dot per variable and millisecond."""
-    settings, devices = one.world.settings.kafka, {box.key for box in one.load.devices}
+    settings, devices = one.world.settings.kafka, {box.key for box in fleet.devices(_mapped_fleet(one))}
     readings = (avro.decode(message.value() or b"", Reading) for message in scan(settings, "readings"))
     expected = len(
         {
@@ -112,7 +126,7 @@ def every_dot(one: Run) -> None:
             for reading in readings
             if reading.device in devices
             for m in reading.measurements
-            if m.logical_uid is not None and m.value is not None
+            if m.logical_uid is not None and number(m) is not None
         }
     )
     kept = one.world.ubidots()["kept_dots"] - one.result.notes["dots_before"]
