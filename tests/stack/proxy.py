@@ -86,17 +86,19 @@ class Proxy:
         task = asyncio.current_task()
         assert task
         self._tasks.add(task)
+        ends = {writer}
         try:
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
-            self._writers |= {writer, there_writer}
+            ends.add(there_writer)
+            self._writers |= ends
             answers = self._frames if self._kafka else self._answers
             await asyncio.gather(self._bytes(reader, there_writer), answers(there_reader, writer))
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
-            for end in {writer, there_writer}:
+            for end in ends:
                 end.transport.abort()
-            self._writers -= {writer, there_writer}
+            self._writers -= ends
             self._tasks.discard(task)
 
     async def _bytes(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
