@@ -15,7 +15,7 @@ demo: $(READY) ## run the main job once, everything real, and check its result (
 	$(BIN)/isthmus demo $(if $(KEEP),--keep)
 
 test: $(READY) ## run every test, those on real Kafka, MQTT broker and ClickHouse engine included
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## look at format, lint, types and import contracts; change nothing
 	$(BIN)/ruff format --check
