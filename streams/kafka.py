@@ -4,8 +4,9 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from streams.settings import KafkaSettings
 
@@ -85,6 +86,31 @@ def consumer(settings: KafkaSettings, group_name: str | None, **extra: Any) -> C
         }
         | extra
     )
+
+
+def watermarks(reader: Consumer, partition: TopicPartition, timeout_s: float) -> tuple[int, int]:
+    """The first offset of a partition and the next one to be written; a partition that gets its leader is waited for.
+
+    Raises:
+        KafkaException: Kafka or the partition is away.
+    """
+    for attempt in Retrying(
+        retry=retry_if_exception(_has_no_leader_yet),
+        stop=stop_after_delay(timeout_s),
+        wait=wait_fixed(0.1),
+        reraise=True,
+    ):
+        with attempt:
+            low, high = reader.get_watermark_offsets(partition, timeout=timeout_s)
+    return low, high
+
+
+def _has_no_leader_yet(error: BaseException) -> bool:
+    """As after a broker has started or a topic was made."""
+    return isinstance(error, KafkaException) and error.args[0].code() in {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+    }
 
 
 def admin(settings: KafkaSettings) -> AdminClient:

@@ -53,4 +53,4 @@ def readers() -> dict[str, list[str]]:
 
 def _ends(reader: Consumer, topic: str) -> dict[int, tuple[int, int]]:
     partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
-    return {p: reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in partitions}
+    return {p: kafka.watermarks(reader, TopicPartition(topic, p), 10) for p in partitions}

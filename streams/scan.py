@@ -39,7 +39,7 @@ def scan(settings: KafkaSettings, name: str, timeout_s: float = 30) -> Iterator[
 def ends_of(reader: Consumer, topic: str) -> dict[int, int]:
     """The offset after the last record of each partition."""
     partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
-    return {p: reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions}
+    return {p: kafka.watermarks(reader, TopicPartition(topic, p), 10)[1] for p in partitions}
 
 
 def until(reader: Consumer, ends: dict[int, int], timeout_s: float) -> Iterator[Message]:

@@ -63,7 +63,7 @@ def begins(settings: KafkaSettings) -> dict[int, int]:
     reader, topic = kafka.consumer(settings, None), kafka.topic(settings, "raw")
     try:
         partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
-        return {p: reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[0] for p in partitions}
+        return {p: kafka.watermarks(reader, TopicPartition(topic, p), 10)[0] for p in partitions}
     finally:
         reader.close()
 

@@ -72,7 +72,7 @@ class Memories:
         reader = kafka.consumer(self._settings, None)
         try:
             topic = TopicPartition(kafka.topic(self._settings, MEMORIES), 0)
-            end: int = reader.get_watermark_offsets(topic, timeout=ANSWER_S)[1]
+            end: int = kafka.watermarks(reader, topic, ANSWER_S)[1]
         finally:
             reader.close()
         return end

@@ -109,5 +109,5 @@ def _change(name: str, message: Message) -> Change:
 
 
 def _end(consumer: Consumer, topic: str) -> int:
-    end: int = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=ANSWER_S)[1]
+    end: int = kafka.watermarks(consumer, TopicPartition(topic, 0), ANSWER_S)[1]
     return end

@@ -59,5 +59,5 @@ class Barrier:
         self._reader.close()
 
     def _begin(self, name: str, partition: int) -> int:
-        begin: int = self._reader.get_watermark_offsets(TopicPartition(name, partition), timeout=ANSWER_S)[0]
+        begin: int = kafka.watermarks(self._reader, TopicPartition(name, partition), ANSWER_S)[0]
         return begin

@@ -15,7 +15,7 @@ from streams import kafka
 from streams.core.records import Lineage
 from streams.settings import KafkaSettings
 from tests.stack import raw_log
-from tests.stack.harness import Installation, Process, eventually
+from tests.stack.harness import PATIENCE, Installation, Process, eventually
 from tests.stack.raw_log import json_record
 
 POISON = b"no avro"
@@ -165,5 +165,5 @@ def test_a_worker_that_stands_still_shows_it_and_ends(installation: Installation
 
     shown = eventually(lambda: page if "isthmus_oldest_unhandled_seconds{" in (page := stuck.metrics()) else "")
     assert sum(float(line.split()[1]) for line in shown.splitlines() if line.startswith("isthmus_lag{")) == 40
-    assert stuck.popen.wait(60) == 70
+    assert stuck.popen.wait(60 * PATIENCE) == 70
     assert "has not moved for" in (tmp_path / "stuck.log").read_text()

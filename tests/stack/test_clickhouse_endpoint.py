@@ -20,7 +20,7 @@ from clickhouse_connect.driver import options
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from tests.stack.harness import eventually, free_port
+from tests.stack.harness import PATIENCE, eventually, free_port
 
 
 class Endpoint:
@@ -53,7 +53,7 @@ class Endpoint:
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(20 * PATIENCE)
 
 
 @pytest.fixture(scope="module")

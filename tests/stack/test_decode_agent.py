@@ -4,7 +4,7 @@ from pathlib import Path
 
 from streams.core.records import DeadLetter, DeviceEvent, DeviceMapping, Interval, RawRecord, Reading
 from tests.stack import raw_log
-from tests.stack.harness import Installation, Process, eventually, free_port
+from tests.stack.harness import PATIENCE, Installation, Process, eventually, free_port
 from tests.stack.raw_log import json_record
 
 
@@ -71,7 +71,7 @@ def test_it_waits_for_the_first_generation_and_stops_at_the_fence_of_newer_code(
     raw_log.open_generation(kafka, 6, fence=3, code="newer")
     eventually(lambda: "isthmus_generation_newest 6.0" in process.metrics(), timeout=5)
     raw_log.write_raw(kafka, [json_record(3)], partition=0)
-    assert process.popen.wait(20) == 1
+    assert process.popen.wait(20 * PATIENCE) == 1
     assert "offset 3 is past the fence of generation 6, which is decoded by code newer" in process.log.read_text()
     assert [(r.raw_offset, r.generation) for r in readings(installation)] == [(0, 5), (1, 5), (2, 5)]
 
@@ -83,7 +83,7 @@ def test_it_refuses_a_hole_in_the_log(installation: Installation, tmp_path: Path
     raw_log.commit(kafka, {0: 4})
     raw_log.delete_before(kafka, {0: 7})
     process = start(installation, tmp_path, wait=False)
-    assert process.popen.wait(20) == 1
+    assert process.popen.wait(20 * PATIENCE) == 1
     assert "partition 0: offsets 4 to 6 were deleted before they were handled" in process.log.read_text()
     assert readings(installation) == []
 

@@ -10,7 +10,7 @@ from streams.core.memory import Remembered
 from tests.sparkplug import MS, double, metric, payload
 from tests.stack import doors, raw_log
 from tests.stack.conftest import installed
-from tests.stack.harness import Installation, Stack, eventually
+from tests.stack.harness import PATIENCE, Installation, Stack, eventually
 from tests.stack.replay_run import Running
 from tests.stack.replay_world import World
 
@@ -128,5 +128,5 @@ def test_what_is_missing_is_rebuilt_from_raw_once(stack: Stack, tmp_path: Path) 
 
 def rebuilt(installation: Installation, log: Path) -> str:
     process = installation.start("memories", "rebuild", log=log, wait=False)
-    assert process.popen.wait(60) == 0, log.read_text()
+    assert process.popen.wait(60 * PATIENCE) == 0, log.read_text()
     return log.read_text()
