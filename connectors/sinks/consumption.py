@@ -129,7 +129,13 @@ class Consumption:
             self._failed = error
 
     def _tell(self, error: KafkaError) -> None:
-        """The client tries again many times a second, and says so each time."""
+        """The client tries again many times a second, and says so each time.
+
+        A fatal error (another member with our instance id, by the memory of a broker that was killed) may be told here
+        only: no message brings it, and the client waits for ever.
+        """
+        if error.fatal():
+            self._failed = KafkaException(error)
         if time.monotonic() > self._next_telling:
             self._next_telling = time.monotonic() + TELL_S
             logger.warning("kafka-away", detail=error.str())

@@ -1,0 +1,28 @@
+"""A membership that is over ends the process; a broker that is away does not."""
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from connectors.sinks.consumption import Consumption
+from streams.settings import KafkaSettings, Settings
+
+
+@pytest.fixture
+def consumption() -> Consumption:
+    return Consumption(Settings(kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1")), "test", ("raw",))
+
+
+def test_a_fatal_error_that_only_the_callback_hears_is_raised(consumption: Consumption) -> None:
+    consumption._tell(KafkaError(KafkaError._ALL_BROKERS_DOWN, "away"))
+    consumption._tell(KafkaError(KafkaError.FENCED_INSTANCE_ID, "fenced", fatal=True))
+
+    with pytest.raises(KafkaException, match="fenced"):
+        consumption.take(1, 0.01)
+    consumption.close()
+
+
+def test_a_broker_that_is_away_is_waited_for(consumption: Consumption) -> None:
+    consumption._tell(KafkaError(KafkaError._ALL_BROKERS_DOWN, "away"))
+
+    assert consumption.take(1, 0.01) == []
+    consumption.close()
