@@ -6,7 +6,7 @@ The election is only a hint about who should write; that nobody else can is the 
 import threading
 from collections.abc import Callable
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams import kafka, log
 from streams.registry.writer import Writer
@@ -68,7 +68,9 @@ class _Term:
         deposed: Callable[[], None],
     ) -> None:
         self._settings, self._elected, self._deposed = settings, elected, deposed
-        self._consumer = kafka.consumer(settings, "api-writer", **{"group.instance.id": member}, **SESSION)
+        self._fatal: KafkaError | None = None
+        watched = {"group.instance.id": member, "error_cb": self._on_error}
+        self._consumer = kafka.consumer(settings, "api-writer", **watched, **SESSION)
         self._writer: Writer | None = None
         self._assigned: bool | None = None
         """A result that waits to be announced: whether the partition is ours."""
@@ -81,6 +83,8 @@ class _Term:
                 message = self._consumer.poll(0.2)
                 if message is not None:
                     kafka.raise_on_error(message.error())
+                if self._fatal is not None:
+                    raise KafkaException(self._fatal)
                 self._announce()
         finally:
             self._leave_office()
@@ -93,6 +97,11 @@ class _Term:
             self._writer.open()
         if assigned is not None:
             self._elected(self._writer)
+
+    def _on_error(self, error: KafkaError) -> None:
+        """A fatal one (another member with our name, by the memory of a broker that was killed) may be told here only."""
+        if error.fatal():
+            self._fatal = error
 
     def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._assigned = bool(partitions)
