@@ -52,15 +52,9 @@ async def _admin(request: Request) -> None:
         raise HTTPException(403, "Only an administrator may do this.")
 
 
-async def _iota(request: Request) -> bool:
-    return bool(request.state.iota)
-
-
 Has = Annotated[Services, Depends(_services)]
 Registry = Annotated[Store, Depends(_store)]
 By = Annotated[Author, Depends(_author)]
-Iota = Annotated[bool, Depends(_iota)]
-"""Whether the caller expects exactly IoTa's shapes."""
 ADMINS = Depends(_admin)
 
 

@@ -85,11 +85,11 @@ def _written(change: RegistryChange) -> dict[str, Any]:
 
 def _fields(document: str) -> dict[str, Any]:
     fields = msgspec.json.decode(document, type=dict[str, Any])
-    intervals = msgspec.convert(fields.pop("intervals", []), list[Interval])
-    shown = {name: _readable(name, value) for name, value in fields.items()}
-    return shown if "intervals" not in document else shown | {"intervals": list(map(shapes.interval, intervals))}
+    return {name: _readable(name, value) for name, value in fields.items()}
 
 
 def _readable(name: str, value: Any) -> Any:
+    if name == "intervals":
+        return list(map(shapes.interval, msgspec.convert(value, list[Interval])))
     is_time = (name.endswith("_at") or name in {"at", "last_seen"}) and isinstance(value, int)
     return from_ns(value) if is_time else value

@@ -1,18 +1,15 @@
 """What devices said, out of the store: asked by device, answered by message or by measurement, row after row."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from typing import Any, NamedTuple
 
-import sql
 from connectors.api.period import Period
-from connectors.sinks.clickhouse.store import Store
+from connectors.api.streaming import rows
 from streams.core.place import present
 from streams.core.records import DeviceMapping, Interval, Measurement, PhysicalDevice
 from streams.registry.state import State
 from streams.settings import ClickHouseSettings
 
-PATIENCE_S = 300
 Value = float | str | None
 
 
@@ -81,8 +78,7 @@ def readings(settings: ClickHouseSettings, whose: Whose, period: Period) -> Iter
 
 def names(settings: ClickHouseSettings, whose: Whose) -> list[str]:
     """Every name that ``readings`` may come with, sorted."""
-    with closing(Store(settings, "api", timeout_s=PATIENCE_S)) as store:
-        known = [row[0] for row in store.rows(sql.query("device_measurements"), {"devices": list(whose.devices)})]
+    known = [row[0] for row in rows(settings, "device_measurements", {"devices": list(whose.devices)})]
     if whose.logical_uid is None:
         return sorted(known)
     intervals = [i for m in whose.devices.values() for i in m.intervals if i.logical_uid == whose.logical_uid]
@@ -109,8 +105,7 @@ def _asked(
         "start": period.start,
         "end": period.end,
     }
-    with closing(Store(settings, "api", timeout_s=PATIENCE_S)) as store:
-        yield from store.stream(sql.query(query), asked | more)
+    yield from rows(settings, query, asked | more)
 
 
 def _shown(

@@ -1,23 +1,19 @@
 """Route of raw messages: what was received, by source and time, for whoever wants to look at it or take it along."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-import sql
 from connectors.api.context import Has
 from connectors.api.period import Asked, Period
-from connectors.api.streaming import lines, streamed
+from connectors.api.streaming import lines, rows, streamed
 from connectors.api.times import from_ns
-from connectors.sinks.clickhouse.store import Store
 from streams.settings import ClickHouseSettings
 
 router = APIRouter(tags=["readings"])
 MEDIA_TYPE = "application/x-ndjson"
-PATIENCE_S = 300
 
 
 @router.get("/raw", response_class=Response, responses={200: {"content": {MEDIA_TYPE: {}}}})
@@ -33,8 +29,7 @@ async def raw(
 
 def _messages(settings: ClickHouseSettings, source: str, period: Period) -> Iterator[dict[str, Any]]:
     asked = {"source": source, "start": period.start, "end": period.end}
-    with closing(Store(settings, "api", timeout_s=PATIENCE_S)) as store:
-        yield from map(_shown, store.stream(sql.query("raw_messages_received"), asked))
+    return map(_shown, rows(settings, "raw_messages_received", asked))
 
 
 def _shown(row: Sequence[Any]) -> dict[str, Any]:

@@ -4,18 +4,24 @@ A store that does not answer is 503; one that goes away half-way breaks the answ
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import chain, islice
 from typing import Any
 
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
+import sql
 from connectors.sinks.base import Transient
+from connectors.sinks.clickhouse.store import Store
 from streams.registry.store import Unavailable
+from streams.settings import ClickHouseSettings
 
 ROWS = 500
 """in one piece of an answer"""
+PATIENCE_S = 300
+"""for all of an answer"""
 
 
 async def streamed(pieces: Iterator[bytes], media_type: str) -> Response:
@@ -30,6 +36,16 @@ async def streamed(pieces: Iterator[bytes], media_type: str) -> Response:
     except Transient as error:
         raise Unavailable(f"The store does not answer: {error}") from error
     return StreamingResponse(chain([first], joined), media_type=media_type)
+
+
+def rows(settings: ClickHouseSettings, query: str, asked: dict[str, Any]) -> Iterator[Sequence[Any]]:
+    """The store's answer to a named query, row by row, over a connection of its own.
+
+    Raises:
+        Transient: the store does not answer, with the first row or half-way.
+    """
+    with closing(Store(settings, "api", timeout_s=PATIENCE_S)) as store:
+        yield from store.stream(sql.query(query), asked)
 
 
 def array(items: Iterator[dict[str, Any]]) -> Iterator[bytes]:

@@ -164,6 +164,13 @@ def test_history_says_who_when_why_and_what_it_was(call: Api) -> None:
     assert status(call, "GET", "/api/physical/devices/99/history") == 404
 
 
+def test_a_device_that_is_called_like_a_field_has_no_such_field(call: Api) -> None:
+    uid = place(call, "a")
+    call("PATCH", "/api/logical/devices", json={"uid": uid, "name": "intervals"})
+    newest, _ = call("GET", f"/api/logical/devices/{uid}/history").json()
+    assert (newest["before"], newest["after"]) == ({"name": "a"}, {"name": "intervals"})
+
+
 def test_a_mapping_has_a_history_of_what_was_done_to_it(call: Api) -> None:
     uid, field = box(call), place(call)
     call("POST", "/api/mappings", json={"pd": uid, "ld": field})
