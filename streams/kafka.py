@@ -181,6 +181,17 @@ def raise_on_error(error: KafkaError | None, ignore: Iterable[int] = (KafkaError
     """
     if error is None:
         return False
-    if error.code() in ignore or error.retriable() or (not error.fatal() and error.code() < 0):
+    if is_over(error):
+        raise KafkaException(error)
+    if error.code() in ignore or error.retriable() or error.code() < 0:
         return True
     raise KafkaException(error)
+
+
+def is_over(error: KafkaError) -> bool:
+    """Whether the client will never do anything again.
+
+    Not everything that brings such an error says that it is fatal: a consumer's message and the answer to a commit bring
+    the bare code.
+    """
+    return error.fatal() or error.code() in (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID)

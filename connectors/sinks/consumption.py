@@ -91,7 +91,11 @@ class Consumption:
         self._paused = wanted
 
     def commit(self, offsets: Mapping[Position, int], metadata: Callable[[Position], str]) -> None:
-        """Commit what is news among ``offsets``; a commit that fails is news again next time."""
+        """Commit what is news among ``offsets``; a commit that fails is news again next time.
+
+        Raises:
+            KafkaException: the membership is over.
+        """
         news = {p: offset for p, offset in offsets.items() if offset > self._reached.get(p, -1)}
         if not news:
             return
@@ -99,6 +103,8 @@ class Consumption:
         try:
             self._consumer.commit(offsets=partitions, asynchronous=False)
         except KafkaException as error:
+            if kafka.is_over(error.args[0]):
+                raise
             logger.warning("commit-failed", detail=str(error.args[0]))
             return
         self._reached |= news
@@ -134,7 +140,7 @@ class Consumption:
         A fatal error (another member with our instance id, by the memory of a broker that was killed) may be told here
         only: no message brings it, and the client waits for ever.
         """
-        if error.fatal():
+        if kafka.is_over(error):
             self._failed = KafkaException(error)
         if time.monotonic() > self._next_telling:
             self._next_telling = time.monotonic() + TELL_S

@@ -100,7 +100,7 @@ class _Term:
 
     def _on_error(self, error: KafkaError) -> None:
         """A fatal one (another member with our name, by the memory of a broker that was killed) may be told here only."""
-        if error.fatal():
+        if kafka.is_over(error):
             self._fatal = error
 
     def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:

@@ -4,6 +4,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from connectors.sinks.consumption import Consumption
+from streams import kafka
 from streams.settings import KafkaSettings, Settings
 
 
@@ -26,3 +27,16 @@ def test_a_broker_that_is_away_is_waited_for(consumption: Consumption) -> None:
 
     assert consumption.take(1, 0.01) == []
     consumption.close()
+
+
+@pytest.mark.parametrize("code", [KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID])
+def test_an_answer_with_the_bare_code_says_that_the_membership_is_over(code: int) -> None:
+    assert kafka.is_over(KafkaError(code))
+    with pytest.raises(KafkaException):
+        kafka.raise_on_error(KafkaError(code))
+
+
+@pytest.mark.parametrize("code", [KafkaError._ALL_BROKERS_DOWN, KafkaError._WAIT_COORD, KafkaError._TIMED_OUT])
+def test_a_fault_that_passes_is_an_event_to_skip(code: int) -> None:
+    assert not kafka.is_over(KafkaError(code))
+    assert kafka.raise_on_error(KafkaError(code))
