@@ -47,6 +47,8 @@ def show(report: Report, console: Console) -> None:
         console.print(f"{report.acknowledged} acknowledged message(s), {report.lost.total()} of them not in raw")
     if report.log.foreign:
         console.print(f"{report.log.foreign} raw record(s) were decoded by code that is not here: not checked")
+    if cut := len(report.log.cut.points):
+        console.print(f"{cut} point(s) left out because a codec had reached a limit; `isthmus replay` decodes them")
     for reason, points in sorted(report.unchecked.items()):
         console.print(f"{points} point(s) {reason}: not checked")
 

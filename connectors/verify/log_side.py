@@ -1,16 +1,18 @@
 """The log's side of the comparison: the pure core run over all of `raw`, with the mapping history as it is now."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from confluent_kafka import Message, TopicPartition
 from msgspec import Struct, field
 
 from connectors.simulator.ledger import fingerprint
+from connectors.verify.circumstances import LIMITS, Cut, as_it_was, cut
 from connectors.verify.core import Core
 from connectors.verify.expected import Contents, add_dead_letter, add_reading
 from connectors.verify.origins import Origins
 from streams import avro, kafka
+from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, Lineage, RawRecord
 from streams.replay.runs import Runs
 from streams.scan import scan
@@ -35,6 +37,8 @@ class LogSide(Struct):
     """raw records of a generation whose code is not this one, with no later one that is: not decoded here"""
     unsure: Runs = field(default_factory=Runs)
     """raw records that other code decoded live, and that no replay has certainly decoded by this code since"""
+    cut: Contents = field(default_factory=Contents)
+    """what is decoded here, and was left out when it came because its codec had reached a limit"""
 
 
 def read(
@@ -46,11 +50,13 @@ def read(
         TimeoutError, KafkaException: the log does not answer.
     """
     side = LogSide()
+    letters = [avro.decode(message.value() or b"", DeadLetter) for message in scan(settings, "dead-letters")]
+    was_cut = cut(letters)
     for message in scan(settings, "raw"):
         side.records += 1
         progress(side.records)
-        _account(side, message, core, origins)
-    _add_letters_of_edges(side, settings)
+        _account(side, message, core, origins, was_cut)
+    _add_letters_of_edges(side, letters)
     return side
 
 
@@ -68,7 +74,7 @@ def begins(settings: KafkaSettings) -> dict[int, int]:
         reader.close()
 
 
-def _account(side: LogSide, message: Message, core: Core, origins: Origins) -> None:
+def _account(side: LogSide, message: Message, core: Core, origins: Origins, was_cut: Cut) -> None:
     lineage = Lineage(message.partition() or 0, message.offset() or 0)
     try:
         raw = core.open(message.value())
@@ -83,26 +89,40 @@ def _account(side: LogSide, message: Message, core: Core, origins: Origins) -> N
         side.foreign += 1
         side.unsure.add(lineage.partition, lineage.offset)
     else:
-        _decode(side, raw, lineage, generation.number, core, origins)
+        outcome = core.decode(raw, lineage, generation.number)
+        _add(side, raw, lineage, outcome, origins, was_cut)
 
 
-def _decode(side: LogSide, raw: RawRecord, lineage: Lineage, generation: int, core: Core, origins: Origins) -> None:
-    outcome = core.decode(raw, lineage, generation)
+def _add(side: LogSide, raw: RawRecord, lineage: Lineage, outcome: Outcome, origins: Origins, was_cut: Cut) -> None:
+    redone = origins.redone(raw, lineage, outcome)
+    letters = was_cut.get((lineage.partition, lineage.offset), ())
+    if letters and not redone:
+        for reading in outcome.readings:
+            add_reading(side.cut, reading)
+        outcome = as_it_was(outcome, letters)
+    _add_outcome(side, outcome)
+    if not (outcome.readings or outcome.dead_letters or outcome.ignored):
+        side.unaccounted.append(lineage)
+    if not redone and (not origins.own(lineage) or _by_chance(outcome, letters)):
+        side.unsure.add(lineage.partition, lineage.offset)
+
+
+def _by_chance(outcome: Outcome, letters: Sequence[DeadLetter]) -> bool:
+    """Whether a limit was reached here only."""
+    return not letters and any(letter.reason in LIMITS for letter in outcome.dead_letters)
+
+
+def _add_outcome(side: LogSide, outcome: Outcome) -> None:
     side.readings += len(outcome.readings)
     for reading in outcome.readings:
         add_reading(side.contents, reading)
     for letter in outcome.dead_letters:
         add_dead_letter(side.contents, letter)
     side.ignored.update(f"{stage}: {reason}" for stage, reason in outcome.ignored)
-    if not (outcome.readings or outcome.dead_letters or outcome.ignored):
-        side.unaccounted.append(lineage)
-    if not origins.own(lineage) and not origins.redone(raw, lineage, outcome):
-        side.unsure.add(lineage.partition, lineage.offset)
 
 
-def _add_letters_of_edges(side: LogSide, settings: KafkaSettings) -> None:
+def _add_letters_of_edges(side: LogSide, letters: Iterable[DeadLetter]) -> None:
     """Dead letters of doors, windows and sinks come from the world, not from the core: the topic says which there are."""
-    for message in scan(settings, "dead-letters"):
-        letter = avro.decode(message.value() or b"", DeadLetter)
+    for letter in letters:
         if letter.stage not in (*CORE_STAGES, "avro"):
             add_dead_letter(side.contents, letter)

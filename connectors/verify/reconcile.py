@@ -6,6 +6,7 @@ live decoding, or of a replay. What cannot be judged (``Origins.doubt``) is take
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,19 +28,29 @@ class Judged(Struct, frozen=True):
 
 
 def reconcile(
-    expected: Contents, unsure: Runs, found: Contents, origins: Origins, withdrawn: Mapping[PointKey, int]
+    expected: Contents,
+    unsure: Runs,
+    found: Contents,
+    origins: Origins,
+    withdrawn: Mapping[PointKey, int],
+    cut: Mapping[PointKey, Point] = MappingProxyType({}),
 ) -> Judged:
     """Expected points and dead letters, as they may be in the store.
 
     ``unsure``: raw records that other code decoded live, and no replay since has certainly decoded by this code.
-    ``withdrawn``: keys whose highest row is a tombstone, and its version.
+    ``withdrawn``: keys whose highest row is a tombstone, and its version. ``cut``: points of records whose codec was cut,
+    which may be there, because the record was read again, or a replay has decoded it.
     """
     judge = _Judge(expected.masked, unsure, origins, withdrawn)
     points = {k: p for k, e in expected.points.items() if (p := judge.expected(k, e, found.points.get(k))) is not None}
     extra = ((k, p) for k, p in found.points.items() if k not in expected.points)
-    points |= {k: p for k, p in extra if judge.set_aside(origins.doubt(p.version))}
+    points |= {k: p for k, p in extra if _same(cut.get(k), p) or judge.set_aside(origins.doubt(p.version))}
     letters = _letters(expected.dead_letters, unsure, found.dead_letters, origins)
     return Judged(Contents(points=points, dead_letters=letters), judge.unchecked)
+
+
+def _same(cut: Point | None, found: Point) -> bool:
+    return cut is not None and replace(cut, version=found.version) == found
 
 
 class _Judge:

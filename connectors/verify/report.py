@@ -51,7 +51,7 @@ def check(settings: Settings, ledgers: Sequence[Path] = (), progress: Callable[[
     log = log_side.read(settings.kafka, ours, origins, progress)
     found = store_side.read(settings.clickhouse, settings.window.base_s)
     withdrawn = store_side.withdrawn(settings.clickhouse) if origins.applied else {}
-    judged = reconcile(log.contents, log.unsure, found, origins, withdrawn)
+    judged = reconcile(log.contents, log.unsure, found, origins, withdrawn, log.cut.points)
     derive(judged.contents, settings.window.base_s)
     acknowledged = ledger.acknowledged(ledgers)
     differences = compare(judged.contents, found)
