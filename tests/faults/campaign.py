@@ -1,4 +1,7 @@
-"""The long campaign: random processes killed at random moments under load, until there were so many."""
+"""The long campaign: random processes killed at random moments under load, until there were so many.
+
+Ctrl-C ends the kills, not the comparison; a second one ends that, too.
+"""
 
 import statistics
 import time
@@ -18,32 +21,42 @@ FRESH_S = 10.0
 
 
 def campaign(kills: int, points: int, rate: float) -> Case:
-    """``kills`` kills, and load until ``points`` points have been sent."""
+    """``kills`` kills, and more of them until so many points are stored."""
 
     def act(one: Run) -> None:
         recoveries: list[float] = []
         counts: Counter[str] = Counter()
-        while one.result.kills < kills or _stored(one) < points:
-            time.sleep(one.rng.expovariate(1 / MEAN_PAUSE_S))
-            name = one.rng.choice((*PROCESSES, *SERVERS))
-            at = time.time()
-            one.world.kill(name)
-            one.result.kills += 1
-            counts[name] += 1
-            took = one.load.recovery(at)
-            recoveries.append(took)
-            print(
-                f"{one.result.kills:4} {name:20} fresh row after {took:5.1f} s, {one.load.acknowledged} acknowledged",
-                flush=True,
-            )
-        one.result.recovery_s = max(recoveries)
-        one.result.notes |= {
-            "recovery_median_s": round(statistics.median(recoveries), 2),
-            "recovery_p90_s": round(sorted(recoveries)[int(len(recoveries) * 0.9)], 2),
-            "recovered_within_10_s": sum(took <= FRESH_S for took in recoveries),
-        } | {f"kills_{name}": number for name, number in sorted(counts.items())}
+        try:
+            while one.result.kills < kills or _stored(one) < points:
+                name = one.rng.choice((*PROCESSES, *SERVERS))
+                recoveries.append(_kill(one, name))
+                counts[name] += 1
+        except KeyboardInterrupt:
+            one.holds(f"{kills} kills and {points} points were asked for, and it was stopped early", truth=False)
+        if recoveries:
+            _note(one, recoveries, counts)
 
     return Case("campaign", 0, act, rate=rate)
+
+
+def _kill(one: Run, name: str) -> float:
+    time.sleep(one.rng.expovariate(1 / MEAN_PAUSE_S))
+    at = time.time()
+    one.world.kill(name)
+    one.result.kills += 1
+    took = one.load.recovery(at)
+    told = f"{one.result.kills:4} {name:20} fresh row after {took:5.1f} s, {one.load.acknowledged} acknowledged"
+    print(told, flush=True)
+    return took
+
+
+def _note(one: Run, recoveries: list[float], counts: Counter[str]) -> None:
+    one.result.recovery_s = max(recoveries)
+    one.result.notes |= {
+        "recovery_median_s": round(statistics.median(recoveries), 2),
+        "recovery_p90_s": round(sorted(recoveries)[int(len(recoveries) * 0.9)], 2),
+        "recovered_within_10_s": sum(took <= FRESH_S for took in recoveries),
+    } | {f"kills_{name}": number for name, number in sorted(counts.items())}
 
 
 def _stored(one: Run) -> int:

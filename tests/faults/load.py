@@ -82,19 +82,34 @@ class Load:
         """Seconds from ``since`` (unix time) until the store showed a probe that was sent later, of each door named."""
         return max(self._fresh(door, since, within_s) for door in doors or tuple(self._probes)) - since
 
+    def delays(self, seconds: float, door: str = "mqtt") -> list[float]:
+        """Of every probe that is sent in this time: seconds until the store showed it. Sorted."""
+        first, until = len(self._probes[door]), time.time() + seconds
+        found: list[float] = []
+        while len(found) < len(sent := [at for at in self._probes[door][first:] if at < until]) or time.time() < until:
+            seen = self._shown(door) - first
+            found += [time.time() - at for at in sent[len(found) : max(0, seen)]]
+            time.sleep(0.05)
+        return sorted(found)
+
     def _fresh(self, door: str, since: float, within_s: float) -> float:
         deadline = time.monotonic() + within_s
-        asked = f"SELECT max(value) FROM points WHERE series_id = {series_id(PROBE.format(door), 'n')}"
         while time.monotonic() < deadline:
             first = next((n for n, at in enumerate(self._probes[door]) if at > since), None)
-            with suppress(ClickHouseError):
-                client = store_side.connect(self.world.settings.clickhouse)
-                (newest,) = client.query(asked).result_rows[0]
-                client.close()
-                if first is not None and newest is not None and newest >= self._first + first:
-                    return time.time()
+            if first is not None and self._shown(door) > first:
+                return time.time()
             time.sleep(0.2)
         raise TimeoutError(f"no row of a probe through {door} within {within_s:.0f} s")
+
+    def _shown(self, door: str) -> int:
+        """How many probes of a door the store has, up to the newest."""
+        asked = f"SELECT max(value) FROM points WHERE series_id = {series_id(PROBE.format(door), 'n')}"
+        with suppress(ClickHouseError):
+            client = store_side.connect(self.world.settings.clickhouse)
+            (newest,) = client.query(asked).result_rows[0]
+            client.close()
+            return 0 if newest is None else round(newest) - self._first + 1
+        return 0
 
     def _messages(self) -> Iterator[Message]:
         every = max(1, round(self.rate / PROBES_PER_S))

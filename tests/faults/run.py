@@ -41,6 +41,12 @@ class Run(Struct):
         took = self.load.recovery(since, *doors, within_s=within_s)
         self.result.recovery_s = max(took, self.result.recovery_s or 0)
 
+    def note_delays(self, when: str, seconds: float) -> None:
+        """Measure for so long how soon the store shows what is sent."""
+        delays = self.load.delays(seconds)
+        for name, share in (("p50", 0.5), ("p99", 0.99)):
+            self.result.notes[f"delay_{name}_s_{when}"] = round(delays[int(len(delays) * share)], 2)
+
     def scaled(self, seconds: float, *, least: float) -> float:
         """How long a long wait is in this run."""
         return max(least, seconds * self.scale)
