@@ -2,15 +2,17 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from confluent_kafka import KafkaException
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from connectors.cli.replay_options import moment
 from connectors.verify.report import Report, check, tables
+from connectors.verify.scope import Scope
 from streams import settings
 
 
@@ -19,23 +21,49 @@ def register(app: typer.Typer) -> None:
     app.command()(verify)
 
 
+def _time(name: str, help: str) -> Any:
+    return typer.Option(name, help=help, parser=moment, metavar="TIME")
+
+
 def verify(
     ledger: Annotated[list[Path] | None, typer.Option(help="a simulator's ledger; repeat for several")] = None,
+    start: Annotated[
+        int | None, _time("--from", "measured at this time or later: ISO 8601, or `3w`, `2d`, `6h` ago")
+    ] = None,
+    end: Annotated[int | None, _time("--to", "measured before this time")] = None,
+    device: Annotated[str | None, typer.Option(metavar="KEY", help="of this device only, as `ttn:a817…`")] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, help="seconds for what is under way to arrive, while anything differs")
+    ] = 30,
 ) -> None:
-    """Run the pure core over all of `raw` and compare with ClickHouse, both ways; exit status 1 when they differ.
+    """Run the pure core over `raw` and compare with ClickHouse, both ways; exit status 1 when they differ.
 
     Points, dead letters, aggregates of the base windows and latest values are compared exactly (sums to the last bits).
-    With a ledger: every acknowledged message must be in `raw`. Wait until `isthmus stack status` shows no lag before.
+    With a ledger: every acknowledged message must be in `raw`. Works while data flow: what comes after the beginning is left
+    out on both sides, what is under way is waited for; beware of changing mappings, rules or codecs meanwhile.
+
+    A range of time, or one device, is much less to read: `isthmus verify --from 2d --to 1d`. Then aggregates are compared whose
+    windows lie wholly in the range; latest values when it has no end; dead letters by the receipt of their records.
     """
-    missing = [str(path) for path in ledger or () if not path.is_file()]
-    if missing:
-        raise typer.BadParameter(f"no such ledger: {', '.join(missing)}")
+    scope = _scope(start, end, device, ledger or [])
     try:
-        report = _check(ledger or [])
+        report = _check(ledger or [], scope, wait)
     except (KafkaException, ClickHouseError, TimeoutError) as error:
         raise SystemExit(f"verify: {error}") from error
     show(report, Console(emoji=False))
     raise SystemExit(1 if report.faults else 0)
+
+
+def _scope(start: int | None, end: int | None, device: str | None, ledgers: list[Path]) -> Scope:
+    if missing := [str(path) for path in ledgers if not path.is_file()]:
+        raise typer.BadParameter(f"no such ledger: {', '.join(missing)}")
+    if start is not None and ledgers:
+        raise typer.BadParameter("a ledger is compared with all of raw: leave out --from, or --ledger")
+    if start is not None and end is not None and end <= start:
+        raise typer.BadParameter("--to must be later than --from")
+    if device is not None and ":" not in device:
+        raise typer.BadParameter(f"{device!r}: write the device's key, source:identity, as `isthmus pd ls` shows it")
+    return Scope(start, end, device)
 
 
 def show(report: Report, console: Console) -> None:
@@ -47,18 +75,21 @@ def show(report: Report, console: Console) -> None:
         console.print(f"{report.acknowledged} acknowledged message(s), {report.lost.total()} of them not in raw")
     if report.log.foreign:
         console.print(f"{report.log.foreign} raw record(s) were decoded by code that is not here: not checked")
+    if report.newer:
+        console.print(f"{report.newer} point(s) came after the beginning of this check: not checked")
+    if report.empty:
+        console.print("nothing in this range, in log and store alike", style="yellow")
     if cut := len(report.log.cut.points):
         console.print(f"{cut} point(s) left out because a codec had reached a limit; `isthmus replay` decodes them")
     for reason, points in sorted(report.unchecked.items()):
         console.print(f"{points} point(s) {reason}: not checked")
 
 
-def _check(ledgers: list[Path]) -> Report:
+def _check(ledgers: list[Path], scope: Scope, wait_s: float) -> Report:
     console = Console(file=sys.stderr, emoji=False)
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}", markup=False), console=console, transient=True
-    ) as bar:
-        task = bar.add_task("reading raw")
+    columns = (TextColumn("reading raw"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
         return check(
-            settings.load(), ledgers, lambda done: bar.update(task, description=f"{done} raw records decoded again")
+            settings.load(), ledgers, lambda done, total: bar.update(task, completed=done, total=total), scope, wait_s
         )

@@ -8,6 +8,7 @@ from statistics import median
 
 from msgspec import Struct, field
 
+from connectors.verify.scope import WHOLE, Scope
 from streams.core.block import points
 from streams.core.identity import row_version, series_id
 from streams.core.records import DeadLetter, Reading
@@ -55,10 +56,14 @@ class Contents(Struct):
     """points that lost against another raw record's; of the log's side only"""
 
 
-def add_reading(contents: Contents, reading: Reading) -> None:
-    """Add a reading's points; of two for one (series, time) the higher version stays."""
+def add_reading(contents: Contents, reading: Reading, scope: Scope = WHOLE) -> None:
+    """Add a reading's points, those in ``scope``; of two for one (series, time) the higher version stays."""
+    if not scope.takes_device(reading.device):
+        return
     version = row_version(reading.generation, reading.raw_partition, reading.raw_offset)
     for m in chain(reading.measurements, *map(points, reading.blocks)):
+        if not scope.takes_time(m.time):
+            continue
         key = (series_id(reading.device, m.name), m.time)
         point, known = Point(m.value, m.text, m.logical_uid, version), contents.points.get(key)
         if known is not None and known.version != version:
@@ -71,16 +76,20 @@ def _version(point: Point) -> int:
     return point.version
 
 
-def add_dead_letter(contents: Contents, letter: DeadLetter) -> None:
-    """Add a dead letter; the same one may have been written more than once, and counts once."""
+def add_dead_letter(contents: Contents, letter: DeadLetter, scope: Scope = WHOLE) -> None:
+    """Add a dead letter in ``scope``; the same one may have been written more than once, and counts once."""
+    if not scope.takes_letter(letter):
+        return
     contents.dead_letters[letter.stage, letter.reason, letter.raw_partition, letter.raw_offset, letter.index] = 1
 
 
-def derive(contents: Contents, windows: Iterable[int]) -> None:
-    """Fill ``aggregates`` (of the window lengths given, seconds) and ``latest`` from ``points``."""
-    for series, time in contents.points:
-        contents.latest[series] = max(time, contents.latest.get(series, time))
-    contents.aggregates = fold(contents.points, windows)
+def derive(contents: Contents, windows: Iterable[int], scope: Scope = WHOLE) -> None:
+    """Fill ``aggregates`` (of the window lengths given, seconds) and ``latest`` from ``points``, as far as in ``scope``."""
+    if scope.compares_latest:
+        for series, time in contents.points:
+            contents.latest[series] = max(time, contents.latest.get(series, time))
+    made = fold(contents.points, windows)
+    contents.aggregates = {key: value for key, value in made.items() if scope.takes_window(key[2], key[1])}
 
 
 def fold(points: Mapping[PointKey, Point], windows: Iterable[int]) -> dict[WindowKey, Fold]:

@@ -1,29 +1,34 @@
 """The log's side of the comparison: the pure core run over all of `raw`, with the mapping history as it is now."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 from msgspec import Struct, field
 
 from connectors.simulator.ledger import fingerprint
 from connectors.verify.circumstances import LIMITS, Cut, as_it_was, cut
 from connectors.verify.core import Core
-from connectors.verify.expected import Contents, add_dead_letter, add_reading
+from connectors.verify.expected import Contents, LetterKey, add_dead_letter, add_reading
 from connectors.verify.origins import Origins
+from connectors.verify.scope import SECOND, WHOLE, Scope
 from streams import avro, kafka
 from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, Lineage, RawRecord
 from streams.replay.runs import Runs
-from streams.scan import scan
-from streams.settings import KafkaSettings
+from streams.scan import ends_of, scan, until
+from streams.settings import KafkaSettings, Settings
 
 CORE_STAGES = ("open", "codec", "normalise")
+ANSWER_S, WITHIN_S = 10, 30
 
 
 class LogSide(Struct):
     """What the log says."""
 
+    scope: Scope = WHOLE
+    ends: dict[int, int] = field(default_factory=dict)
+    """raw partition -> the offset up to which it was read"""
     contents: Contents = field(default_factory=Contents)
     records: int = 0
     readings: int = 0
@@ -42,22 +47,66 @@ class LogSide(Struct):
 
 
 def read(
-    settings: KafkaSettings, core: Core, origins: Origins, progress: Callable[[int], None] = lambda _: None
+    settings: Settings,
+    core: Core,
+    origins: Origins,
+    scope: Scope = WHOLE,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> LogSide:
-    """Run the core over every raw record up to the end of this moment; ``progress`` gets the number done.
+    """Run the core over every raw record that may be in ``scope``, up to the end of this moment.
+
+    ``progress`` gets how many are done, and how many there are.
 
     Raises:
         TimeoutError, KafkaException: the log does not answer.
     """
-    side = LogSide()
-    letters = [avro.decode(message.value() or b"", DeadLetter) for message in scan(settings, "dead-letters")]
-    was_cut = cut(letters)
-    for message in scan(settings, "raw"):
-        side.records += 1
-        progress(side.records)
-        _account(side, message, core, origins, was_cut)
-    _add_letters_of_edges(side, letters)
+    side = LogSide(scope=scope)
+    was_cut = cut(_letters(settings.kafka))
+    reader, topic = kafka.consumer(settings.kafka, None), kafka.topic(settings.kafka, "raw")
+    try:
+        side.ends = ends_of(reader, topic)
+        starts = _starts(reader, topic, settings, scope)
+        reader.assign([TopicPartition(topic, partition, start) for partition, start in starts.items()])
+        expected = sum(end - starts[partition] for partition, end in side.ends.items())
+        for message in until(reader, side.ends, WITHIN_S):
+            side.records += 1
+            progress(side.records, expected)
+            _account(side, message, core, origins, was_cut)
+    finally:
+        reader.close()
     return side
+
+
+def edges(settings: KafkaSettings, scope: Scope = WHOLE) -> Counter[LetterKey]:
+    """Dead letters of doors, windows and sinks come from the world, not from the core: the topic says which there are.
+
+    Raises:
+        TimeoutError, KafkaException: the log does not answer.
+    """
+    found = Contents()
+    for letter in _letters(settings):
+        if letter.stage not in (*CORE_STAGES, "avro"):
+            add_dead_letter(found, letter, scope)
+    return found.dead_letters
+
+
+def _letters(settings: KafkaSettings) -> Iterator[DeadLetter]:
+    return (avro.decode(message.value() or b"", DeadLetter) for message in scan(settings, "dead-letters"))
+
+
+def _starts(reader: Consumer, topic: str, settings: Settings, scope: Scope) -> dict[int, int]:
+    """Offsets before which nothing was appended that may hold a point of the scope.
+
+    None is later than its receipt, but for a limit; receipt is never after appending, but for clocks.
+    """
+    lows = {p: kafka.watermarks(reader, TopicPartition(topic, p), ANSWER_S)[0] for p in ends_of(reader, topic)}
+    if scope.start is None:
+        return lows
+    earliest = scope.start // SECOND - settings.decode.future_limit_s - settings.window.grace_s
+    asked = [TopicPartition(topic, partition, max(0, earliest) * 1000) for partition in lows]
+    found = {p.partition: p.offset for p in reader.offsets_for_times(asked, timeout=ANSWER_S)}
+    ends = ends_of(reader, topic)
+    return {p: ends[p] if found[p] < 0 else max(low, found[p]) for p, low in lows.items()}
 
 
 def begins(settings: KafkaSettings) -> dict[int, int]:
@@ -68,8 +117,7 @@ def begins(settings: KafkaSettings) -> dict[int, int]:
     """
     reader, topic = kafka.consumer(settings, None), kafka.topic(settings, "raw")
     try:
-        partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
-        return {p: kafka.watermarks(reader, TopicPartition(topic, p), 10)[0] for p in partitions}
+        return {p: kafka.watermarks(reader, TopicPartition(topic, p), ANSWER_S)[0] for p in ends_of(reader, topic)}
     finally:
         reader.close()
 
@@ -79,7 +127,8 @@ def _account(side: LogSide, message: Message, core: Core, origins: Origins, was_
     try:
         raw = core.open(message.value())
     except avro.AvroError as fault:
-        side.contents.dead_letters["avro", fault.reason, lineage.partition, lineage.offset, 0] = 1
+        if side.scope.whole:
+            side.contents.dead_letters["avro", fault.reason, lineage.partition, lineage.offset, 0] = 1
         if not origins.own(lineage):
             side.unsure.add(lineage.partition, lineage.offset)
         return
@@ -98,7 +147,7 @@ def _add(side: LogSide, raw: RawRecord, lineage: Lineage, outcome: Outcome, orig
     letters = was_cut.get((lineage.partition, lineage.offset), ())
     if letters and not redone:
         for reading in outcome.readings:
-            add_reading(side.cut, reading)
+            add_reading(side.cut, reading, side.scope)
         outcome = as_it_was(outcome, letters)
     _add_outcome(side, outcome)
     if not (outcome.readings or outcome.dead_letters or outcome.ignored):
@@ -115,14 +164,7 @@ def _by_chance(outcome: Outcome, letters: Sequence[DeadLetter]) -> bool:
 def _add_outcome(side: LogSide, outcome: Outcome) -> None:
     side.readings += len(outcome.readings)
     for reading in outcome.readings:
-        add_reading(side.contents, reading)
+        add_reading(side.contents, reading, side.scope)
     for letter in outcome.dead_letters:
-        add_dead_letter(side.contents, letter)
+        add_dead_letter(side.contents, letter, side.scope)
     side.ignored.update(f"{stage}: {reason}" for stage, reason in outcome.ignored)
-
-
-def _add_letters_of_edges(side: LogSide, letters: Iterable[DeadLetter]) -> None:
-    """Dead letters of doors, windows and sinks come from the world, not from the core: the topic says which there are."""
-    for letter in letters:
-        if letter.stage not in (*CORE_STAGES, "avro"):
-            add_dead_letter(side.contents, letter)

@@ -1,20 +1,26 @@
 """One check of an installation: log against store, ledgers against log."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.table import Table
 
 from connectors.simulator import ledger
 from connectors.verify import core, log_side, store_side
 from connectors.verify.compare import Difference, compare
 from connectors.verify.expected import derive
+from connectors.verify.live import is_newer_letter, newer_points, without
 from connectors.verify.log_side import LogSide
 from connectors.verify.origins import Origins
 from connectors.verify.reconcile import reconcile
+from connectors.verify.scope import WHOLE, Scope
 from streams.settings import Settings
+
+AGAIN_S = 0.5
 
 
 class Report(Struct, frozen=True):
@@ -29,6 +35,13 @@ class Report(Struct, frozen=True):
     acknowledged: int
     lost: Counter[str]
     unchecked: Counter[str]
+    newer: int = 0
+    """points of raw records that came after the log was read"""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there was nothing to compare."""
+        return not self.newer and all(d.equal and not d.expected for d in self.differences)
 
     @property
     def faults(self) -> list[str]:
@@ -39,8 +52,16 @@ class Report(Struct, frozen=True):
         return lines
 
 
-def check(settings: Settings, ledgers: Sequence[Path] = (), progress: Callable[[int], None] = lambda _: None) -> Report:
-    """Compare; the installation should be quiet (lag zero), else what is under way looks missing.
+def check(
+    settings: Settings,
+    ledgers: Sequence[Path] = (),
+    progress: Callable[[int, int], None] = lambda *_: None,
+    scope: Scope = WHOLE,
+    wait_s: float = 0,
+) -> Report:
+    """Compare, on a system that may be at work: rows of raw records later than now are left out on both sides.
+
+    What is under way looks missing or wrong, so while anything differs the store is read again for ``wait_s``.
 
     Raises:
         TimeoutError, KafkaException: the log does not answer.
@@ -48,14 +69,28 @@ def check(settings: Settings, ledgers: Sequence[Path] = (), progress: Callable[[
     """
     ours = core.load(settings)
     origins = Origins(ours.generations, ours.hashes, ours.replays, log_side.begins(settings.kafka))
-    log = log_side.read(settings.kafka, ours, origins, progress)
-    found = store_side.read(settings.clickhouse, settings.window.base_s)
+    log = log_side.read(settings, ours, origins, scope, progress)
+    acknowledged, deadline = ledger.acknowledged(ledgers), time.monotonic() + wait_s
+    lost = acknowledged - log.fingerprints
+    while True:
+        differences, unchecked, newer = _compare(settings, log, origins)
+        if all(d.equal for d in differences) or time.monotonic() > deadline:
+            return Report(log, differences, acknowledged.total(), lost, unchecked, newer)
+        time.sleep(AGAIN_S)
+
+
+def _compare(settings: Settings, log: LogSide, origins: Origins) -> tuple[list[Difference], Counter[str], int]:
+    """The differences, what could not be judged, and how many points are newer than the log's side."""
+    windows, scope = settings.window.base_s, log.scope
+    found = store_side.read(settings.clickhouse, windows, scope)
     withdrawn = store_side.withdrawn(settings.clickhouse) if origins.applied else {}
-    judged = reconcile(log.contents, log.unsure, found, origins, withdrawn, log.cut.points)
-    derive(judged.contents, settings.window.base_s)
-    acknowledged = ledger.acknowledged(ledgers)
-    differences = compare(judged.contents, found)
-    return Report(log, differences, acknowledged.total(), acknowledged - log.fingerprints, judged.unchecked)
+    expected = replace(log.contents, dead_letters=log.contents.dead_letters | log_side.edges(settings.kafka, scope))
+    newer = newer_points(found, log.ends)
+    found.dead_letters = Counter({k: 1 for k in found.dead_letters if not is_newer_letter(k, log.ends)})
+    expected, found = without(expected, newer, windows), without(found, newer, windows)
+    judged = reconcile(expected, log.unsure, found, origins, withdrawn, log.cut.points)
+    derive(judged.contents, windows, scope)
+    return compare(without(judged.contents, newer, windows), found), judged.unchecked, len(newer)
 
 
 def tables(report: Report) -> Table:

@@ -1,13 +1,19 @@
 """The store's side of the comparison: what a person who asks ClickHouse would see."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
 from connectors.verify.expected import Contents, Fold, Point, PointKey
+from connectors.verify.scope import WHOLE, Scope
 from streams.settings import ClickHouseSettings
 
+OF_DEVICE = "series_id IN (SELECT series_id FROM series WHERE device = {device:String})"
 POINTS = """
-SELECT series_id, toUnixTimestamp64Nano(ts), value, text, logical_uid, version FROM points FINAL
+SELECT series_id, toUnixTimestamp64Nano(ts), value, text, logical_uid, version FROM points FINAL WHERE
 """
 WITHDRAWN = """
 SELECT series_id, toUnixTimestamp64Nano(ts) AS ns, max(version) AS newest
@@ -16,12 +22,12 @@ WHERE (series_id, ts) IN (SELECT series_id, ts FROM points WHERE is_deleted = 1)
 GROUP BY series_id, ns
 HAVING argMax(is_deleted, version) = 1
 """
-LETTERS = "SELECT DISTINCT stage, reason, raw_partition, raw_offset, index FROM dead_letters FINAL"
+LETTERS = "SELECT DISTINCT stage, reason, raw_partition, raw_offset, index FROM dead_letters FINAL WHERE"
 AGGREGATES = """
 SELECT series_id, window_s, toUnixTimestamp64Second(start), count, sum, min, max, first, last, median
-FROM aggregates FINAL WHERE window_s IN {windows:Array(UInt32)}
+FROM aggregates FINAL WHERE window_s IN {windows:Array(UInt32)} AND
 """
-LATEST = "SELECT series_id, toUnixTimestamp64Nano(ts) FROM latest FINAL"
+LATEST = "SELECT series_id, toUnixTimestamp64Nano(ts) FROM latest FINAL WHERE"
 SECOND = 1_000_000_000
 
 
@@ -40,18 +46,28 @@ def connect(settings: ClickHouseSettings) -> Client:
     )
 
 
-def read(settings: ClickHouseSettings, windows: tuple[int, ...]) -> Contents:
-    """The tables' contents; ``windows``: lengths in seconds of the base windows."""
+def read(settings: ClickHouseSettings, windows: tuple[int, ...], scope: Scope = WHOLE) -> Contents:
+    """The tables' contents in ``scope``; ``windows``: lengths in seconds of the base windows.
+
+    Points are read last: what was derived from a point was read before it.
+    """
     client, found = connect(settings), Contents()
-    for series, time, value, text, logical_uid, version in client.query(POINTS).result_rows:
-        found.points[series, time] = Point(value, text if value is None else None, logical_uid or None, version)
-    for row in client.query(LETTERS).result_rows:
-        found.dead_letters[row[0], row[1], row[2], row[3], row[4]] = 1
-    for series, window, start, *values in client.query(AGGREGATES, parameters={"windows": list(windows)}).result_rows:
-        found.aggregates[series, window, start * SECOND] = Fold(*values)
-    found.latest = {series: time for series, time in client.query(LATEST).result_rows}  # noqa: C416 - rows are untyped sequences
+    if scope.compares_latest:
+        found.latest = dict(_rows(client, LATEST, *scope.conditions("ts", OF_DEVICE)))
+    condition, given = scope.conditions("start", OF_DEVICE)
+    for series, window, start, *values in _rows(client, AGGREGATES, condition, {**given, "windows": list(windows)}):
+        if scope.takes_window(start * SECOND, window):
+            found.aggregates[series, window, start * SECOND] = Fold(*values)
+    letters = scope.conditions("at", "device = {device:String}", stage="stage != 'avro'")
+    found.dead_letters = Counter({tuple(row): 1 for row in _rows(client, LETTERS, *letters)})
+    for series, time, value, text, uid, version in _rows(client, POINTS, *scope.conditions("ts", OF_DEVICE)):
+        found.points[series, time] = Point(value, text if value is None else None, uid or None, version)
     client.close()
     return found
+
+
+def _rows(client: Client, select: str, condition: str, given: Mapping[str, Any]) -> Sequence[Any]:
+    return client.query(f"{select} {condition}", parameters=dict(given)).result_rows
 
 
 def withdrawn(settings: ClickHouseSettings) -> dict[PointKey, int]:

@@ -1,0 +1,107 @@
+"""`isthmus verify` on an installation at work: a part, one device, while data flow; and what somebody has tampered with."""
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from connectors.cli.main import build
+from connectors.sinks.clickhouse.migrate import migrate
+from connectors.sources.receipt import receive
+from connectors.verify import store_side
+from streams.core.identity import series_id
+from streams.settings import Settings
+from tests.stack import raw_log
+from tests.stack.harness import Installation, eventually
+
+SECOND = 1_000_000_000
+
+
+def message(device: str, at: int, value: float) -> bytes:
+    return json.dumps({"device": device, "time": at, "values": {"t": value}}).encode()
+
+
+def send(settings: Settings, bodies: list[bytes]) -> None:
+    records = [receive("json", "mqtt", "json/x", body, connector="test") for body in bodies]
+    raw_log.write_raw(settings.kafka, records)
+
+
+def verify(at: Installation, *arguments: str) -> Result:
+    return CliRunner().invoke(build(("verify",)), ["verify", *arguments], env=at.environment())
+
+
+@pytest.fixture
+def at(installation: Installation, tmp_path: Path) -> Installation:
+    raw_log.open_generation(installation.settings.kafka)
+    migrate(installation.settings.clickhouse)
+    for kind, *arguments in (("decode",), ("window",), ("sink", "clickhouse"), ("sink", "clickhouse-log")):
+        log = tmp_path / f"{'-'.join((kind, *arguments))}.log"
+        installation.start("run", kind, *arguments, section=kind, log=log, wait=False)
+    eventually(lambda: all(process.ready() for process in installation.processes), 60)
+    return installation
+
+
+@contextmanager
+def flowing(settings: Settings) -> Iterator[None]:
+    """A message of device c every few milliseconds."""
+    stop = Event()
+
+    def run() -> None:
+        while not stop.wait(0.02):
+            send(settings, [message("c", time.time_ns(), 1)])
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run)
+        try:
+            yield
+        finally:
+            stop.set()
+        running.result(30)
+
+
+def test_a_part_of_a_system_at_work_is_compared_and_a_tampered_row_found_where_it_is(at: Installation) -> None:
+    day, now = 86_400 * SECOND, time.time_ns() // SECOND * SECOND
+    send(at.settings, [message(d, now - 2 * day + n * SECOND, n) for d in "ab" for n in range(150)] + [b"rubbish"])
+    send(at.settings, [message(d, now - 60 * SECOND + n * SECOND, n) for d in "ab" for n in range(50)])
+
+    with flowing(at.settings):
+        working = verify(at)
+        part = verify(at, "--from", "3d", "--to", "1d")
+        device = verify(at, "--device", "json:b")
+    assert working.exit_code == part.exit_code == device.exit_code == 0, working.output + part.output + device.output
+    assert "300" in part.output
+
+    client = store_side.connect(at.settings.clickhouse)
+    client.command(
+        "INSERT INTO points SELECT * REPLACE (value + 1 AS value) FROM points FINAL"
+        f" WHERE series_id = {series_id('json:a', 't')} AND ts < now() - toIntervalDay(1) LIMIT 1"
+    )
+    client.close()
+
+    told = verify(at, "--wait", "0", "--from", "3d", "--to", "1d")
+    assert (told.exit_code, "wrong" in told.output) == (1, True)
+    assert verify(at, "--wait", "0", "--device", "json:a").exit_code == 1
+    assert verify(at, "--wait", "5", "--device", "json:b").exit_code == 0
+    assert verify(at, "--wait", "5", "--from", "1d").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--from", "1d", "--to", "2d"), "later than --from"),
+        (("--device", "a"), "source:identity"),
+        (("--from", "yesterday"), "yesterday"),
+        (("--ledger", "nowhere.ndjson"), "no such ledger"),
+    ],
+)
+def test_a_wrong_question_is_told(installation: Installation, arguments: tuple[str, ...], said: str) -> None:
+    answer = verify(installation, *arguments)
+
+    assert answer.exit_code == 2
+    assert said in answer.output
