@@ -38,6 +38,8 @@ class CompactedView(Generic[T]):
         on_change: Callable[[bytes, T | None, int], None] | None = None,
     ) -> None:
         self.name, self.position, self.error, self.skipped = name, -1, "", 0
+        self.reached = 0
+        """Everything before this offset is known, markers of transactions included, at which ``position`` never arrives."""
         self._settings, self._kind, self._on_change = settings, kind, on_change
         self._data: dict[bytes, T] = {}
         self._caught_up, self._halt = threading.Event(), threading.Event()
@@ -118,6 +120,7 @@ class CompactedView(Generic[T]):
             self._apply(message)
         elif error.code() == KafkaError._PARTITION_EOF:
             self.error = ""
+            self.reached = max(self.reached, message.offset() or 0)
             self._caught_up.set()
         else:
             self._trouble(error.str())
@@ -131,6 +134,7 @@ class CompactedView(Generic[T]):
         else:
             self._change(key, record, offset)
         self.position = offset
+        self.reached = max(self.reached, offset + 1)
 
     def _change(self, key: bytes, record: T | None, offset: int) -> None:
         if record is None:

@@ -12,9 +12,9 @@ router = APIRouter(prefix="/generations", tags=["generations"])
 
 @router.get("", response_model=list[shapes.ShownGeneration])
 async def listed(registry: Registry) -> Response:
-    """Every generation, newest first."""
+    """Every generation, newest first; not those that are announced only, for some milliseconds."""
     held = registry.state.generations
-    return answer([shapes.generation(held[number]) for number in sorted(held, reverse=True)])
+    return answer([shapes.generation(held[number]) for number in sorted(held, reverse=True) if held[number].fences])
 
 
 @router.post("", status_code=201, response_model=shapes.ShownGeneration)

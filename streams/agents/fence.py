@@ -5,10 +5,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from confluent_kafka import KafkaException
 
 from streams import log, metrics, progress
 from streams.agents.batch import Batch
 from streams.agents.generations import Hashes, NoGeneration, Run, in_force, runs
+from streams.agents.topic_end import TopicEnd
 from streams.core.codec_record import Codec
 from streams.core.records import Generation, Rule
 from streams.core.signed_topic import SignedTopic
@@ -22,7 +24,7 @@ VERSIONS_KEPT = 64
 OPENED_WITHIN_S = 60
 """A generation follows the change of code, codecs, rules or signed topics that it is opened for."""
 
-LOOK_S, SAY_AGAIN_S = 0.5, 15
+SOON_S, LOOK_S, SAY_AGAIN_S = 0.02, 0.5, 15
 
 logger = log.get("fence")
 
@@ -61,10 +63,14 @@ class Versions(Generic[T]):
 
 
 class Fence:
-    """Follows generations, codecs, rules and signed topics, and lets a batch pass when it is known how to decode all of it."""
+    """Follows generations, codecs, rules and signed topics, and lets a batch pass when it is known how to decode all of it.
+
+    A generation is announced before its fences are read. So whoever has a record beyond a fence finds the announcement,
+    if he looks for it after he got the record; then he waits for the fences.
+    """
 
     def __init__(self, settings: KafkaSettings, code: str) -> None:
-        self._code = code
+        self._code, self._end = code, TopicEnd(settings, "generations")
         self.generations = CompactedView(settings, "generations", Generation, self._opened)
         self.codecs = Versions(settings, "codecs", Codec, codecs_hash)
         self.rules = Versions(settings, "rules", Rule, rules_hash)
@@ -90,6 +96,8 @@ class Fence:
         """
         began, partition = time.monotonic(), batch.tp.partition
         while not batch.abandoned:
+            if not await self._up_to_date(batch):
+                continue
             generations = tuple(self.generations.data.values())
             try:
                 cut = runs(generations, partition, batch.first, batch.last, self.hashes())
@@ -103,6 +111,21 @@ class Fence:
                 self._announce(partition, cut)
                 return cut
         return []
+
+    async def _up_to_date(self, batch: Batch) -> bool:
+        """Whether all is known that was announced before this moment; if not, some time has passed."""
+        try:
+            end = await self._end.now()
+        except KafkaException as away:
+            progress.HERE.waits(str(away.args[0]))
+            await batch.pause(LOOK_S)
+            return False
+        while self.generations.reached < end and not batch.abandoned:
+            await batch.pause(SOON_S)
+        if announced := [g.number for g in self.generations.data.values() if not g.fences]:
+            self._say(f"generation {announced[0]} is announced, and has no fences yet", batch.tp.partition, batch.first)
+            await batch.pause(SOON_S)
+        return not announced
 
     def _say(self, why: str, partition: int, offset: int) -> None:
         """Once, and again now and then."""

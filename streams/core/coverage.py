@@ -52,8 +52,8 @@ class Known(Struct, frozen=True):
 
 
 def known(generations: Iterable[Generation]) -> Known:
-    """What these generations say."""
-    held = list(generations)
+    """What these generations say, those aside that are only announced: no row is of them yet."""
+    held = [generation for generation in generations if generation.fences]
     opened = max((g.opened_at for g in held if any(g.fences.values())), default=BEGINNING)
     return Known(max((g.number for g in held), default=0), opened)
 

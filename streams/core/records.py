@@ -155,7 +155,10 @@ class DeviceMapping(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Generation(Struct, frozen=True, kw_only=True):
-    """A decoding epoch: from ``fences`` (raw partition as text -> first offset) on, this code decodes."""
+    """A decoding epoch: from ``fences`` (raw partition as text -> first offset) on, this code decodes.
+
+    Without fences it is only announced, and in force nowhere: they are read from ``raw`` once everybody can know of it.
+    """
 
     number: int
     fences: dict[str, int]

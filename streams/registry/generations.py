@@ -2,12 +2,17 @@
 
 A generation is opened when code, codecs, rules or signed topics differ from the newest one's, or when a person asks;
 nothing else opens one. Which generation a record is decoded in: ``streams/agents/generations.py``.
+
+It is opened in two steps, because its fences must not lie behind what agents decode before they hear of it. First it is
+announced, without fences. Then the ends of ``raw`` are read, which are its fences. Whatever comes at a fence or later was
+appended after the announcement; an agent asks for announcements before it decodes, and waits for the fences of one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
+from msgspec.structs import replace
 
 from streams import kafka
 from streams.core.records import Generation
@@ -29,19 +34,32 @@ def why_due(state: State, code: str) -> str | None:
     return f"{' and '.join(differing)} changed" if differing else None
 
 
-def open_generation(state: State, fences: Mapping[int, int], author: Author, code: str) -> list[Change]:
-    """The next generation, from these offsets of ``raw`` on, with this ``code_hash``; the first begins at the beginning."""
+def announce(state: State, author: Author, code: str) -> list[Change]:
+    """The next generation, with this ``code_hash``, as yet without fences."""
     newest = state.newest_generation()
     number = 1 if newest is None else newest.number + 1
-    opened = Generation(
-        number=number,
-        fences={str(partition): 0 if newest is None else offset for partition, offset in sorted(fences.items())},
-        opened_at=author.at,
-        opened_by=author.name,
-        why=author.why,
-        **hashes(state, code),
+    announced = Generation(
+        number=number, fences={}, opened_at=author.at, opened_by=author.name, why=author.why, **hashes(state, code)
     )
-    return [Change(GENERATIONS, str(number), opened)]
+    return [Change(GENERATIONS, str(number), announced)]
+
+
+def announced(state: State) -> frozenset[int]:
+    """The numbers of generations that have no fences yet."""
+    return frozenset(number for number, held in state.generations.items() if not held.fences)
+
+
+def fence(state: State, numbers: Set[int], ends: Mapping[int, int], at: int) -> list[Change]:
+    """Give announced generations their fences; the first one begins at the beginning.
+
+    ``ends``: offsets of ``raw`` that were read after the announcement, before ``at`` (ns).
+    """
+    fenced = (replace(state.generations[n], fences=_fences(n, ends), opened_at=at) for n in numbers & announced(state))
+    return [Change(GENERATIONS, str(generation.number), generation) for generation in fenced]
+
+
+def _fences(number: int, ends: Mapping[int, int]) -> dict[str, int]:
+    return {str(partition): 0 if number == 1 else offset for partition, offset in sorted(ends.items())}
 
 
 def hashes(state: State, code: str) -> dict[str, str]:

@@ -73,20 +73,28 @@ class Keeper:
         Raises:
             Unavailable: another process writes, or Kafka is away.
         """
-        try:
-            fences = await asyncio.to_thread(generations.fences, self._settings)
-        except KafkaException as error:
-            raise Unavailable("Kafka does not say where raw ends.") from error
 
         def command(state: State) -> Sequence[Change]:
             due = not if_due or generations.why_due(state, self._code)
             done = once and any(held.why == author.why for held in state.generations.values())
-            return generations.open_generation(state, fences, author, self._code) if due and not done else ()
+            return generations.announce(state, author, self._code) if due and not done else ()
 
-        opened = await self._store.change(command)
-        if opened:
-            logger.info("generation opened", number=opened[0].key, why=author.why)
-        return opened
+        announced = await self._store.change(command)
+        await self._fence()
+        if announced:
+            logger.info("generation opened", number=announced[0].key, why=author.why)
+        return announced
+
+    async def _fence(self) -> None:
+        """Give fences to what is announced, also by a process that has died since: until then nothing is decoded."""
+        announced = generations.announced(self._store.state)
+        if not announced:
+            return
+        try:
+            ends = await asyncio.to_thread(generations.fences, self._settings)
+        except KafkaException as error:
+            raise Unavailable("Kafka does not say where raw ends.") from error
+        await self._store.change(lambda state: generations.fence(state, announced, ends, time.time_ns()))
 
     async def _serve(self) -> None:
         await self._store.change(partial(devices.declare_sources, names=self._sources, author=_author()))
@@ -101,6 +109,7 @@ class Keeper:
         while self._store.role is Role.WRITER:
             if (why := generations.why_due(self._store.state, self._code)) is not None:
                 await self.open_generation(_author(why), if_due=True)
+            await self._fence()
             await asyncio.to_thread(events.read)
             await self._tell_labels(events)
             if time.monotonic() - written >= self._seen_every_s:

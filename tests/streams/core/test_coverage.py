@@ -30,3 +30,7 @@ def test_it_asks_only_generations_that_have_raw_records_before_their_fences() ->
     assert known([first]) == Known(1, BEGINNING)
     assert known([second, first]) == Known(2, 2000)
     assert known([]) == Known(0, BEGINNING)
+
+
+def test_a_generation_that_is_only_announced_is_not_known() -> None:
+    assert known([generation(1, 1000, {"0": 0}), generation(2, 2000, {})]) == Known(1, BEGINNING)

@@ -10,7 +10,7 @@ from streams import avro
 from streams.core.records import NO_TOPICS, Generation
 from streams.core.signed_topic import SignedTopic
 from streams.registry import signed_topics
-from streams.registry.generations import open_generation, why_due
+from streams.registry.generations import announce, why_due
 from streams.registry.hashes import topics_hash
 from streams.registry.signed_topics import GivenKey
 from streams.registry.state import Author, Refused, State
@@ -71,7 +71,7 @@ def test_registering_twice_and_removing_the_unknown_are_refused() -> None:
 
 def test_a_registered_topic_opens_a_generation_and_its_retention_does_not() -> None:
     state = registered(OLD)
-    for change in open_generation(State(), {0: 0}, AUTHOR, "code"):
+    for change in announce(State(), AUTHOR, "code"):
         state.apply(change)
     assert why_due(state, "code") == "topics changed"
     (topic,) = state.signed_topics.values()
