@@ -20,9 +20,11 @@ from streams.scan import scan
 from tests.faults.judge import GROUPS, fill, judge
 from tests.faults.load import Load, sending
 from tests.faults.result import Result
-from tests.faults.world import World
+from tests.faults.world import SERVERS, World
 
 RATE = 60.0
+BOUND_MB = 400
+"""resident memory that no process of ours may pass, whatever happens"""
 WARM_UP = 60
 
 
@@ -118,8 +120,16 @@ def run(world: World, case: Case, seed: int, *, scale: float = 1) -> Result:
             result.faults.append(f"{type(fault).__name__}: {fault}")
             traceback.print_exc()
         one.also_sent(load)
+    _bounded(one)
     result.took_s = time.monotonic() - began
     return result
+
+
+def _bounded(one: Run) -> None:
+    large = {
+        name: rss >> 20 for name, rss in one.result.peak_rss.items() if name not in SERVERS and rss > BOUND_MB << 20
+    }
+    one.holds(f"no process of ours takes more than {BOUND_MB} MB: {large}", not large)
 
 
 def _under_load(one: Run, case: Case) -> None:

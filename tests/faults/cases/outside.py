@@ -9,9 +9,10 @@ from connectors.sinks.ubidots.payload import number
 from streams import avro, lag
 from streams.core.records import Reading
 from streams.scan import scan
-from tests.faults.cases.common import SINKS, die, kill_at_random
+from tests.faults.cases.common import PROCESSES, SINKS, die, kill_at_random
 from tests.faults.judge import GROUPS
 from tests.faults.run import Case, Run
+from tests.faults.world import SERVERS
 from tests.stack.harness import eventually
 
 AWAY_S = 600.0
@@ -61,6 +62,42 @@ def kill_mqtt_broker(one: Run) -> None:
 def mqtt_broker_away(one: Run) -> None:
     one.world.absent("mqtt-broker", one.scaled(60, least=10))
     one.fresh_row(time.time())
+
+
+def mqtt_broker_hangs(one: Run) -> None:
+    """It has messages and acknowledgements that nobody hears of until keepalives have run out."""
+    with one.world.frozen("mqtt-broker"):
+        one.wait(90, least=15)
+    one.fresh_row(time.time())
+
+
+def servers_end(one: Run) -> None:
+    """SIGTERM to each server, under load."""
+    for name in SERVERS:
+        one.world.end(name, within_s=60)
+        one.fresh_row(time.time())
+
+
+def kill_together(one: Run) -> None:
+    """Several at once: what one waits for is away, too."""
+    for _ in range(4):
+        chosen = one.rng.sample((*PROCESSES, *SERVERS), 4)
+        at = time.time()
+        for name in chosen:
+            one.world.kill(name)
+            one.result.kills += 1
+        one.fresh_row(at)
+
+
+def kill_while_starting(one: Run) -> None:
+    """Each of ours is killed, and again while it starts."""
+    for name in PROCESSES:
+        at = time.time()
+        one.world.kill(name)
+        time.sleep(one.rng.uniform(0.5, 3))
+        one.world.kill(name)
+        one.result.kills += 2
+    one.fresh_row(at)
 
 
 def kill_clickhouse(one: Run) -> None:
@@ -147,6 +184,10 @@ CASES = (
     Case("kafka-away", 6, kafka_away, rate=20),
     Case("kill-mqtt-broker", 6, kill_mqtt_broker),
     Case("mqtt-broker-away", 6, mqtt_broker_away),
+    Case("mqtt-broker-hangs", 6, mqtt_broker_hangs),
+    Case("servers-end", 18, servers_end),
+    Case("kill-together", 6, kill_together),
+    Case("kill-while-starting", 4, kill_while_starting),
     Case("kill-clickhouse", 7, kill_clickhouse),
     Case("clickhouse-hangs", 7, clickhouse_hangs),
     Case("clickhouse-away", 7, clickhouse_away),
