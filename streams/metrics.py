@@ -18,6 +18,9 @@ ACK_SECONDS = Histogram(
 )  # fmt: skip
 IN_PROCESS = Gauge("isthmus_in_process", "records received and not yet acknowledged", ["connector"])
 CONNECTED = Gauge("isthmus_connected", "1 while connected to the broker", ["connector", "broker"])
+OLDEST_HELD_SECONDS = Gauge(
+    "isthmus_oldest_held_seconds", "since the oldest record was received that Kafka is to confirm", ["connector"]
+)
 POLLS = Counter(
     "isthmus_polls_total", "questions to polled APIs; outcome: new, unchanged, failed", ["poller", "outcome"]
 )
@@ -47,7 +50,9 @@ OLDEST_SECONDS = Gauge(
     "isthmus_oldest_unhandled_seconds", "age of the oldest record that is not handled yet", ["topic", "partition"]
 )
 STALLED_SECONDS = Gauge(
-    "isthmus_stalled_seconds", "how long an owned partition with lag has not moved", ["topic", "partition"]
+    "isthmus_stalled_seconds",
+    "how long a place with work left (an owned partition, a spool, …) has not moved",
+    ["place"],
 )
 BATCHES_RETRIED = Counter("isthmus_batches_retried_total", "batches tried again after a passing fault", ["process"])
 

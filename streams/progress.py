@@ -1,17 +1,51 @@
-"""How far this process is with the partitions that it owns: what watchdog, audit and metrics look at.
+"""How far this process is with what it has to do: what watchdog, audit and metrics look at.
 
-One per process, like its metrics. What handles records says so here; whoever commits says that, too, and a commit beyond
-what was handled, which would be a loss at the next restart, is counted.
+One per process, like its metrics. What handles records of partitions says so here; whoever commits says that, too, and a
+commit beyond what was handled, which would be a loss at the next restart, is counted. What else must move (a spool, a loop,
+a reader of the registry) is shown here by a function that the watchdog calls.
 """
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from enum import Enum, auto
+from functools import partial
+from typing import Any, NamedTuple
 
 from streams import log, metrics
 
 Place = tuple[str, int]
 """Topic as the cluster calls it, and partition."""
+
+
+class Work(NamedTuple):
+    """What a place has to do now: ``at`` is another value once it has moved; ``left``: there is something to do."""
+
+    at: object
+    left: bool
+
+
+class Excuse(Enum):
+    """What lets a place stand still."""
+
+    NOTHING = auto()
+    """it needs nobody"""
+    KAFKA = auto()
+    """that Kafka is away"""
+    ANYTHING = auto()
+    """that Kafka is away, or whatever its process says that it waits for"""
+
+
+class Watched(NamedTuple):
+    """A place that must move; ``look`` is called from the watchdog's thread and must not block."""
+
+    look: Callable[[], Work]
+    excuse: Excuse
+
+
+Positions = Callable[[], Mapping[str, int]]
+"""How far a reader is: topic as the cluster calls it -> next offset of its only partition, markers of transactions passed."""
 
 SAID_FOR_S = 30.0
 """Whoever waits for something says so again within this time."""
@@ -20,13 +54,15 @@ logger = log.get("progress")
 
 
 class Progress:
-    """Next offsets to handle, by partition. Called from any thread."""
+    """Next offsets to handle, by partition, and whatever else must move. Called from any thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()
         self._next: dict[Place, int] = {}
         self._waits: tuple[str, float] | None = None
         self._beats = 0
+        self._watched: dict[str, Watched] = {}
+        self._followed: dict[str, Positions] = {}
 
     @property
     def beats(self) -> int:
@@ -68,14 +104,41 @@ class Progress:
         """Something was done, though no batch is done yet."""
         self._beats += 1
 
-    def waits(self, why: str) -> None:
+    def waits(self, why: str, for_s: float = SAID_FOR_S) -> None:
         """Nothing can be handled now, for a reason outside this process; said again as long as it lasts."""
-        self._waits = why, self._clock()
+        self._waits = why, self._clock() + for_s
+
+    @contextmanager
+    def asking(self, what: str, within_s: float) -> Iterator[None]:
+        """Something outside is asked one question, which may take long, and at most ``within_s``."""
+        self.beat()
+        self.waits(what, within_s)
+        try:
+            yield
+        finally:
+            self._waits = None
+            self.beat()
 
     def excuse(self) -> str | None:
         """What is waited for, if anybody has said so lately."""
         waits = self._waits
-        return waits[0] if waits and self._clock() - waits[1] < SAID_FOR_S else None
+        return waits[0] if waits and self._clock() < waits[1] else None
+
+    def watch(self, name: str, look: Callable[[], Work], excuse: Excuse = Excuse.ANYTHING) -> Callable[[], None]:
+        """Show a place that must move, until the returned function is called; of two with one name the last counts."""
+        return _kept(self._watched, name, Watched(look, excuse))
+
+    def follow(self, name: str, positions: Positions) -> Callable[[], None]:
+        """Show a reader that must come to the ends of its topics, as ``watch`` does."""
+        return _kept(self._followed, name, positions)
+
+    def watched(self) -> Mapping[str, Watched]:
+        """Places that are shown by ``watch``."""
+        return dict(self._watched)
+
+    def followed(self) -> Mapping[str, Mapping[str, int]]:
+        """How far each reader that is shown by ``follow`` is."""
+        return {name: dict(positions()) for name, positions in dict(self._followed).items()}
 
     def places(self) -> Mapping[Place, int]:
         """The next offset to handle of every partition that is owned."""
@@ -85,3 +148,13 @@ class Progress:
 
 HERE = Progress()
 """Of this process."""
+
+
+def _kept(shown: dict[str, Any], name: str, what: object) -> Callable[[], None]:
+    shown[name] = what
+    return partial(_forget, shown, name, what)
+
+
+def _forget(shown: dict[str, Any], name: str, what: object) -> None:
+    if shown.get(name) is what:
+        del shown[name]

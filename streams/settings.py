@@ -397,10 +397,10 @@ class HealthSettings(Section):
 
 
 class WatchdogSettings(Section):
-    """The watchdogs of agents and sinks."""
+    """The watchdogs of all processes."""
 
     stalled_s: float = Field(
-        300, ge=0, description="a process that has records to handle and does not move for so long ends; 0: never"
+        300, ge=0, description="a process that has something to do and does not move for so long ends; 0: never"
     )
 
 

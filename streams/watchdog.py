@@ -1,27 +1,28 @@
-"""Ends a process that owns a partition, has records to handle, and does not move: a supervisor starts it again.
+"""Ends a process that has something to do and does not move: a supervisor starts it again.
 
-The reasons are bugs that nobody has thought of: a client that forgot to fetch, a dead-lock, a loop that is blocked. So it
-looks from outside: from a thread of its own, with a Kafka client of its own. Not ended is who waits for something that is
-known to be away, nor who was frozen together with its watchdog. Registry topics are not looked at: markers of
-transactions at their ends are never consumed.
+The reasons are bugs that nobody has thought of: a client that forgot to fetch or to poll, a dead-lock, a loop that is blocked.
+So it looks from outside: from a thread of its own, with a Kafka client of its own. Not ended is who waits for something that
+is known to be away, nor who was frozen together with its watchdog.
+
+Looked at are partitions that the process owns, readers that follow topics of the registry, and whatever else it shows
+(``streams.progress``). An owned partition of a registry topic is left out: markers of transactions at its end are never
+consumed. A follower passes them, by the ends that its client tells.
 """
 
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 
-from streams import kafka, log, metrics
-from streams.lag import DATA_TOPICS
+from streams import log, metrics
+from streams.log_ends import Ends, LogEnds
 from streams.ops import Check
-from streams.progress import HERE, Place, Progress
+from streams.progress import HERE, Excuse, Place, Progress, Work
 from streams.settings import KafkaSettings, WatchdogSettings
 
 LOOK_S = 5.0
-ANSWER_S = 5.0
 OLDEST_EVERY_S = 15.0
 EXIT_STATUS = 70
 """EX_SOFTWARE of sysexits.h: not what a fault of the settings or an agent's exception ends with"""
@@ -29,48 +30,23 @@ EXIT_STATUS = 70
 logger = log.get("watchdog")
 
 
-class Ends(Protocol):
-    """The log, as the watchdog sees it."""
-
-    def measure(self, places: Mapping[Place, int]) -> Mapping[Place, int]:
-        """The end of each partition.
-
-        Raises:
-            KafkaException: Kafka is away.
-        """
-
-    def appended_at(self, place: Place, offset: int) -> float | None:
-        """When Kafka appended that record, in s since the epoch; None when it does not come soon."""
-
-
 class Standing:
-    """For how long each partition has stood still with records to handle, in s that were looked at. Pure."""
+    """For how long each place has stood still with work left, in s that were looked at. Pure."""
 
     def __init__(self, look_s: float = LOOK_S) -> None:
         self._longest = 2 * look_s  # a gap between two looks is no time in which the process could have worked
         self._at: float | None = None
-        self._seen: Mapping[Place, int] = {}
-        self._beats = 0
-        self.seconds: dict[Place, float] = {}
+        self._seen: Mapping[str, Work] = {}
+        self.seconds: dict[str, float] = {}
 
-    def look(
-        self,
-        now: float,
-        nexts: Mapping[Place, int],
-        ends: Mapping[Place, int],
-        beats: int = 0,
-        *,
-        excused: bool = False,
-    ) -> None:
-        """``nexts``: next offset to handle; ``ends``: end of the log; ``now`` in s of any clock that does not go back."""
+    def look(self, now: float, works: Mapping[str, Work]) -> None:
+        """``now`` in s of any clock that does not go back."""
         passed = 0.0 if self._at is None else min(now - self._at, self._longest)
-        lives = excused or beats != self._beats
         self.seconds = {
-            place: 0.0 if lives or ends.get(place, 0) <= offset or self._seen.get(place) != offset
-            else self.seconds.get(place, 0.0) + passed
-            for place, offset in nexts.items()
-        }  # fmt: skip
-        self._at, self._seen, self._beats = now, dict(nexts), beats
+            name: self.seconds.get(name, 0.0) + passed if work.left and self._seen.get(name) == work else 0.0
+            for name, work in works.items()
+        }  # an excuse, or nothing to do, at either end: nobody knows since when it might have moved
+        self._at, self._seen = now, dict(works)
 
 
 class Watchdog:
@@ -91,6 +67,7 @@ class Watchdog:
         self._clock, self._wall = clock, wall
         self._standing = Standing()
         self._shown: set[Place] = set()
+        self._named: set[str] = set()
         self._oldest: dict[Place, tuple[int, float | None]] = {}
         self._next_oldest = 0.0
         self._stop = threading.Event()
@@ -102,23 +79,22 @@ class Watchdog:
 
     def fault(self) -> str | None:
         """What does not move though it should (for /healthz); None when all is well."""
-        stalled = {place: s for place, s in self._standing.seconds.items() if 0 < self._stalled_s <= s}
-        told = (f"{topic} {number} has not moved for {s:.0f} s" for (topic, number), s in sorted(stalled.items()))
-        return "; ".join(told) or None
+        stalled = {name: s for name, s in self._standing.seconds.items() if 0 < self._stalled_s <= s}
+        return "; ".join(f"{name} has not moved for {s:.0f} s" for name, s in sorted(stalled.items())) or None
 
     def look(self) -> None:
         """One look: measure, show, and end the process if it has to be."""
-        nexts = self._progress.places()
-        excuse = self._excuse() or self._progress.excuse()
-        try:
-            ends = self._ends.measure(nexts)
-        except KafkaException as away:
-            ends, excuse = {}, excuse or str(away.args[0])
-        self._standing.look(self._clock(), nexts, ends, self._progress.beats, excused=excuse is not None)
+        nexts, followed = self._progress.places(), self._progress.followed()
+        positions = {(topic, 0): offset for read in followed.values() for topic, offset in read.items()}
+        away, ends = self._measure(nexts, positions)
+        owned = {place: end for place, end in ends.items() if place not in positions}
+        works = self._owned(nexts, owned, away) | _following(followed, ends, away) | self._watched(away)
+        self._standing.look(self._clock(), works)
         if fault := self.fault():
             logger.error("stalled", fault=fault, consequence="the process ends, a supervisor starts it again")
             self._end()
-        self._show(nexts, ends)
+        self._show({**nexts, **positions}, ends)
+        self._show_oldest(nexts, owned)
 
     def _run(self) -> None:
         while not self._stop.wait(LOOK_S):
@@ -127,16 +103,49 @@ class Watchdog:
             except Exception as error:  # noqa: BLE001 - a watchdog that has died would be missed by nobody
                 logger.error("watchdog-failed", fault=repr(error))
 
-    def _show(self, nexts: Mapping[Place, int], ends: Mapping[Place, int]) -> None:
-        for place in self._shown - nexts.keys():
-            for gauge in (metrics.LAG, metrics.OLDEST_SECONDS, metrics.STALLED_SECONDS):
-                metrics.remove(gauge, *place)
-        self._shown = set(nexts)
+    def _measure(
+        self, nexts: Mapping[Place, int], positions: Mapping[Place, int]
+    ) -> tuple[str | None, Mapping[Place, int]]:
+        try:
+            return None, self._ends.measure(nexts, positions)
+        except KafkaException as away:
+            return str(away.args[0]), {}
+
+    def _owned(self, nexts: Mapping[Place, int], ends: Mapping[Place, int], away: str | None) -> dict[str, Work]:
+        excused, beats = self._excused(Excuse.ANYTHING, away), self._progress.beats
+        return {
+            f"{topic} {number}": Work((offset, beats), not excused and ends.get((topic, number), 0) > offset)
+            for (topic, number), offset in nexts.items()
+        }
+
+    def _watched(self, away: str | None) -> dict[str, Work]:
+        looked = {name: (one.look(), one.excuse) for name, one in self._progress.watched().items()}
+        return {
+            name: Work(work.at, work.left and not self._excused(excuse, away))
+            for name, (work, excuse) in looked.items()
+        }
+
+    def _excused(self, excuse: Excuse, away: str | None) -> bool:
+        if excuse is Excuse.NOTHING:
+            return False
+        said = self._excuse() or self._progress.excuse() if excuse is Excuse.ANYTHING else None
+        return (said or away) is not None
+
+    def _show(self, offsets: Mapping[Place, int], ends: Mapping[Place, int]) -> None:
+        self._forget(offsets)
         for place, end in ends.items():
-            metrics.LAG.labels(*place).set(max(0, end - nexts[place]))
-        for place, seconds in self._standing.seconds.items():
-            metrics.STALLED_SECONDS.labels(*place).set(seconds)
-        self._show_oldest(nexts, ends)
+            metrics.LAG.labels(*place).set(max(0, end - offsets[place]))
+        for name, seconds in self._standing.seconds.items():
+            metrics.STALLED_SECONDS.labels(name).set(seconds)
+
+    def _forget(self, offsets: Mapping[Place, int]) -> None:
+        """What went elsewhere, or is shown no more."""
+        for place in self._shown - offsets.keys():
+            metrics.remove(metrics.LAG, *place)
+            metrics.remove(metrics.OLDEST_SECONDS, *place)
+        for name in self._named - self._standing.seconds.keys():
+            metrics.remove(metrics.STALLED_SECONDS, name)
+        self._shown, self._named = set(offsets), set(self._standing.seconds)
 
     def _show_oldest(self, nexts: Mapping[Place, int], ends: Mapping[Place, int]) -> None:
         """Reading a record costs a fetch, so it is done seldom."""
@@ -155,31 +164,22 @@ class Watchdog:
                 metrics.OLDEST_SECONDS.labels(*place).set(max(0.0, self._wall() - appended_at))
 
 
-def watch(kafka_settings: KafkaSettings, settings: WatchdogSettings, excuse: Check = lambda: None) -> Watchdog:
-    """The watchdog of this process; ``start`` it."""
-    return Watchdog(HERE, LogEnds(kafka_settings), settings.stalled_s, excuse=excuse)
+def watch(
+    kafka_settings: KafkaSettings,
+    settings: WatchdogSettings,
+    excuse: Check = lambda: None,
+    *,
+    needed: Sequence[str] = (),
+) -> Watchdog:
+    """The watchdog of this process; ``start`` it. ``needed``: topics that must take records, else Kafka counts as away."""
+    return Watchdog(HERE, LogEnds(kafka_settings, needed), settings.stalled_s, excuse=excuse)
 
 
-class LogEnds:
-    """Asks Kafka, by a client that belongs to no group."""
-
-    def __init__(self, settings: KafkaSettings) -> None:
-        self._topics = {kafka.topic(settings, name) for name in DATA_TOPICS}
-        self._reader = kafka.consumer(settings, None, **{"queued.min.messages": 1, "fetch.message.max.bytes": 65_536})
-
-    def measure(self, places: Mapping[Place, int]) -> Mapping[Place, int]:
-        """See Ends; of data topics only."""
-        watched = [place for place in places if place[0] in self._topics]
-        return {place: self._reader.get_watermark_offsets(self._at(place), timeout=ANSWER_S)[1] for place in watched}
-
-    def appended_at(self, place: Place, offset: int) -> float | None:
-        """See Ends."""
-        self._reader.assign([self._at(place, offset)])
-        try:
-            found = [message for message in self._reader.consume(1, ANSWER_S) if message.error() is None]
-        finally:
-            self._reader.unassign()
-        return found[0].timestamp()[1] / 1000 if found else None
-
-    def _at(self, place: Place, offset: int = 0) -> TopicPartition:
-        return TopicPartition(*place, offset)
+def _following(
+    followed: Mapping[str, Mapping[str, int]], ends: Mapping[Place, int], away: str | None
+) -> dict[str, Work]:
+    """Nothing but Kafka excuses a reader: what the process waits for may be what the reader does not bring."""
+    behind = {
+        name: any(ends.get((topic, 0), 0) > offset for topic, offset in read.items()) for name, read in followed.items()
+    }
+    return {name: Work(tuple(sorted(read.items())), behind[name] and away is None) for name, read in followed.items()}

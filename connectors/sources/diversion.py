@@ -13,6 +13,7 @@ from connectors.file_names import safe
 from connectors.sources.backoff import delays
 from streams import log
 from streams.core.records import DeadLetter, RawRecord
+from streams.progress import HERE
 from streams.settings import DiversionSettings
 
 LOG = log.get(__name__)
@@ -35,6 +36,7 @@ class Diversion:
                 digest, address = await asyncio.to_thread(self._store, record)
                 return _letter(record, reason, error, digest, address)
             except Exception as fault:  # noqa: BLE001 - every file store has exceptions of its own; none may lose a body
+                HERE.waits(f"diversion store: {fault!r}")
                 LOG.warning("diversion-store-failed", url=self._url, fault=repr(fault), retry_s=round(delay, 1))
                 await asyncio.sleep(delay)
         raise AssertionError("delays never end")

@@ -1,5 +1,6 @@
-"""What both doors share: the writers behind them, the keys of known sources, faults of their settings."""
+"""What all doors share: the writers behind them and their watchdog, the keys of known sources, faults of their settings."""
 
+import asyncio
 from collections.abc import Iterable
 
 from connectors.sources.base import Key
@@ -7,8 +8,11 @@ from connectors.sources.diversion import Diversion
 from connectors.sources.kafka_writer import KafkaWriter, Limits
 from connectors.sources.spool import SpoolWriter
 from connectors.sources.spool_file import SpoolFile
-from streams import log, ops, pipeline
+from streams import log, ops, pipeline, watchdog
 from streams.core.records import RawRecord
+from streams.metrics import OLDEST_HELD_SECONDS
+from streams.progress import HERE, Excuse
+from streams.pulse import Pulse
 from streams.settings import Settings, SettingsError
 
 LOG = log.get(__name__)
@@ -60,3 +64,15 @@ def spool_writer(settings: Settings, inner: KafkaWriter, name: str) -> SpoolWrit
     ops.watch_disk("spool", spool.directory)
     file = SpoolFile(spool.directory / f"{name}.db", spool.quota_mb * MEGABYTE)
     return SpoolWriter(inner, file, spool.takeover_s, name)
+
+
+def watched(settings: Settings, name: str, writer: KafkaWriter, spool: SpoolWriter | None) -> watchdog.Watchdog:
+    """The watchdog of a door, started: its loop must answer, and what it holds must move while Kafka takes records."""
+    OLDEST_HELD_SECONDS.labels(name).set_function(writer.oldest_s)
+    HERE.watch("event loop", Pulse(asyncio.get_running_loop()).look, Excuse.NOTHING)
+    HERE.watch(f"records of {name}", writer.work)
+    if spool:
+        HERE.watch(f"spool of {name}", spool.work)
+    dog = watchdog.watch(settings.kafka, settings.watchdog, needed=("raw",))
+    dog.start()
+    return dog

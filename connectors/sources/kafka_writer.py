@@ -14,6 +14,7 @@ from connectors.sources.kafka_line import Line, Reports
 from streams import avro, log
 from streams.core.records import DeadLetter, RawRecord
 from streams.metrics import DIVERTED
+from streams.progress import Work
 from streams.settings import KafkaSettings
 
 LOG = log.get(__name__)
@@ -83,6 +84,16 @@ class KafkaWriter:
     def pending(self) -> int:
         """Records taken and not durable yet."""
         return len(self._pending)
+
+    def work(self) -> Work:
+        """What Kafka is to confirm: it moves when the oldest record does. Asked from any thread."""
+        oldest = next(iter(list(self._pending)), None)
+        return Work(oldest, left=oldest is not None)
+
+    def oldest_s(self) -> float:
+        """For how long the oldest record has been waiting since it was received, also while it was spooled."""
+        received = min((pending.record.received_at for pending in list(self._pending.values())), default=None)
+        return 0.0 if received is None else (time.time_ns() - received) / 1e9
 
     def has_room(self) -> bool:
         """Whether another record may be taken."""

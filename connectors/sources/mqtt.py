@@ -26,6 +26,7 @@ from connectors.sources.receipt import receive
 from streams import log, mqtt_filter, ops
 from streams.core.records import RawRecord
 from streams.metrics import ACK_SECONDS, ACKNOWLEDGED, CONNECTED, IGNORED, IN_PROCESS, RECEIVED
+from streams.progress import HERE, Work
 from streams.settings import MqttBroker, Settings, SettingsError, Subscription
 
 LOG = log.get(__name__)
@@ -94,6 +95,10 @@ class Reader:
             pause = next(pauses)
             LOG.warning("mqtt-away", broker=self._broker.name, reason=reason, retry_s=round(pause, 1))
             await asyncio.sleep(pause)
+
+    def work(self) -> Work:
+        """What the broker is to be told: it moves when something is acknowledged, or with a new connection."""
+        return Work((self._acks.epoch, self._acks.taken), left=self._acks.unacknowledged > 0)
 
     async def _until_room(self) -> None:
         """A new connection would bring up to Receive Maximum messages once more."""
@@ -245,7 +250,10 @@ async def _main(settings: Settings, contexts: dict[str, ssl.SSLContext | None]) 
         away = [f"MQTT broker {name} is away" for name, reader in readers.items() if not reader.listening]
         return away[0] if away else kafka.fault()
 
-    stop_serving = ops.serve(mqtt.health_port, host=settings.health.host, ready=ready)
+    for broker, reader in readers.items():
+        HERE.watch(f"acknowledgements to {broker}", reader.work)
+    dog = door.watched(settings, mqtt.name, kafka, spool)
+    stop_serving = ops.serve(mqtt.health_port, host=settings.health.host, ready=ready, healthy=dog.fault)
     await _until_signal([asyncio.create_task(reader.run()) for reader in readers.values()])
     await (spool or kafka).close()
     stop_serving()

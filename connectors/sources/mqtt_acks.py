@@ -29,6 +29,8 @@ class Acks:
         self._epoch, self._alive = 0, False
         self._fifo: deque[Message] = deque()
         self._pending: dict[int, Message] = {}
+        self.taken = 0
+        """Messages that were given out to be acknowledged."""
 
     @property
     def epoch(self) -> int:
@@ -84,6 +86,7 @@ class Acks:
             if self._pending.get(message.mid) is message:
                 del self._pending[message.mid]
             ready.append(message)
+        self.taken += len(ready)
         return ready
 
 

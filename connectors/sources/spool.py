@@ -17,6 +17,7 @@ from connectors.sources.spool_file import Row, SpoolFile
 from streams import avro, log
 from streams.core.records import RawRecord
 from streams.metrics import SPOOL_BYTES, SPOOL_QUOTA, SPOOL_RECORDS
+from streams.progress import HERE, Work
 
 LOG = log.get(__name__)
 
@@ -42,6 +43,7 @@ class SpoolWriter:
         self._away, self._closed = file.records > 0, False
         self._handed: set[_Entry] = set()
         self._last_confirmed = -takeover_s
+        self._removed = 0
         self._wake = asyncio.Event()
         self._wake.set()
         self._draining = self._loop.create_task(self._drain())
@@ -57,6 +59,10 @@ class SpoolWriter:
     def spooled(self) -> int:
         """Records that wait on the disk."""
         return self._file.records
+
+    def work(self) -> Work:
+        """What lies on the disk: it moves when something leaves it. Asked from any thread."""
+        return Work(self._removed, left=self._file.records > 0)
 
     def takes_over(self) -> bool:
         """Whether the disk can take records while the inner writer is away."""
@@ -136,6 +142,7 @@ class SpoolWriter:
             try:
                 await self._drain_all()
             except (sqlite3.Error, avro.AvroError) as error:
+                HERE.waits(f"spool: {error}")
                 LOG.error("spool-drain-failed", error=str(error), retry_s=5)
                 self._loop.call_later(5, self._wake.set)
 
@@ -172,8 +179,10 @@ class SpoolWriter:
         for delay in delays(0.1, 10):
             try:
                 await self._file.remove(rows)
+                self._removed += len(rows)
                 return
             except sqlite3.Error as error:
                 self._come_back()  # Kafka confirms, and this disk is of no use now
+                HERE.waits(f"spool: {error}")
                 LOG.error("spool-remove-failed", error=str(error), retry_s=round(delay, 1))
                 await asyncio.sleep(delay)

@@ -4,8 +4,9 @@ import asyncio
 import signal
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 
 import uvloop
 from starlette.applications import Starlette
@@ -20,6 +21,7 @@ from connectors.sources.receipt import receive
 from connectors.sources.webhook_auth import challenge, proven
 from streams import log, ops
 from streams.metrics import ACK_SECONDS, ACKNOWLEDGED, IN_PROCESS, RECEIVED, REFUSED
+from streams.progress import HERE, Work
 from streams.settings import Settings, SettingsError, WebhookSettings
 
 LOG = log.get(__name__)
@@ -71,12 +73,15 @@ class Refused(Exception):
 class Webhook:
     """The routes of the door, in front of a writer."""
 
-    def __init__(self, settings: WebhookSettings, writer: RawWriter, ready: Callable[[], str | None]) -> None:
-        self._settings, self._writer, self._ready = settings, writer, ready
-        self._requests = self._bytes = 0
+    def __init__(
+        self, settings: WebhookSettings, writer: RawWriter, ready: ops.Check, healthy: ops.Check = lambda: None
+    ) -> None:
+        self._settings, self._writer, self._ready, self._healthy = settings, writer, ready, healthy
+        self._numbers, self._requests = count(), dict[int, None]()
+        self._bytes = 0
         self._kept = frozenset(name.lower() for name in settings.kept_headers)
         self._seconds = ACK_SECONDS.labels(settings.name)
-        IN_PROCESS.labels(settings.name).set_function(lambda: self._requests)
+        IN_PROCESS.labels(settings.name).set_function(lambda: len(self._requests))
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -104,9 +109,15 @@ class Webhook:
         self._seconds.observe(time.perf_counter() - started)
         return Response(status_code=204)
 
+    def work(self) -> Work:
+        """Requests that wait for their answer: it moves when the oldest one does. Asked from any thread."""
+        oldest = next(iter(list(self._requests)), None)
+        return Work(oldest, left=oldest is not None)
+
     async def healthz(self, _request: Request) -> Response:
-        """The process lives."""
-        return PlainTextResponse("ok\n")
+        """The process lives, and what it holds moves."""
+        fault = self._healthy()
+        return PlainTextResponse(f"{fault or 'ok'}\n", 503 if fault else 200)
 
     async def readyz(self, _request: Request) -> Response:
         """Messages can be made durable."""
@@ -122,13 +133,14 @@ class Webhook:
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._settings.max_body_bytes:
             raise Refused(413, "too-large")
-        if self._requests >= self._settings.max_in_process:
+        if len(self._requests) >= self._settings.max_in_process:
             raise Refused(503, "busy", RETRY_AFTER)
-        self._requests += 1
+        number = next(self._numbers)
+        self._requests[number] = None
         try:
             yield
         finally:
-            self._requests -= 1
+            del self._requests[number]
 
     async def _take(self, source: str, request: Request) -> None:
         body = bytearray()
@@ -192,9 +204,12 @@ async def _main(settings: Settings) -> None:
     def ready() -> str | None:
         return None if spool and spool.takes_over() else kafka.fault()
 
-    stop_serving = ops.serve(webhook.health_port, host=settings.health.host, ready=ready)
+    dog = door.watched(settings, webhook.name, kafka, spool)
+    stop_serving = ops.serve(webhook.health_port, host=settings.health.host, ready=ready, healthy=dog.fault)
     writer = spool or kafka
-    serving = http_server.webhook(webhook, Webhook(webhook, writer, ready).application())
+    routes = Webhook(webhook, writer, ready, dog.fault)
+    HERE.watch(f"requests of {webhook.name}", routes.work)
+    serving = http_server.webhook(webhook, routes.application())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, setattr, serving, "should_exit", True)  # noqa: FBT003
     await serving.serve()

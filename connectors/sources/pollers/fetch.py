@@ -32,6 +32,8 @@ class Fetcher:
     def __init__(self, settings: PollersSettings) -> None:
         self._settings = settings
         self._client = httpx.AsyncClient(timeout=settings.timeout_s, follow_redirects=False)
+        self.attempts = 0
+        """Questions that came to an end, answered or not."""
 
     async def __aenter__(self) -> "Fetcher":
         return self
@@ -69,6 +71,8 @@ class Fetcher:
             raise Fault(url, f"no whole answer within {self._settings.timeout_s:g} s") from None
         except httpx.HTTPError as error:  # its text may hold a header's value
             raise Fault(url, type(error).__name__) from None
+        finally:
+            self.attempts += 1
 
     async def _read(self, url: str, answer: httpx.Response) -> bytes:
         body = bytearray()

@@ -14,12 +14,13 @@ from connectors.sources.base import Full
 from connectors.sources.pollers.axistech import AxisTech
 from connectors.sources.pollers.cursors import Cursors
 from connectors.sources.pollers.feed import Feed
-from connectors.sources.pollers.fetch import Fault, Fetcher
+from connectors.sources.pollers.fetch import MOST_WAIT_S, Fault, Fetcher
 from connectors.sources.pollers.greenbrain import GreenBrain
 from connectors.sources.pollers.ict_eagleio import Eagleio
 from streams import log, ops
 from streams.metrics import POLLED, POLLS
 from streams.poller_settings import PollersSettings
+from streams.progress import HERE, Work
 from streams.settings import Settings, SettingsError
 
 LOG = log.get(__name__)
@@ -75,12 +76,15 @@ async def _main(settings: Settings, name: str) -> None:
             return "the cursors are not read yet"
         return None if spool and spool.takes_over() else kafka.fault()
 
-    stop_serving = ops.serve(pollers.health_port, host=settings.health.host, ready=ready)
+    dog = door.watched(settings, connector, kafka, spool)
+    stop_serving = ops.serve(pollers.health_port, host=settings.health.host, ready=ready, healthy=dog.fault)
     writer = spool or kafka
     feed = Feed(name, connector, writer, cursors)
     try:
         async with Fetcher(pollers) as fetcher:
-            await _until_told(_poll_for_ever(POLLERS[name](pollers, fetcher), feed, _period(pollers, name)))
+            rounds = Rounds(lambda: fetcher.attempts, pollers.timeout_s + MOST_WAIT_S)
+            HERE.watch(f"polls of {name}", rounds.work)
+            await _until_told(_poll_for_ever(POLLERS[name](pollers, fetcher), feed, _period(pollers, name), rounds))
     finally:
         await feed.finish()
         await cursors.close()
@@ -88,11 +92,39 @@ async def _main(settings: Settings, name: str) -> None:
         stop_serving()
 
 
-async def _poll_for_ever(poller: Poller, feed: Feed, period_s: float) -> None:
+class Rounds:
+    """Polls that began and ended. One that asks on is not stuck, nor is one attempt within ``attempt_s``."""
+
+    def __init__(
+        self, attempts: Callable[[], int], attempt_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._attempts, self._attempt_s, self._clock = attempts, attempt_s, clock
+        self._ended, self._under_way = 0, False
+        self._seen, self._since = (0, 0), clock()
+
+    def begin(self) -> None:
+        """A poll begins."""
+        self._under_way = True
+
+    def end(self) -> None:
+        """It succeeded, or failed."""
+        self._ended, self._under_way = self._ended + 1, False
+
+    def work(self) -> Work:
+        """For the watchdog."""
+        at = self._ended, self._attempts()
+        if at != self._seen or not self._under_way:
+            self._seen, self._since = at, self._clock()
+        return Work(at, left=self._under_way and self._clock() - self._since > self._attempt_s)
+
+
+async def _poll_for_ever(poller: Poller, feed: Feed, period_s: float, rounds: Rounds) -> None:
+    rounds.begin()
     await feed.cursors.load()
     retries = delays(min(FIRST_RETRY_S, period_s), period_s)
     while True:
         started = time.monotonic()
+        rounds.begin()
         try:
             await poller.poll(feed)
         except (Fault, Full) as fault:
@@ -103,6 +135,7 @@ async def _poll_for_ever(poller: Poller, feed: Feed, period_s: float) -> None:
             retries = delays(min(FIRST_RETRY_S, period_s), period_s)
             pause = max(0.0, period_s - (time.monotonic() - started))
             POLLED.labels(feed.source).set(time.time())
+        rounds.end()
         await asyncio.sleep(pause)
 
 

@@ -67,6 +67,23 @@ def test_takes_over_and_drains_in_order_when_the_inner_writer_is_back(path: Path
     asyncio.run(scenario())
 
 
+def test_shows_its_watchdog_what_lies_on_the_disk_and_that_it_leaves(path: Path) -> None:
+    async def scenario() -> None:
+        inner, seen = MemoryWriter(), []
+        inner.away = True
+        async with spool(path, inner) as writer:
+            seen.append(writer.work())
+            for number in range(3):
+                await writer.write(record(b"%d" % number))
+            seen.append(writer.work())
+            inner.back()
+            await drained(writer)
+            seen.append(writer.work())
+        assert seen == [(0, False), (0, True), (3, False)]
+
+    asyncio.run(scenario())
+
+
 def test_goes_straight_again_once_it_has_caught_up(path: Path) -> None:
     async def scenario() -> None:
         inner = MemoryWriter()

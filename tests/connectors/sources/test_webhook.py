@@ -64,6 +64,40 @@ def test_answers_204_and_nothing_else_when_durable() -> None:
     run(scenario)
 
 
+def test_shows_its_watchdog_the_oldest_request_that_waits() -> None:
+    async def scenario() -> None:
+        writer = MemoryWriter()
+        writer.away = True
+        webhook = Webhook(WebhookSettings(), writer, lambda: None)
+        transport = httpx.ASGITransport(webhook.application())
+        async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
+            before = webhook.work()
+            requests = [asyncio.create_task(client.post(JSON, content=b"{}")) for _ in range(2)]
+            while len(writer._held) < 2:  # noqa: ASYNC110 - a test may ask again and again
+                await asyncio.sleep(0)
+            waiting = webhook.work()
+            writer.back()
+            await asyncio.gather(*requests)
+            assert [before, waiting, webhook.work()] == [(None, False), (0, True), (None, False)]
+
+    asyncio.run(scenario())
+
+
+def test_says_on_healthz_what_does_not_move() -> None:
+    async def scenario() -> None:
+        faults = iter([None, "spool of webhook has not moved for 300 s"])
+        webhook = Webhook(WebhookSettings(), MemoryWriter(), lambda: None, lambda: next(faults))
+        transport = httpx.ASGITransport(webhook.application())
+        async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
+            answers = [await client.get("/healthz") for _ in range(2)]
+        assert [(answer.status_code, answer.text) for answer in answers] == [
+            (200, "ok\n"),
+            (503, "spool of webhook has not moved for 300 s\n"),
+        ]
+
+    asyncio.run(scenario())
+
+
 def test_keeps_the_rest_of_the_path_as_the_address() -> None:
     async def scenario(client: httpx.AsyncClient, writer: MemoryWriter) -> None:
         for path in ("/webhooks/json/site-1/tank", "/webhooks/json/", "/webhooks/json"):
