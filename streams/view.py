@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streams import avro, kafka, log, metrics
+from streams import avro, kafka, log, metrics, progress
 from streams.settings import KafkaSettings
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -44,6 +44,7 @@ class CompactedView(Generic[T]):
         self._data: dict[bytes, T] = {}
         self._caught_up, self._halt = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"view-{name}", daemon=True)
+        self._unfollow: Callable[[], None] = lambda: None
 
     @property
     def data(self) -> Mapping[bytes, T]:
@@ -70,6 +71,8 @@ class CompactedView(Generic[T]):
 
     def start(self) -> "CompactedView[T]":
         """Begin to read, and return at once; Kafka need not be there yet."""
+        topic = kafka.topic(self._settings, self.name)
+        self._unfollow = progress.HERE.follow(f"view of {topic}", lambda: {topic: self.reached})
         self._thread.start()
         return self
 
@@ -79,6 +82,7 @@ class CompactedView(Generic[T]):
 
     def stop(self) -> None:
         """End the thread; safe to call twice."""
+        self._unfollow()
         self._halt.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(10)

@@ -73,8 +73,9 @@ def build(services: Services) -> FastAPI:
 
 def _probes() -> list[Route]:
     async def healthz(request: Request) -> Response:
-        store = request.app.state.services.store
-        return PlainTextResponse(f"{store.error or 'ok'}\n", 503 if store.error else 200)
+        services = request.app.state.services
+        fault = services.store.error or services.healthy()
+        return PlainTextResponse(f"{fault or 'ok'}\n", 503 if fault else 200)
 
     async def readyz(request: Request) -> Response:
         store = request.app.state.services.store

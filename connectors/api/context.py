@@ -12,6 +12,7 @@ from starlette.responses import Response
 from connectors.api.guessing import Guessing
 from connectors.api.passwords import Passwords
 from connectors.api.replay_desk import Desk
+from streams.ops import Check
 from streams.registry.keeper import Keeper
 from streams.registry.state import Author
 from streams.registry.store import Store
@@ -26,6 +27,7 @@ class Services:
     keeper: Keeper
     passwords: Passwords
     settings: Settings
+    healthy: Check = lambda: None
     desk: Desk = field(default_factory=Desk)
     guessing: Guessing = field(default_factory=Guessing)
     trials: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "codec-trial"))

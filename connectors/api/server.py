@@ -15,7 +15,9 @@ from connectors.api.gate import Gate
 from connectors.api.limits import Counted, Limits
 from connectors.api.passwords import Passwords
 from connectors.api.ttn_names import TtnNames
-from streams import log, metrics
+from streams import log, metrics, watchdog
+from streams.progress import HERE, Excuse
+from streams.pulse import Pulse
 from streams.registry.hashes import code_hash
 from streams.registry.keeper import Keeper
 from streams.registry.store import Store
@@ -49,7 +51,7 @@ async def _main(settings: Settings) -> None:
         device_limit=settings.api.device_limit,
         told=names.notice,
     )
-    services = Services(store, keeper, Passwords(), settings)
+    services = Services(store, keeper, Passwords(), settings, _watched(settings, keeper).fault)
     limited = Limits(app.build(services), settings.api)
     gate = Counted(Gate(limited, store, operator.write_token(settings.api)))
     store.start()
@@ -63,6 +65,15 @@ async def _main(settings: Settings) -> None:
             chore.cancel()
     if store.error is not None:
         raise SystemExit(f"api: {store.error}")
+
+
+def _watched(settings: Settings, keeper: Keeper) -> watchdog.Watchdog:
+    """The watchdog, started; registry and election show themselves."""
+    HERE.watch("event loop", Pulse(asyncio.get_running_loop()).look, Excuse.NOTHING)
+    HERE.watch("registry chores", keeper.work, Excuse.KAFKA)
+    dog = watchdog.watch(settings.kafka, settings.watchdog)
+    dog.start()
+    return dog
 
 
 async def _spare_the_collector(store: Store) -> None:

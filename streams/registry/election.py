@@ -9,6 +9,7 @@ from collections.abc import Callable
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams import kafka, log
+from streams.progress import HERE, Excuse, Work
 from streams.registry.writer import Writer
 from streams.settings import KafkaSettings
 
@@ -34,15 +35,18 @@ class Election:
         deposed: Callable[[], None],
     ) -> None:
         self._settings, self._member, self._elected, self._deposed = settings, member, elected, deposed
-        self._halt = threading.Event()
+        self._halt, self._turns = threading.Event(), 0
+        self._unwatch: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="registry-election", daemon=True)
 
     def start(self) -> None:
         """Stand."""
+        self._unwatch = HERE.watch("election", lambda: Work(self._turns, left=True), Excuse.KAFKA)
         self._thread.start()
 
     def stop(self) -> None:
         """Withdraw."""
+        self._unwatch()
         self._halt.set()
         if self._thread.is_alive():
             self._thread.join(10)
@@ -50,11 +54,16 @@ class Election:
     def _run(self) -> None:
         while not self._halt.is_set():
             try:
-                _Term(self._settings, self._member, self._elected, self._deposed).serve(self._halt)
+                _Term(self._settings, self._member, self._elected, self._deposed).serve(self._goes_on)
             except KafkaException as fault:
                 logger.warning("election starts again", fault=str(fault))
             self._deposed()
             self._halt.wait(BACK_OFF_S)
+
+    def _goes_on(self) -> bool:
+        """Asked at every turn."""
+        self._turns += 1
+        return not self._halt.is_set()
 
 
 class _Term:
@@ -75,11 +84,11 @@ class _Term:
         self._assigned: bool | None = None
         """A result that waits to be announced: whether the partition is ours."""
 
-    def serve(self, halt: threading.Event) -> None:
+    def serve(self, goes_on: Callable[[], bool]) -> None:
         topic = kafka.topic(self._settings, "registry-leader")
         try:
             self._consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_loss, on_lost=self._on_loss)
-            while not halt.is_set() and not (self._writer and self._writer.broken):
+            while goes_on() and not (self._writer and self._writer.broken):
                 message = self._consumer.poll(0.2)
                 if message is not None:
                     kafka.raise_on_error(message.error())

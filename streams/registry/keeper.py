@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException
 
 from streams import log
 from streams.metrics import DEVICES_REFUSED
+from streams.progress import Work
 from streams.registry import devices, generations, requests
 from streams.registry.sighting_log import SightingLog
 from streams.registry.sightings import Sighting, labelled, sight, source_of, welcome
@@ -47,12 +48,17 @@ class Keeper:
         self._sources, self._code = dict.fromkeys(sources, ""), code
         self._told, self._device_limit = told, device_limit
         self._said: dict[str, float] = {}
-        self._busy = asyncio.Lock()
+        self._busy, self._turns = asyncio.Lock(), 0
+
+    def work(self) -> Work:
+        """For the watchdog: while it serves, it goes round. Asked from any thread."""
+        return Work(self._turns, left=self._store.role is Role.WRITER)
 
     async def run(self) -> None:
         """Serve until cancelled; a fault ends one attempt, not the keeper."""
         while True:
             await self._store.until(lambda: self._store.role is Role.WRITER)
+            self._turns += 1
             try:
                 async with self._busy:
                     await self._serve()
@@ -107,6 +113,7 @@ class Keeper:
     async def _watch(self, events: SightingLog) -> None:
         written = time.monotonic()
         while self._store.role is Role.WRITER:
+            self._turns += 1
             if (why := generations.why_due(self._store.state, self._code)) is not None:
                 await self.open_generation(_author(why), if_due=True)
             await self._fence()
@@ -130,6 +137,7 @@ class Keeper:
         while some := {key: events.pending[key] for key in islice(waiting, DEVICES_AT_ONCE)}:
             admitted = welcome(self._store.state, some, self._device_limit)
             self._refuse({key: sighting for key, sighting in some.items() if key not in admitted})
+            self._turns += 1
             self._told(await self._store.change(partial(sight, sightings=admitted, author=_author())))
             for key in some:
                 del events.pending[key]

@@ -13,11 +13,11 @@ from typing import Any, ParamSpec, TypeVar
 
 from confluent_kafka import KafkaException
 
-from streams import log, metrics
+from streams import kafka, log, metrics, progress
 from streams.registry import history
 from streams.registry.election import Election
 from streams.registry.reader import Reader
-from streams.registry.state import Change, Command, State
+from streams.registry.state import RECORDS, Change, Command, State
 from streams.registry.writer import Unwritten, Writer
 from streams.settings import KafkaSettings
 
@@ -50,22 +50,26 @@ class Store:
         """This process's name among those that stand for election."""
         self.error: str | None = None
         """Why the registry can no longer be read; the process should end."""
+        self._settings = settings
         self._next: Mapping[str, int] = {}
         self._writer: Writer | None = None
         self._turn, self._moved, self._closing = asyncio.Lock(), asyncio.Event(), False
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._reader = Reader(settings, self._hand_over(self._fold), self._hand_over(self._fail))
+        self._unfollow: Callable[[], None] = lambda: None
         self._election = Election(settings, member, self._hand_over(self._elect), self._hand_over(self._depose))
 
     def start(self) -> None:
         """Begin to read, then to stand for election; Kafka need not be there yet."""
+        self._unfollow = progress.HERE.follow("registry", self.positions)
         self._reader.start()
         self._spawn(self._stand())
 
     async def stop(self) -> None:
         """Finish the change under way, then leave."""
         self._closing = True
+        self._unfollow()
         self._wake()
         async with self._turn:
             self._depose()
@@ -73,6 +77,11 @@ class Store:
             task.cancel()
         await asyncio.to_thread(self._election.stop)
         await asyncio.to_thread(self._reader.stop)
+
+    def positions(self) -> Mapping[str, int]:
+        """How far each topic, as the cluster calls it, has been folded. Asked from any thread."""
+        folded = self._next
+        return {kafka.topic(self._settings, name): folded.get(name, 0) for name in RECORDS}
 
     @property
     def ready(self) -> bool:

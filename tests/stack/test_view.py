@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
 
 from streams import avro, kafka
 from streams.core.records import DeviceMapping
+from streams.log_ends import LogEnds
 from streams.view import CompactedView
 from tests.stack.harness import Installation, eventually, free_port
 
@@ -53,6 +54,7 @@ def test_it_holds_the_latest_record_of_each_key(installation: Installation) -> N
         assert reading.data == {b"json:a": second, b"json:b": other}
         assert reading.get("json:a") == second
         assert reading.position == 2
+        assert reading.reached == 4, "behind the transaction's marker"
 
 
 def test_it_follows_what_others_write_and_delete(installation: Installation) -> None:
@@ -88,3 +90,35 @@ def test_it_ends_when_a_change_was_not_taken(installation: Installation) -> None
         write(installation, ("json:a", avro.encode(mapping("json:a", 1))))
         eventually(lambda: not reading.alive)
         assert reading.error == "ZeroDivisionError: division by zero"
+
+
+def test_the_clients_own_position_stays_before_a_transactions_marker(installation: Installation) -> None:
+    """Decision 126: so partition EOF has to tell how far a reader is."""
+    write(installation, ("json:a", avro.encode(mapping("json:a", 1))), transactional=True)
+    topic = TopicPartition(kafka.topic(installation.settings.kafka, TOPIC), 0, 0)
+    consumer = kafka.consumer(installation.settings.kafka, None)
+    consumer.assign([topic])
+    eof = next(message for message in iter(lambda: consumer.poll(1), None) if message.error())
+
+    (position,) = consumer.position([topic])
+
+    end = consumer.get_watermark_offsets(topic, timeout=10)[1]
+    consumer.close()
+    assert (eof.offset(), end, position.offset) == (2, 2, 1)
+
+
+def test_the_end_of_who_reads_what_is_committed_is_before_an_open_transaction(installation: Installation) -> None:
+    settings = installation.settings.kafka
+    write(installation, ("json:a", avro.encode(mapping("json:a", 1))))
+    extra: dict[str, Any] = {"transactional.id": installation.unique, "message.timeout.ms": 10_000}
+    producer = kafka.producer(settings, **extra)
+    producer.init_transactions(10)
+    producer.begin_transaction()
+    send(producer, kafka.topic(settings, TOPIC), (("json:b", avro.encode(mapping("json:b", 2))),))
+    place = (kafka.topic(settings, TOPIC), 0)
+
+    with view(installation) as reading:
+        assert reading.wait_ready(10)
+        assert (reading.reached, LogEnds(settings).measure([], [place])) == (1, {place: 1})
+        producer.abort_transaction(10)
+        eventually(lambda: reading.reached == LogEnds(settings).measure([], [place])[place] == 3)
