@@ -17,7 +17,7 @@ from connectors.sinks.clickhouse.replay import ClickHouseReplayStore
 from connectors.sinks.clickhouse.store import Store
 from connectors.sinks.ubidots import UbidotsSink
 from connectors.sinks.ubidots.payload import number
-from streams import avro, log
+from streams import avro, log, progress
 from streams.core.records import DeviceMapping, Lineage, PhysicalDevice
 from streams.core.replay_record import Replay
 from streams.replay.job import Mode
@@ -133,6 +133,7 @@ def _patiently(sink: UbidotsSink, batch: Sequence[Record]) -> Sequence[Rejection
         try:
             return sink.write(batch)
         except Transient as error:
+            progress.HERE.waits(str(error), (error.retry_after or pause_s) + progress.SAID_FOR_S)
             logger.warning("ubidots-waits", detail=str(error), next_in_s=error.retry_after or pause_s)
             time.sleep(error.retry_after or pause_s)
     return sink.write(batch)
@@ -151,6 +152,7 @@ def _corrected(settings: Settings, generation: int, rows: Iterable[Correction]) 
     store = Store(settings.clickhouse, "replay")
     try:
         for portion in portions(rows):
+            progress.HERE.beat()
             receipts = _receipts(store, {Lineage(row.raw_partition, row.raw_offset) for row in portion})
             yield from corrected(portion, generation, Surroundings(mappings, physical, receipts))
     finally:

@@ -14,7 +14,7 @@ from connectors.api import client
 from connectors.api import replay_shapes as shapes
 from connectors.api.client import Denied, NoAnswer
 from connectors.api.times import to_ns
-from streams import log
+from streams import log, progress
 from streams.core.records import Generation
 from streams.core.replay_record import Replay
 from streams.registry.replays import OVER
@@ -141,6 +141,7 @@ class Office:
 
 
 def _tell(state: tenacity.RetryCallState) -> None:
+    progress.HERE.waits("the API")
     if state.attempt_number == 2 or state.attempt_number % 10 == 0:
         fault = state.outcome.exception() if state.outcome else None
         logger.warning("waiting for the API", fault=str(fault), attempt=state.attempt_number)

@@ -23,9 +23,10 @@ from connectors.replays.corrections import correct
 from connectors.replays.office import Office
 from connectors.sinks.base import Transient
 from connectors.sinks.clickhouse.replay import ClickHouseReplayStore
-from streams import log, metrics, ops
+from streams import log, metrics, ops, progress, watchdog
 from streams.core.replay_record import Replay
 from streams.kafka import Undelivered
+from streams.progress import Work
 from streams.registry.replays import is_correcting
 from streams.replay.course import Failed, Stopped
 from streams.replay.job import WORKING, Figures, Mode, Progress, State
@@ -53,23 +54,36 @@ class Worker:
         self._view = CompactedView(settings.kafka, "replays", Replay)
         self._changes: placing.MappingChanges | None = None
         self._tidied = 0.0
+        self._turns, self._at_work = 0, False
 
     def fault(self) -> str | None:
         """Why it is not ready; None when it is."""
         return None if self._view.ready else (self._view.error or "topic replays is not read yet")
+
+    def work(self) -> Work:
+        """For the watchdog: a turn has to end, or to give signs of work. Asked from any thread."""
+        return Work((self._turns, progress.HERE.beats), left=self._at_work)
 
     def run(self) -> None:
         """Work until stopped."""
         self._view.start()
         while not self._stop.is_set():
             try:
-                busy = self._view.wait_ready(LOOK_S) and self._turn()
+                busy = self._view.wait_ready(LOOK_S) and self._watched_turn()
             except PASSING as fault:
+                progress.HERE.waits(str(fault))
                 logger.warning("waiting", fault=str(fault))
                 busy = False
             if not busy:
                 self._stop.wait(LOOK_S)
         self._close()
+
+    def _watched_turn(self) -> bool:
+        self._at_work = True
+        try:
+            return self._turn()
+        finally:
+            self._turns, self._at_work = self._turns + 1, False
 
     def _turn(self) -> bool:
         """One replay, or one look at what else there is to do; whether something was done."""
@@ -175,9 +189,12 @@ def run(settings: Settings) -> None:
     stop = Event()
     _stop_on_signals(stop)
     worker = Worker(settings, stop)
+    progress.HERE.watch("replays", worker.work)
+    dog = watchdog.watch(settings.kafka, settings.watchdog, needed=("raw",))
+    dog.start()
     for state in State:
         metrics.REPLAYS.labels(state.value)  # an increase is seen only from a value that was there before
-    end_ops = ops.serve(settings.replay.health_port, host=settings.health.host, ready=worker.fault)
+    end_ops = ops.serve(settings.replay.health_port, host=settings.health.host, ready=worker.fault, healthy=dog.fault)
     try:
         worker.run()
     finally:
@@ -187,6 +204,7 @@ def run(settings: Settings) -> None:
 def _say(registry: Office, replay: int, state: tenacity.RetryCallState) -> None:
     """In the log, and to whoever looks at the replay; its next state takes the fault away."""
     fault = str(state.outcome.exception() if state.outcome else None)
+    progress.HERE.waits(fault)
     logger.warning("replay waits", replay=replay, fault=fault, attempt=state.attempt_number)
     with suppress(Failed):
         registry.report(replay, error=f"waits: {fault}")

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from streams import progress
 from streams.core.records import Generation
 from streams.core.replay_record import Replay
 from streams.replay.job import Figures, Progress, State
@@ -90,6 +91,7 @@ class Course:
         Raises:
             Stopped, Cancelled: the work ends here.
         """
+        progress.HERE.beat()
         seconds, earlier = time.monotonic() - self._begun[0], self._begun[1]
         rate = (done - earlier) / seconds if seconds > 0.2 else 0.0
         eta = (self._now.total - done) / rate if rate and self._now.total else -1.0

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from msgspec import Struct, field
 
-from streams import kafka, log
+from streams import kafka, log, progress
 from streams.archive import Archived, Hole
 from streams.replay import shelves
 from streams.settings import Settings
@@ -190,6 +190,7 @@ class _Reader:
 
     def _advance(self, partition: int, position: int) -> None:
         self.positions[partition] = position
+        progress.HERE.beat()
         if position >= self._ends[partition]:
             del self.positions[partition]
             self._archived.pop(partition, None)

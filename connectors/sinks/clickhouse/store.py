@@ -6,7 +6,7 @@ interface. Times go in and out as ``int`` nanoseconds.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import clickhouse_connect
@@ -17,6 +17,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError,
 from connectors.sinks.base import Transient
 from connectors.sinks.clickhouse.table import Table
 from streams import metrics
+from streams.progress import Progress
 from streams.settings import ClickHouseSettings
 
 BAD_DATA = {
@@ -58,7 +59,8 @@ class BadData(Exception):
 class Store:
     """One sink's connection, made when it is first needed. Not for several threads at once.
 
-    ``timeout_s``: how long one statement may take; ``options``: ClickHouse settings of every statement.
+    ``timeout_s``: how long one statement may take; ``options``: ClickHouse settings of every statement. ``told``: hears of
+    every statement, when one may take longer than a watchdog is patient.
     """
 
     def __init__(
@@ -68,8 +70,10 @@ class Store:
         *,
         timeout_s: int = TIMEOUT_S,
         options: Mapping[str, int] | None = None,
+        told: Progress | None = None,
     ) -> None:
         self._settings, self._sink, self._timeout_s, self._options = settings, sink, timeout_s, options or {}
+        self._told = told
         self._client: Client | None = None
 
     def insert(self, table: Table, columns: Sequence[Sequence[Any]]) -> int:
@@ -81,7 +85,7 @@ class Store:
         """
         if not len(columns[0]):
             return 0
-        with _sorted_errors():
+        with _sorted_errors(), self._asking():
             self._connected().insert(
                 table.name,
                 columns,
@@ -98,7 +102,7 @@ class Store:
         Raises:
             Transient: it may or may not have run.
         """
-        with _passing_errors():
+        with _passing_errors(), self._asking():
             self._connected().command(statement)
 
     def rows(self, question: str, parameters: dict[str, Any] | None = None) -> Sequence[Sequence[Any]]:
@@ -107,7 +111,7 @@ class Store:
         Raises:
             Transient: there is no answer now.
         """
-        with _passing_errors():
+        with _passing_errors(), self._asking():
             answer: Sequence[Sequence[Any]] = (
                 self._connected().query(question, parameters, query_formats={"DateTime64": "int"}).result_rows
             )
@@ -121,17 +125,20 @@ class Store:
         Raises:
             Transient: as ``rows``, also half-way.
         """
-        with (
-            _passing_errors(),
-            self._connected().query_rows_stream(question, parameters, query_formats={"DateTime64": "int"}) as found,
-        ):
-            yield from found
+        with _passing_errors():
+            with self._asking():
+                opened = self._connected().query_rows_stream(question, parameters, query_formats={"DateTime64": "int"})
+            with opened as found:
+                yield from found
 
     def close(self) -> None:
         """Let the connection go; safe to call twice."""
         if self._client is not None:
             self._client.close()
             self._client = None
+
+    def _asking(self) -> AbstractContextManager[None]:
+        return self._told.asking("an answer of the store", self._timeout_s) if self._told else nullcontext()
 
     def _connected(self) -> Client:
         if self._client is None:

@@ -7,6 +7,7 @@ from connectors.sinks.clickhouse.replay import aggregates, delta, diff, latest, 
 from connectors.sinks.clickhouse.replay.tables import STAGING, TABLES, Tables
 from connectors.sinks.clickhouse.store import Store
 from streams.core.records import DeadLetter, DeviceMapping
+from streams.progress import HERE
 from streams.replay.job import Counts
 from streams.replay.runs import Runs
 from streams.replay.selection import Selection
@@ -36,7 +37,7 @@ class ClickHouseReplayStore:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._store = Store(settings.clickhouse, "replay", timeout_s=TIMEOUT_S, options=POLITE)
+        self._store = Store(settings.clickhouse, "replay", timeout_s=TIMEOUT_S, options=POLITE, told=HERE)
 
     def close(self) -> None:
         """Let the connection go; safe to call twice."""
