@@ -14,7 +14,7 @@ from connectors.sources.kafka_line import Line, Reports
 from streams import avro, log
 from streams.core.records import DeadLetter, RawRecord
 from streams.metrics import DIVERTED
-from streams.progress import Work
+from streams.progress import HERE, Work
 from streams.settings import KafkaSettings
 
 LOG = log.get(__name__)
@@ -212,6 +212,7 @@ class KafkaWriter:
             self._diversions.add(task)
             task.add_done_callback(self._diversions.discard)
         else:
+            HERE.waits(f"Kafka refuses records: {error.str()}")
             self._say_away(error.str())
             self._loop.call_later(RETRY_S, self._send, token)
 

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException
 from connectors.sources.backoff import delays
 from streams import avro, kafka, log, scan, topics
 from streams.core.cursor_record import Cursor
+from streams.progress import HERE
 from streams.settings import KafkaSettings
 
 LOG = log.get(__name__)
@@ -36,6 +37,7 @@ class Cursors:
                 found = await asyncio.to_thread(self._read)
                 break
             except (KafkaException, TimeoutError, topics.TopicError) as error:
+                HERE.waits(f"cursors: {error}")
                 LOG.warning("cursors-wait-for-kafka", error=str(error), retry_s=round(delay, 1))
                 await asyncio.sleep(delay)
         self._known = {cursor.id: cursor for cursor in found if cursor.id.partition(":")[0] == self._poller}
