@@ -60,6 +60,7 @@ class Progress:
         self._clock, self._lock = clock, threading.Lock()
         self._next: dict[Place, int] = {}
         self._waits: tuple[str, float] | None = None
+        self._asked: tuple[str, float] | None = None
         self._beats = 0
         self._watched: dict[str, Watched] = {}
         self._followed: dict[str, Positions] = {}
@@ -112,17 +113,17 @@ class Progress:
     def asking(self, what: str, within_s: float) -> Iterator[None]:
         """Something outside is asked one question, which may take long, and at most ``within_s``."""
         self.beat()
-        self.waits(what, within_s)
+        self._asked = what, self._clock() + within_s
         try:
             yield
         finally:
-            self._waits = None
+            self._asked = None
             self.beat()
 
     def excuse(self) -> str | None:
-        """What is waited for, if anybody has said so lately."""
-        waits = self._waits
-        return waits[0] if waits and self._clock() < waits[1] else None
+        """What is waited for, if anybody has said so lately, or is still asked."""
+        now = self._clock()
+        return next((said[0] for said in (self._asked, self._waits) if said and now < said[1]), None)
 
     def watch(self, name: str, look: Callable[[], Work], excuse: Excuse = Excuse.ANYTHING) -> Callable[[], None]:
         """Show a place that must move, until the returned function is called; of two with one name the last counts."""

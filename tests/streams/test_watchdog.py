@@ -273,6 +273,15 @@ def test_a_question_may_take_as_long_as_it_says(bare: Scene) -> None:
         assert bare.ended > 0
 
 
+def test_what_is_said_meanwhile_does_not_shorten_a_question(bare: Scene) -> None:
+    bare.progress.watch("replay", lambda: Work(bare.progress.beats, left=True))
+    with bare.progress.asking("the store compares", 10 * PATIENCE_S):
+        bare.progress.waits("the API")
+        bare.pass_by(9 * PATIENCE_S)
+
+    assert bare.ended == 0
+
+
 def test_a_process_that_goes_on_after_its_question_lives(bare: Scene) -> None:
     bare.progress.watch("replay", lambda: Work(bare.progress.beats, left=True))
     for _ in range(20):
