@@ -92,8 +92,8 @@ def test_it_ends_when_a_change_was_not_taken(installation: Installation) -> None
         assert reading.error == "ZeroDivisionError: division by zero"
 
 
-def test_the_clients_own_position_stays_before_a_transactions_marker(installation: Installation) -> None:
-    """Decision 126: so partition EOF has to tell how far a reader is."""
+def test_partition_eof_and_position_are_behind_a_transactions_marker(installation: Installation) -> None:
+    """Decision 126: so a reader that comes to the end can be told from one that does not."""
     write(installation, ("json:a", avro.encode(mapping("json:a", 1))), transactional=True)
     topic = TopicPartition(kafka.topic(installation.settings.kafka, TOPIC), 0, 0)
     consumer = kafka.consumer(installation.settings.kafka, None)
@@ -104,7 +104,7 @@ def test_the_clients_own_position_stays_before_a_transactions_marker(installatio
 
     end = consumer.get_watermark_offsets(topic, timeout=10)[1]
     consumer.close()
-    assert (eof.offset(), end, position.offset) == (2, 2, 1)
+    assert (eof.offset(), end, position.offset) == (2, 2, 2)
 
 
 def test_the_end_of_who_reads_what_is_committed_is_before_an_open_transaction(installation: Installation) -> None:
