@@ -11,7 +11,7 @@ import argparse
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -68,14 +68,14 @@ def main() -> None:
     sys.exit(0 if len(results) == len(cases) and all(one.passed for one in results) else 1)
 
 
-def _results(cases: Iterable[Case], seed: int, scale: float) -> Iterator[Result]:
+def _results(cases: Sequence[Case], seed: int, scale: float) -> Iterator[Result]:
     """Cases share an installation until one breaks it: what is checked is all that it ever held."""
     with ExitStack() as stack:
         world: World | None = None
         for number, case in enumerate(cases):
             if world is None:
                 world = stack.enter_context(running(_empty(HOME / str(number)), module=DYING, spool={"quota_mb": 1}))
-            print(f"{case.name} …", flush=True)
+            print(f"{number + 1}/{len(cases)} {case.name} …", flush=True)
             made = run(world, case, seed, scale=scale)
             if not made.passed:
                 stack.close()
