@@ -6,6 +6,7 @@ range records are missing, which a person has to know, so `Hole` ends the proces
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -19,6 +20,8 @@ Position = tuple[str, int]
 """Topic without prefix, and partition."""
 
 TELL_S = 10.0
+ALONE_S = 60.0
+"""Two members with one name put each other out again and again: one of them has to end."""
 
 logger = log.get(__name__)
 
@@ -41,7 +44,10 @@ class Consumption:
     def __init__(self, settings: Settings, sink: str, topics: tuple[str, ...]) -> None:
         self._settings, self._sink, self._topics = settings.kafka, sink, topics
         extra = _properties(settings, sink) | {"error_cb": self._tell}
-        self._consumer = kafka.consumer(settings.kafka, f"sink-{sink}", **extra)
+        self._make = partial(kafka.consumer, settings.kafka, f"sink-{sink}", **extra)
+        self._consumer = self._make()
+        self._callbacks: tuple[Callable[[list[Start]], None], Callable[[], None]] | None = None
+        self._not_again_until = 0.0
         self._reached: dict[Position, int] = {}
         self._owned: frozenset[Position] = frozenset()
         self._paused: set[Position] = set()
@@ -52,6 +58,7 @@ class Consumption:
 
     def subscribe(self, on_assigned: Callable[[list[Start]], None], on_revoked: Callable[[], None]) -> None:
         """Join the group; the callbacks come from within ``take`` and ``close``."""
+        self._callbacks = on_assigned, on_revoked
 
         def assigned(_: Consumer, partitions: list[TopicPartition]) -> None:
             self._keeping_errors(lambda: on_assigned(self._start(partitions)))
@@ -72,16 +79,24 @@ class Consumption:
         return [topic for topic in self._topics if not self._exists(self._settings.prefix + topic, timeout_s)]
 
     def take(self, limit: int, timeout_s: float) -> list[Record]:
-        """The next records; keeps the membership alive, also while paused.
+        """The next records; keeps the membership alive, also while paused, and joins again when it is over.
 
         Raises:
             Hole: the committed offsets are out of range.
-            KafkaException: the membership is over (fenced, not authorised, …).
+            KafkaException: not authorised, …; or the membership is over for the second time in a minute: another member has
+                this one's name.
         """
-        messages = self._consumer.consume(limit, timeout_s)
-        if self._failed:
-            raise self._failed
-        return [self._record(message) for message in messages if not _event(message.error())]
+        try:
+            messages = self._consumer.consume(limit, timeout_s)
+            records = [self._record(message) for message in messages if not _event(message.error())]
+            if self._failed:
+                raise self._failed
+        except KafkaException as error:
+            if not kafka.is_over(error.args[0]) or time.monotonic() < self._not_again_until:
+                raise
+            self._join_again(error)
+            return []
+        return records
 
     def flow(self, held: Callable[[Position], bool]) -> None:
         """Fetch nothing from the partitions that are ``held``; what was on its way may still come."""
@@ -91,11 +106,7 @@ class Consumption:
         self._paused = wanted
 
     def commit(self, offsets: Mapping[Position, int], metadata: Callable[[Position], str]) -> None:
-        """Commit what is news among ``offsets``; a commit that fails is news again next time.
-
-        Raises:
-            KafkaException: the membership is over.
-        """
+        """Commit what is news among ``offsets``; a commit that fails is news again next time."""
         news = {p: offset for p, offset in offsets.items() if offset > self._reached.get(p, -1)}
         if not news:
             return
@@ -104,7 +115,7 @@ class Consumption:
             self._consumer.commit(offsets=partitions, asynchronous=False)
         except KafkaException as error:
             if kafka.is_over(error.args[0]):
-                raise
+                self._failed = error
             logger.warning("commit-failed", detail=str(error.args[0]))
             return
         self._reached |= news
@@ -126,6 +137,17 @@ class Consumption:
     def close(self) -> None:
         """Leave."""
         self._consumer.close()
+
+    def _join_again(self, error: KafkaException) -> None:
+        """With a client of its own: the old one never does anything again. A process would do the same, seconds later."""
+        logger.warning("membership-over", detail=error.args[0].str(), next="joins again, from the last commit")
+        self._not_again_until = time.monotonic() + ALONE_S
+        on_assigned, on_revoked = self._callbacks or (lambda _: None, lambda: None)
+        on_revoked()
+        self._own([])
+        self._consumer.close()
+        self._consumer, self._failed = self._make(), None
+        self.subscribe(on_assigned, on_revoked)
 
     def _keeping_errors(self, callback: Callable[[], None]) -> None:
         """An exception that leaves a callback may turn into a meaningless one in the client's C code."""

@@ -1,4 +1,4 @@
-"""A membership that is over ends the process; a broker that is away does not."""
+"""A membership that is over begins anew, or ends the process; a broker that is away is waited for."""
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -13,10 +13,15 @@ def consumption() -> Consumption:
     return Consumption(Settings(kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1")), "test", ("raw",))
 
 
-def test_a_fatal_error_that_only_the_callback_hears_is_raised(consumption: Consumption) -> None:
+def test_a_membership_that_is_over_begins_anew_once_a_minute(consumption: Consumption) -> None:
+    ended: list[str] = []
+    consumption.subscribe(lambda _: None, lambda: ended.append("revoked"))
     consumption._tell(KafkaError(KafkaError._ALL_BROKERS_DOWN, "away"))
     consumption._tell(KafkaError(KafkaError.FENCED_INSTANCE_ID, "fenced", fatal=True))
 
+    assert consumption.take(1, 0.01) == []
+    assert ended == ["revoked"]
+    consumption._tell(KafkaError(KafkaError.FENCED_INSTANCE_ID, "fenced", fatal=True))
     with pytest.raises(KafkaException, match="fenced"):
         consumption.take(1, 0.01)
     consumption.close()
