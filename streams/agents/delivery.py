@@ -12,12 +12,17 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import faust
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP, ConsumerMessage
 from faust.types.transports import TransportT
+from mode import Service
 
 from streams import log, progress
 from streams.agents.batch import Batch, Consumed, InFlight, Positions
+
+MEMBERSHIP_S = 1.0
 
 logger = log.get("delivery")
 
@@ -142,6 +147,20 @@ class BatchConsumer(Consumer):
             progress.HERE.committed(tp.topic, tp.partition, offset)
         return bool(committed)
 
+    @Service.timer(MEMBERSHIP_S)
+    async def _watch_membership(self) -> None:
+        """Stock hears that its coordinator has given up only when it fetches, which it does not before it has partitions."""
+        consumer = self._thread._consumer
+        if consumer is None or self.should_stop:
+            return
+        try:
+            await self._thread.call_thread(_check_errors, consumer)
+        except KafkaError as error:
+            logger.error(
+                "membership over", fault=str(error), consequence="the process ends, a supervisor starts it again"
+            )
+            await self.app.crash(error)
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Waiting attempts end; ``super`` waits for running ones and commits; only then is the rest forgotten."""
         self.in_flight.abandon()
@@ -156,6 +175,10 @@ class BatchConsumer(Consumer):
         cast(BatchApp, self.app).assigned = frozenset(assigned)
         logger.info("partitions assigned", partitions=sorted(tp.partition for tp in assigned))
         await super().on_partitions_assigned(assigned, generation_id)
+
+
+async def _check_errors(consumer: AIOKafkaConsumer) -> None:
+    consumer._coordinator.check_errors()
 
 
 class BatchTransport(Transport):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, TopicPartition
 from msgspec import Struct
 
 from connectors.demo import quiet
@@ -93,10 +93,18 @@ def agent(victim: str, command: Command, one: Run) -> None:
             _await_moment(at, victim, within_s=4 * KILL_AFTER_S if one.result.must_fail else KILL_AFTER_S)
             started[victim].kill()
             successor = command if victim == "window" else PROCESSES[victim]
+            if command.module == RIVALS:
+                eventually(lambda: _is_empty(at, victim))  # ours cannot join a group that assigns in another way
             at.start(*successor.arguments, section=victim, module=successor.module, log=log)
             time.sleep(KILL_AFTER_S / 2)
         _settle(at, one.result)
         one.result.kills = 1
+
+
+def _is_empty(at: Installation, group: str) -> bool:
+    settings = at.settings.kafka
+    (future,) = kafka.admin(settings).describe_consumer_groups([kafka.group(settings, group)]).values()
+    return future.result(10).state is ConsumerGroupState.EMPTY
 
 
 def _await_moment(at: Installation, victim: str, within_s: float) -> None:

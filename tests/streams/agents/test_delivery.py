@@ -7,7 +7,9 @@ from typing import Any
 
 import faust
 import pytest
-from faust.transport.drivers.aiokafka import Consumer, Transport
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import ConsumerMessage
 
 
@@ -46,6 +48,13 @@ def test_it_finds_the_bookkeeping_that_it_clears() -> None:
     source = inspect.getsource(faust.transport.consumer.Consumer)
     for name in ("_acked", "_acked_index", "_read_offset", "_committed_offset"):
         assert f"self.{name} = defaultdict(" in source
+
+
+def test_it_finds_what_says_that_the_coordinator_has_given_up() -> None:
+    assert "_consumer" in AIOKafkaConsumerThread.__annotations__
+    assert list(inspect.signature(AIOKafkaConsumerThread.call_thread).parameters)[:2] == ["self", "fun"]
+    assert "self._coordinator = GroupCoordinator(" in inspect.getsource(AIOKafkaConsumer.start)
+    assert "self._coordination_task.result()" in inspect.getsource(GroupCoordinator.check_errors)
 
 
 def test_it_delivers_whatever_the_read_offset_says() -> None:
