@@ -94,17 +94,19 @@ def agent(victim: str, command: Command, one: Run) -> None:
             started[victim].kill()
             successor = command if victim == "window" else PROCESSES[victim]
             if command.module == RIVALS:
-                eventually(lambda: _is_empty(at, victim))  # ours cannot join a group that assigns in another way
+                _await_empty(at, victim)  # ours cannot join a group that assigns in another way
             at.start(*successor.arguments, section=victim, module=successor.module, log=log)
             time.sleep(KILL_AFTER_S / 2)
         _settle(at, one.result)
         one.result.kills = 1
 
 
-def _is_empty(at: Installation, group: str) -> bool:
+def _await_empty(at: Installation, group: str) -> None:
     settings = at.settings.kafka
-    (future,) = kafka.admin(settings).describe_consumer_groups([kafka.group(settings, group)]).values()
-    return future.result(10).state is ConsumerGroupState.EMPTY
+    admin, name = kafka.admin(settings), kafka.group(settings, group)
+    eventually(
+        lambda: admin.describe_consumer_groups([name])[name].result(60).state is ConsumerGroupState.EMPTY, every=0.5
+    )
 
 
 def _await_moment(at: Installation, victim: str, within_s: float) -> None:
