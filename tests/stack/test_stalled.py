@@ -77,6 +77,7 @@ def test_an_mqtt_connector_waits_for_kafka(installation: Installation, tmp_path:
     (proxy.open if how == "away" else proxy.resume)()
     eventually(lambda: {record.payload for record in doors.raw(installation)} == payloads)
     eventually(process.ready)
+    assert process.stop() == 0
 
 
 def test_a_webhook_whose_spool_stands_still_ends_and_loses_nothing(
@@ -99,7 +100,8 @@ def test_a_webhook_whose_spool_stands_still_ends_and_loses_nothing(
 
     assert ended(process, "spool of webhook")
 
-    at.start("run", "webhook", section="webhook", log=log)
+    direct = at.with_settings(kafka={"bootstrap_servers": installation.stack.kafka})
+    direct.start("run", "webhook", section="webhook", log=log)
     eventually(lambda: bodies <= {record.payload for record in doors.raw(installation)})
 
 
