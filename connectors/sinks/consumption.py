@@ -4,8 +4,10 @@ The first start reads from the beginning. Once offsets are committed there is no
 range records are missing, which a person has to know, so `Hole` ends the process instead of skipping.
 """
 
+import os
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
 
@@ -20,6 +22,8 @@ Position = tuple[str, int]
 """Topic without prefix, and partition."""
 
 TELL_S = 10.0
+COMMIT_S = 45.0
+"""longer than the client waits for its coordinator, shorter than the watchdog's patience"""
 ALONE_S = 60.0
 """Two members with one name put each other out again and again: one of them has to end."""
 
@@ -48,6 +52,7 @@ class Consumption:
         self._consumer = self._make()
         self._callbacks: tuple[Callable[[list[Start]], None], Callable[[], None]] | None = None
         self._not_again_until = 0.0
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._reached: dict[Position, int] = {}
         self._owned: frozenset[Position] = frozenset()
         self._paused: set[Position] = set()
@@ -112,7 +117,7 @@ class Consumption:
             return
         partitions = [self._partition(p, offset, metadata(p)) for p, offset in news.items()]
         try:
-            self._consumer.commit(offsets=partitions, asynchronous=False)
+            self._commit(partitions)
         except KafkaException as error:
             if kafka.is_over(error.args[0]):
                 self._failed = error
@@ -121,6 +126,16 @@ class Consumption:
         self._reached |= news
         for (topic, partition), offset in news.items():
             progress.HERE.committed(self._settings.prefix + topic, partition, offset)
+
+    def _commit(self, partitions: list[TopicPartition]) -> None:
+        """The client's own waiting has no limit, and now and then no end (confluent-kafka-python, issue 1801)."""
+        done = self._committer.submit(self._consumer.commit, offsets=partitions, asynchronous=False)
+        if not wait([done], COMMIT_S).done:
+            logger.error(
+                "commit-stuck", seconds=COMMIT_S, consequence="the process ends; it is read again from the last commit"
+            )
+            os._exit(1)
+        done.result()
 
     def measure_lag(self) -> None:
         """Set the lag metric, at most once a second. A paused partition hears nothing of new records unless asked."""
@@ -137,6 +152,7 @@ class Consumption:
     def close(self) -> None:
         """Leave."""
         self._consumer.close()
+        self._committer.shutdown()
 
     def _join_again(self, error: KafkaException) -> None:
         """With a client of its own: the old one never does anything again. A process would do the same, seconds later."""

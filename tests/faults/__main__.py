@@ -26,7 +26,7 @@ from tests.faults.world import World, running
 
 HOME, OUT = Path("var/faults"), Path("build/faults.json")
 DYING = "tests.faults.dying"
-POINTS, RATE = 1_000_000, 150.0
+POINTS, RATE = 1_000_000, 60.0
 WIDTH = 150
 """of the table, also in a narrow terminal or a file"""
 
@@ -40,7 +40,9 @@ def main() -> None:
     parser.add_argument("--waits", type=float, default=1, help="factor of the long waits")
     parser.add_argument("--kills", type=int, default=0, help="run the long campaign instead, with so many kills")
     parser.add_argument("--points", type=int, default=POINTS, help="… and at least so many points")
-    parser.add_argument("--rate", type=float, default=RATE, help="… at so many messages a second")
+    parser.add_argument(
+        "--rate", type=float, default=RATE, help="… at so many messages a second, and as many with 20 values each"
+    )
     chosen = parser.parse_args()
     if unknown := set(chosen.cases) - set(CASES):
         parser.error(f"no such case: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")

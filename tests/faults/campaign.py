@@ -3,19 +3,25 @@
 Ctrl-C ends the kills, not the comparison; a second one ends that, too.
 """
 
+import itertools
+import json
+import random
 import statistics
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 
+from connectors.simulator.fleet import Message
 from connectors.verify import store_side
 from tests.faults.cases.common import PROCESSES
 from tests.faults.run import Case, Run
 from tests.faults.world import SERVERS
 
 MEAN_PAUSE_S = 1.0
+WIDE_DEVICES, WIDE_VALUES = 20, 20
 FRESH_S = 10.0
 """so soon after a kill a newer message's row must be there"""
 
@@ -24,6 +30,7 @@ def campaign(kills: int, points: int, rate: float) -> Case:
     """``kills`` kills, and more of them until so many points are stored."""
 
     def act(one: Run) -> None:
+        one.load.also(_wide(one))
         recoveries: list[float] = []
         counts: Counter[str] = Counter()
         try:
@@ -37,6 +44,17 @@ def campaign(kills: int, points: int, rate: float) -> Case:
             _note(one, recoveries, counts)
 
     return Case("campaign", 0, act, rate=rate)
+
+
+def _wide(one: Run) -> Iterator[Message]:
+    """Devices with many values, so that a million points take minutes."""
+    rng = random.Random(one.result.seed)
+    for number in itertools.count():
+        device, now = f"wide-{one.result.seed}-{number % WIDE_DEVICES}", time.time_ns()
+        values = {f"v{n}": rng.randrange(1000) / 10 for n in range(WIDE_VALUES)}
+        body = json.dumps({"device": device, "time": now, "values": values}).encode()
+        transport, address = (("mqtt", f"json/{device}"), ("http", "/webhooks/json"))[number % 2]
+        yield Message(now, "wide", f"json:{device}", "json", transport, address, body)
 
 
 def _kill(one: Run, name: str) -> float:

@@ -9,7 +9,8 @@ from tests.faults.result import Result
 from tests.faults.world import World
 
 GROUPS = frozenset(lag.readers()) - {"sink-log", "sink-ubidots"}
-PATIENCE_S = 240
+PATIENCE_S = 420
+"""longer than watchdogs have"""
 
 
 class Verdict(Struct):
