@@ -219,6 +219,18 @@ def test_bad_data_insert_nothing(endpoint: Endpoint, table: str) -> None:
     assert endpoint.ask(f"SELECT count() FROM {table}").text == "0\n"
 
 
+def test_an_insert_that_fails_at_its_end_is_an_error(endpoint: Endpoint) -> None:
+    limits = "parts_to_throw_insert = 1, parts_to_delay_insert = 0"
+    endpoint.ask(f"CREATE TABLE crowded (n UInt32) ENGINE = MergeTree ORDER BY n SETTINGS {limits}").raise_for_status()
+    endpoint.ask("SYSTEM STOP MERGES").raise_for_status()
+    for n in range(2):
+        answer = endpoint.ask(f"INSERT INTO crowded SETTINGS async_insert = 0 FORMAT TSV\n{n}\n")
+    endpoint.ask("SYSTEM START MERGES").raise_for_status()
+
+    assert answer.headers["X-ClickHouse-Exception-Code"] == "252"
+    assert endpoint.ask("SELECT n FROM crowded").text == "0\n"
+
+
 def test_a_body_that_breaks_off_inserts_nothing(endpoint: Endpoint, table: str) -> None:
     def body() -> Iterator[bytes]:
         yield f"INSERT INTO {table} FORMAT TSV\n".encode()

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from tempfile import TemporaryFile
+from typing import BinaryIO, ParamSpec, TypeVar
 
 from deploy.local.clickhouse import statement, work
 from deploy.local.clickhouse.answer import Answer, Send
@@ -14,7 +15,6 @@ from deploy.local.clickhouse.errors import READONLY, SESSION_IS_LOCKED, SESSION_
 from deploy.local.clickhouse.request import Disconnected, Receive, Request, Scope
 
 THREADS = 32
-INSERT_CHUNK_BYTES = 1 << 20
 SESSION_WAIT_S = 10.0
 SESSION_POLL_S = 0.005
 DEFAULT_SESSION_S = 60.0
@@ -74,32 +74,20 @@ class Application:
     async def _insert(self, request: Request, answer: Answer, parts: statement.Insert, data: bytes) -> None:
         if request.method == "GET":
             raise Refused(READONLY, "READONLY", "Cannot execute query in readonly mode: use POST")
-        async with self._session(request) as session:
-            if request.complete:
-                written = await self._run(self._insert_whole, session, request, parts, data)
-            else:
-                written = await self._insert_in_parts(session, request, parts, data)
+        self._engine.hold_room()
+        with TemporaryFile(dir=self._engine.directory) as body:
+            await self._run(body.write, data)
+            while not request.complete:
+                await self._run(body.write, await request.chunk())
+            async with self._session(request) as session:
+                written = await self._run(self._insert_whole, session, request, parts, body)
         await answer.whole(b"", answer.summary(None, written))
 
     def _insert_whole(
-        self, session: Session | None, request: Request, parts: statement.Insert, data: bytes
+        self, session: Session | None, request: Request, parts: statement.Insert, body: BinaryIO
     ) -> tuple[int, int]:
         with work.opened(self._engine, session, request) as handle:
-            return work.insert(handle, parts, data)
-
-    async def _insert_in_parts(
-        self, session: Session | None, request: Request, parts: statement.Insert, data: bytes
-    ) -> tuple[int, int]:
-        async with self._opened(session, request) as handle:
-            insertion = await self._run(handle.send_insert, parts.sql, parts.format)
-            try:
-                async for chunk in _chunks(request, data):
-                    await self._run(handle.insert_append, insertion, chunk)
-            except BaseException:
-                await self._run(handle.insert_cancel, insertion)
-                raise
-            done = await self._run(handle.insert_done, insertion)
-            return done.rows_written(), done.bytes_written()
+            return work.insert(handle, parts, body)
 
     async def _query(self, request: Request, answer: Answer, asked: work.Query) -> None:
         async with self._session(request) as session:
@@ -112,6 +100,8 @@ class Application:
     def _query_whole(
         self, session: Session | None, request: Request, asked: work.Query
     ) -> tuple[object, bytes, tuple[int, int]]:
+        if work.needs_room(asked):
+            self._engine.hold_room()
         with work.opened(self._engine, session, request) as handle:
             return work.run(handle, asked, request)
 
@@ -181,18 +171,6 @@ class Application:
     async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
-
-
-async def _chunks(request: Request, data: bytes) -> AsyncIterator[bytes]:
-    """The data of an INSERT in pieces of about a megabyte."""
-    pending = bytearray(data)
-    while not request.complete:
-        pending += await request.chunk()
-        if len(pending) >= INSERT_CHUNK_BYTES:
-            yield bytes(pending)
-            pending.clear()
-    if pending:
-        yield bytes(pending)
 
 
 def _headers(asked: work.Query) -> dict[str, str]:

@@ -1,10 +1,14 @@
 """chDB: one engine per process and directory; every request works on a handle of its own."""
 
+import shutil
 import threading
 import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from deploy.local.clickhouse import torn
+from deploy.local.clickhouse.errors import NOT_ENOUGH_SPACE, Refused
 
 _chdb: Any = import_module("chdb._chdb")  # the binding itself: the package's own API is narrower, and neither has types
 
@@ -13,6 +17,9 @@ Handle = Any
 handles run in parallel, settings and the current database belong to the handle. Opening one takes 0.2 ms."""
 
 LONGEST_SESSION_S = 3600.0
+RESERVE_BYTES = 16 << 20
+"""Disk space that no statement may use: on a full disk the engine makes tables whose definition is empty, says that all
+is well, and does not start again."""
 
 
 def only_reads(handle: Handle, sql: str) -> bool:
@@ -24,13 +31,26 @@ class Engine:
     """The open data directory. The engine itself refuses a directory that another process has open."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = str(directory)
+        self.directory, self._directory = directory, str(directory)
+        torn.set_aside(directory)
         self._root = _chdb.connect(self._directory)  # keeps the engine open between requests
         self.timezone = self._root.query("SELECT timezone()", "TSV").bytes().decode().strip()
 
     def handle(self) -> Handle:
         """A fresh handle; close it."""
         return _chdb.connect(self._directory)
+
+    def hold_room(self) -> None:
+        """Keep the last of the disk free.
+
+        Raises:
+            Refused: there is no more space than that.
+        """
+        free = shutil.disk_usage(self.directory).free
+        if free < RESERVE_BYTES:
+            raise Refused(
+                NOT_ENOUGH_SPACE, "NOT_ENOUGH_SPACE", f"No space left: {free} bytes, {RESERVE_BYTES} are kept"
+            )
 
     def close(self) -> None:
         """Write out what is pending and let go of the directory."""

@@ -21,11 +21,16 @@ _FORMAT_IS_NEAR_THE_END = 4096
 
 
 class Insert(NamedTuple):
-    """An INSERT that carries its data: the SQL up to FORMAT, the format, where the data begins."""
+    """An INSERT that carries its data: the SQL up to SETTINGS or FORMAT, the settings, the format, where the data begin."""
 
     sql: str
+    settings: str
     format: str
     data: int
+
+    def reading(self, path: str) -> str:
+        """The statement that takes the data from a file."""
+        return f"{self.sql} FROM INFILE '{path}' COMPRESSION 'none' {self.settings} FORMAT {self.format}"
 
 
 class _Word(NamedTuple):
@@ -37,12 +42,16 @@ class _Word(NamedTuple):
 def insert(head: bytes) -> Insert | None:
     """The parts of ``INSERT … FORMAT x <data>``; None for every other statement. Only the beginning is needed."""
     text = head.decode("latin-1")  # one character per byte: positions in text are positions in bytes
+    settings = None
     for number, word in enumerate(_words(text)):
         if (number == 0 and word.text != "INSERT") or word.text in {"SELECT", "WITH", "VALUES", "INFILE"}:
             return None
+        if word.text == "SETTINGS":
+            settings = word.start
         if word.text == "FORMAT":
-            found = _INSERT_FORMAT.match(text, word.end)
-            return Insert(head[: word.start].decode(), found[1], found.end()) if found else None
+            found, end = _INSERT_FORMAT.match(text, word.end), word.start if settings is None else settings
+            parts = head[:end].decode(), head[end : word.start].decode()
+            return Insert(*parts, found[1], found.end()) if found else None
     return None
 
 

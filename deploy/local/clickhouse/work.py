@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from deploy.local.clickhouse import statement
 from deploy.local.clickhouse.engine import Engine, Handle, Session, only_reads
@@ -10,6 +10,9 @@ from deploy.local.clickhouse.errors import READONLY, Refused
 from deploy.local.clickhouse.request import Request
 
 DEFAULT_FORMAT = "TabSeparated"
+FREEING = frozenset(("SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "SET", "USE", "KILL",
+                     "DROP", "TRUNCATE", "DETACH", "OPTIMIZE", "SYSTEM"))  # fmt: skip
+"""Statements that need no room on the disk, or make some."""
 
 
 class Query(NamedTuple):
@@ -60,17 +63,20 @@ def opened(engine: Engine, session: Session | None, request: Request) -> Iterato
             handle.query("SET " + ", ".join(f"{name} = DEFAULT" for name in settings))
 
 
-def insert(handle: Handle, parts: statement.Insert, data: bytes) -> tuple[int, int]:
-    """Insert everything at once; the rows and bytes written."""
-    insertion = handle.send_insert(parts.sql, parts.format)
-    try:
-        if data:
-            handle.insert_append(insertion, data)
-    except BaseException:
-        handle.insert_cancel(insertion)
-        raise
-    done = handle.insert_done(insertion)
-    return done.rows_written(), done.bytes_written()
+def needs_room(asked: Query) -> bool:
+    """Whether the statement leaves something behind on the disk."""
+    return statement.first_word(asked.sql) not in FREEING
+
+
+def insert(handle: Handle, parts: statement.Insert, data: BinaryIO) -> tuple[int, int]:
+    """Insert everything in the file ``data``; the rows and bytes written.
+
+    As a query over the file: what fails when the last block is written (a full disk, too many parts) is an error there,
+    and none in the engine's interface for inserts piece by piece, which then loses the rows without a word.
+    """
+    data.seek(0)
+    result = handle.query(parts.reading(f"/dev/fd/{data.fileno()}"))
+    return result.rows_written(), result.bytes_written()
 
 
 def run(handle: Handle, asked: Query, request: Request) -> tuple[Any, bytes, tuple[int, int]]:
