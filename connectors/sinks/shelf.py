@@ -8,6 +8,7 @@ a lock guards against a process that was frozen and comes back after its partiti
 import fcntl
 import hashlib
 import os
+import time
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,8 @@ from connectors.sinks.base import Transient
 from streams.archive import MANIFEST, OPEN, Entry, parse_manifest
 
 LOCK = ".lock"
+STILL_S = 60.0
+"""a file is closed by the clock only when nothing has come for so long: a clock that is ahead would cut it all the time"""
 
 
 class Shelf:
@@ -31,6 +34,7 @@ class Shelf:
         self._directory = directory
         self._file: BinaryIO | None = None
         self.size = 0
+        self._appended_at = time.monotonic()
         self._lock = _claim(directory / LOCK)
         try:
             self.entries = manifest(directory)
@@ -48,6 +52,11 @@ class Shelf:
     def next_offset(self) -> int:
         """The first offset that no closed file holds."""
         return self.entries[-1].last_offset + 1 if self.entries else 0
+
+    @property
+    def still_s(self) -> float:
+        """For how long nothing has been appended, as far as this process knows."""
+        return time.monotonic() - self._appended_at
 
     def begin(self, stem: str, size: int = 0) -> None:
         """Let the file ``stem`` grow from ``size`` bytes on; what is behind them is cut off."""
@@ -69,6 +78,7 @@ class Shelf:
             self._cut()
             raise
         self.size += len(data)
+        self._appended_at = time.monotonic()
 
     def shut(self, name: str, first: int, last: int, records: int) -> Entry:
         """Close the growing file under its final ``name``."""

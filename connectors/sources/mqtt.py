@@ -192,7 +192,7 @@ class Reader:
         now = time.time_ns()
         for message in ready:
             if message.source:
-                self._seconds.observe((now - message.at) / 1e9)
+                self._seconds.observe(max(0, now - message.at) / 1e9)  # the clock may have been set back
                 ACKNOWLEDGED.labels(self._name, message.source).inc()
 
 

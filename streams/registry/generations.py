@@ -11,7 +11,7 @@ appended after the announcement; an agent asks for announcements before it decod
 from collections.abc import Mapping, Set
 
 from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
 from msgspec.structs import replace
 
 from streams import kafka
@@ -21,7 +21,7 @@ from streams.registry.state import GENERATIONS, Author, Change, State
 from streams.scan import ends_of
 from streams.settings import KafkaSettings
 
-ANSWER_S = 10
+ANSWER_S, MS = 10, 1_000_000
 GONE = (ConsumerGroupState.DEAD, ConsumerGroupState.EMPTY)
 
 
@@ -89,6 +89,25 @@ def fences(settings: KafkaSettings) -> dict[int, int]:
     # First the offsets, then whether somebody may have moved them.
     stopped_at = _committed(admin, settings, ends)
     return ends if _is_running(admin, kafka.group(settings, "decode")) else stopped_at
+
+
+def appended_at(settings: KafkaSettings) -> int:
+    """When Kafka appended the newest record of ``raw``, ns; 0 when there is none; blocks.
+
+    What was received before a generation was opened must not look later than the opening (``streams/core/coverage.py``),
+    and this host's clock may be behind.
+
+    Raises:
+        KafkaException: Kafka is away.
+    """
+    reader = kafka.consumer(settings, None)
+    try:
+        partitions = list(ends_of(reader, topic := kafka.topic(settings, "raw")))
+    finally:
+        reader.close()
+    newest = OffsetSpec.max_timestamp()  # type: ignore[no-untyped-call]  # the client's own stub forgot it
+    answers = kafka.admin(settings).list_offsets({TopicPartition(topic, p): newest for p in partitions}).values()
+    return max(0, *(int(answer.result(ANSWER_S).timestamp) for answer in answers)) * MS
 
 
 def _committed(admin: AdminClient, settings: KafkaSettings, ends: Mapping[int, int]) -> dict[int, int]:

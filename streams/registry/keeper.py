@@ -98,9 +98,11 @@ class Keeper:
             return
         try:
             ends = await asyncio.to_thread(generations.fences, self._settings)
+            appended = await asyncio.to_thread(generations.appended_at, self._settings)
         except KafkaException as error:
             raise Unavailable("Kafka does not say where raw ends.") from error
-        await self._store.change(lambda state: generations.fence(state, announced, ends, time.time_ns()))
+        at = max(time.time_ns(), appended)
+        await self._store.change(lambda state: generations.fence(state, announced, ends, at))
 
     async def _serve(self) -> None:
         await self._store.change(partial(devices.declare_sources, names=self._sources, author=_author()))

@@ -26,7 +26,6 @@ from streams.replay.store import ReplayStore
 from streams.replay.task import Task, Tried, hashes, read_registry
 from streams.settings import Settings
 
-SECOND = 1_000_000_000
 ROLLUPS = (3600, 86_400)
 """lengths of the windows that the store computes by itself, seconds"""
 KNOWN_AFTER_S = 1.0
@@ -223,7 +222,8 @@ class Runner:
         course.begin(f"opening a generation to {what}")
         opened = self._office.open_generation(f"replay {course.id}: {what}")
         course.note(**{"generation" if what == "apply" else "undo_generation": opened.number})
-        while time.time_ns() < opened.opened_at + KNOWN_AFTER_S * SECOND:
+        known = time.monotonic() + KNOWN_AFTER_S  # not by `opened_at`: somebody may set the clock back an hour
+        while time.monotonic() < known:
             course.wait(LOOK_S)
         return opened.number
 

@@ -9,7 +9,9 @@ from threading import Event
 
 from streams import avro, kafka
 from streams.core.records import Generation, Reading
+from streams.registry import generations
 from streams.registry.hashes import code_hash
+from streams.scan import scan
 from streams.settings import KafkaSettings
 from tests.stack import doors, raw_log
 from tests.stack.api import Api
@@ -76,11 +78,11 @@ def test_no_record_beyond_a_fence_is_decoded_as_before_it_however_soon_it_comes(
             told = {"measurement": f"m{number}", "target": "temperature"}
             client.put(f"/rules/r{number}", json=told).raise_for_status()
             eventually(lambda wanted=number: len(client.get("/generations").json()) == wanted)  # type: ignore[misc]
-        generations = list(client.get("/generations").json())
+        opened = list(client.get("/generations").json())
     eventually(lambda: len(doors.contents(installation, "readings", Reading)) >= sent[0])
 
     readings = doors.contents(installation, "readings", Reading)
-    fences = {generation["number"]: generation["fences"] for generation in generations}
+    fences = {generation["number"]: generation["fences"] for generation in opened}
     wrong = [reading for reading in readings if reading.generation != _in_force(fences, reading)]
 
     assert wrong == []
@@ -89,3 +91,16 @@ def test_no_record_beyond_a_fence_is_decoded_as_before_it_however_soon_it_comes(
 
 def _in_force(fences: dict[int, dict[str, int]], reading: Reading) -> int:
     return max(number for number, its in fences.items() if its[str(reading.raw_partition)] <= reading.raw_offset)
+
+
+def test_the_newest_raw_record_was_appended_when_kafka_says(installation: Installation) -> None:
+    settings = installation.settings.kafka
+    assert generations.appended_at(settings) == 0
+    producer = kafka.BatchProducer(settings)
+    for partition in (2, 0, 1):
+        producer.send("raw", "x", b"anything", partition)
+        producer.flush()
+
+    times = [message.timestamp()[1] for message in scan(settings, "raw")]
+
+    assert generations.appended_at(settings) == max(times) * 1_000_000

@@ -6,6 +6,7 @@ from contextlib import suppress
 from connectors.sinks.archive.copies import Copies
 from connectors.sinks.archive.partition import Partition
 from connectors.sinks.base import Record, Rejection, Transient
+from connectors.sinks.shelf import STILL_S
 from streams import archive, metrics
 from streams.settings import Settings
 
@@ -25,9 +26,9 @@ class ArchiveSink:
     batch_records = 5_000
     batch_s = 1.0
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, still_s: float = STILL_S) -> None:
         wanted = settings.files
-        self._directory = wanted.archive
+        self._directory, self._still_s = wanted.archive, still_s
         self._limits = wanted.archive_file_mb * MEGABYTE, wanted.archive_file_s
         self._copies = Copies(wanted.archive_copy) if wanted.archive_copy else None
         self._owned: dict[int, Partition] = {}
@@ -61,7 +62,7 @@ class ArchiveSink:
         """Close files whose time is over, and copy closed ones away."""
         try:
             for partition in self._owned.values():
-                partition.settle()
+                partition.settle(self._still_s)
                 if self._copies:
                     self._copies.copy(partition.directory, partition.entries)
         except OSError as error:

@@ -63,9 +63,9 @@ class Partition:
         self._next = fresh[-1].offset + 1
         return len(fresh)
 
-    def settle(self) -> None:
-        """Close the growing file when its time is over."""
-        if self._records and self._due(time.time_ns()):
+    def settle(self, still_s: float) -> None:
+        """Close the growing file when its time is over and nothing has come for ``still_s``."""
+        if self._records and self._shelf.still_s >= still_s and self._due(time.time_ns()):
             self._shut()
 
     def close(self) -> None:

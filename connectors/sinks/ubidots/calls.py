@@ -2,7 +2,7 @@
 
 import time
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from threading import Event
 from typing import Any
 from urllib.parse import quote
@@ -88,19 +88,20 @@ def _check(response: httpx.Response, call: str) -> None:
         return
     detail = response.text[:300]
     if status < 400 or status >= 500 or status in LATER or status in OURS_TO_FIX:
-        raise Transient(f"{call}: HTTP {status} {detail}", _retry_after(response))
+        raise Transient(f"{call}: HTTP {status} {detail}", retry_after(response))
     raise Refused(status, detail)
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the answer asks to wait: a number, or a date (RFC 9110, 10.2.3)."""
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds that the answer asks to wait: a number, or a date (RFC 9110, 10.2.3), read by the clock of who wrote it."""
     asked = response.headers.get("Retry-After", "")
     try:
         return float(asked)
     except ValueError:
         pass
     try:
-        return max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
+        now = response.headers.get("Date") or format_datetime(datetime.now(UTC))
+        return max(0.0, (parsedate_to_datetime(asked) - parsedate_to_datetime(now)).total_seconds())
     except (ValueError, TypeError):
         return None
 

@@ -18,7 +18,7 @@ from tests.connectors.sinks.making import SECOND
 
 
 def sink(root: Path, **options: object) -> ArchiveSink:
-    return ArchiveSink(Settings(files={"archive": str(root), "archive_file_s": 100} | options))
+    return ArchiveSink(Settings(files={"archive": str(root), "archive_file_s": 100} | options), still_s=0)
 
 
 def raw(offset: int) -> Record:
@@ -101,6 +101,15 @@ def test_closes_files_by_time_and_names_them_by_their_offsets(tmp_path: Path) ->
     with (tmp_path / "raw-2" / names[0]).open("rb") as file:
         offsets_held = [structured(found)["offset"] for found in fastavro.reader(file)]
     assert offsets_held == list(range(50))
+
+
+def test_a_clock_that_is_ahead_does_not_cut_files_that_grow(tmp_path: Path) -> None:
+    writer = ArchiveSink(Settings(files={"archive": str(tmp_path), "archive_file_s": 100}))
+    for offset in range(3):
+        writer.write([raw(offset)])
+        writer.settle()
+    writer.close()
+    assert [path.name for path in (tmp_path / "raw-2").glob("raw-*")] == ["raw-2-000000000000.open"]
 
 
 def test_names_holes_exactly(tmp_path: Path) -> None:

@@ -53,8 +53,18 @@ def test_closes_a_segment_when_the_hour_is_over_and_names_it_by_its_first_offset
     segments.close()
 
 
-def test_closes_an_idle_segment(tmp_path: Path) -> None:
+def test_a_clock_that_is_ahead_does_not_cut_segments_that_grow(tmp_path: Path) -> None:
     segments = Segments(tmp_path, HOUR)
+    for offset in range(3):
+        segments.write([item(offset, NOON - 365 * 86_400 * SECOND)])
+        segments.settle()
+    segments.close()
+    assert manifest(tmp_path / "segments" / "readings-0") == []
+    assert lines(tmp_path) == [0, 1, 2]
+
+
+def test_closes_an_idle_segment(tmp_path: Path) -> None:
+    segments = Segments(tmp_path, HOUR, still_s=0)
     segments.write([item(0, NOON - 365 * 86_400 * SECOND)])
     segments.settle()
     assert len(manifest(tmp_path / "segments" / "readings-0")) == 1

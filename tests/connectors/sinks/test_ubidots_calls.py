@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from connectors.sinks.base import Transient
-from connectors.sinks.ubidots.calls import Calls, Refused
+from connectors.sinks.ubidots.calls import Calls, Refused, retry_after
 from connectors.sinks.ubidots.payload import Dot, body
 from streams.settings import UbidotsSettings
 from tests.connectors.sinks.making import NOON
@@ -76,6 +77,22 @@ def test_is_refused_an_unknown_device(outside: Ubidots) -> None:
     with pytest.raises(Refused, match="404"):
         ubidots.get("nobody")
     ubidots.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "Sun, 06 Nov 1994 08:50:00 GMT", "Date": "Sun, 06 Nov 1994 08:49:37 GMT"}, 23.0),
+        ({"Retry-After": "Sun, 06 Nov 1994 08:49:00 GMT", "Date": "Sun, 06 Nov 1994 08:49:37 GMT"}, 0.0),
+        ({"Retry-After": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_a_date_to_wait_for_is_read_by_the_clock_of_who_wrote_it(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert retry_after(httpx.Response(429, headers=headers)) == seconds
 
 
 def test_comes_again_when_nobody_answers(outside: Ubidots) -> None:
