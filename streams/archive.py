@@ -109,6 +109,25 @@ def gaps(url: str, partition: int, start: int, end: int) -> list[Hole]:
     return found
 
 
+def contents(url: str, partition: int) -> Iterator[Archived | Hole]:
+    """Everything that stands in the files of a partition, as it stands there, repeats too; a hole ends a damaged file.
+
+    Raises:
+        OSError: the archive is away.
+    """
+    for file in _files(url, partition):
+        yield from file.content()
+
+
+def begins(url: str, partition: int) -> int | None:
+    """The first offset that the archive should hold, by the names of its files; None when it has none.
+
+    Raises:
+        OSError: the archive is away.
+    """
+    return min((file.first for file in _files(url, partition)), default=None)
+
+
 def since(url: str, partition: int, moment: int) -> int:
     """An offset before which the archive holds no record that was appended at or after ``moment`` (ns); 0 when unknown.
 

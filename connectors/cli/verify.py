@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from connectors.cli.replay_options import moment
+from connectors.verify.files import NOT_KNOWN
 from connectors.verify.report import Report, check, tables
-from connectors.verify.scope import Scope
+from connectors.verify.scope import WHOLE, Scope
 from streams import settings
 
 
@@ -35,6 +36,7 @@ def verify(
     wait: Annotated[
         float, typer.Option(min=0, help="seconds for what is under way to arrive, while anything differs")
     ] = 30,
+    files: Annotated[bool, typer.Option("--files", help="this machine's archive, files and device logs, too")] = False,
 ) -> None:
     """Run the pure core over `raw` and compare with ClickHouse, both ways; exit status 1 when they differ.
 
@@ -44,11 +46,19 @@ def verify(
 
     A range of time, or one device, is much less to read: `isthmus verify --from 2d --to 1d`. Then aggregates are compared whose
     windows lie wholly in the range; latest values when it has no end; dead letters by the receipt of their records.
+
+    With files: the raw archive must hold what `raw` holds, byte for byte; segments, messages and device logs what `readings`
+    says; as far as their sinks have committed, and from the first offset that is there. What other programs took away is
+    not missing.
     """
     scope = _scope(start, end, device, ledger or [])
+    if files and scope != WHOLE:
+        raise typer.BadParameter(
+            "files are compared with all of the log: leave out --files, or --from, --to and --device"
+        )
     try:
-        report = _check(ledger or [], scope, wait)
-    except (KafkaException, ClickHouseError, TimeoutError) as error:
+        report = _check(ledger or [], scope, wait, with_files=files)
+    except (KafkaException, ClickHouseError, TimeoutError, OSError) as error:
         raise SystemExit(f"verify: {error}") from error
     show(report, Console(emoji=False))
     raise SystemExit(1 if report.faults else 0)
@@ -83,13 +93,20 @@ def show(report: Report, console: Console) -> None:
         console.print(f"{cut} point(s) left out because a codec had reached a limit; `isthmus replay` decodes them")
     for reason, points in sorted(report.unchecked.items()):
         console.print(f"{points} point(s) {reason}: not checked")
+    for table, contents in sorted(report.unchecked_files.items()):
+        console.print(f"{table}: {contents} {NOT_KNOWN}: not checked")
 
 
-def _check(ledgers: list[Path], scope: Scope, wait_s: float) -> Report:
+def _check(ledgers: list[Path], scope: Scope, wait_s: float, *, with_files: bool) -> Report:
     console = Console(file=sys.stderr, emoji=False)
     columns = (TextColumn("reading raw"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
         return check(
-            settings.load(), ledgers, lambda done, total: bar.update(task, completed=done, total=total), scope, wait_s
+            settings.load(),
+            ledgers,
+            lambda done, total: bar.update(task, completed=done, total=total),
+            scope,
+            wait_s,
+            with_files=with_files,
         )

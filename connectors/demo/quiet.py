@@ -7,6 +7,7 @@ from pathlib import Path
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from confluent_kafka import KafkaException
 
+from connectors.verify.files import Since
 from connectors.verify.report import Report, check
 from streams.lag import Lag, LagMeter
 from streams.settings import Settings
@@ -36,15 +37,16 @@ def wait_for_zero_lag(
     progress(0)
 
 
-def settled(settings: Settings, ledgers: list[Path], patience_s: float) -> Report:
-    """The check, with patience.
+def settled(settings: Settings, ledgers: list[Path], patience_s: float, since: Since | None = None) -> Report:
+    """The check, with patience; ``since``: of files too, as in ``files.compare``.
 
     Windows are emitted and repaired in seconds after the last point; a server that has just come back may not answer yet.
     """
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            return check(settings, ledgers, wait_s=max(0, deadline - time.monotonic()))
+            left = max(0, deadline - time.monotonic())
+            return check(settings, ledgers, wait_s=left, with_files=since is not None, since=since)
         except (KafkaException, ClickHouseError, TimeoutError):
             if time.monotonic() > deadline:
                 raise

@@ -1,18 +1,19 @@
-"""One check of an installation: log against store, ledgers against log."""
+"""One check of an installation: log against store, ledgers against log, and files against log."""
 
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 from rich.table import Table
 
 from connectors.simulator import ledger
-from connectors.verify import core, log_side, store_side
+from connectors.verify import core, files, log_side, store_side
 from connectors.verify.compare import Difference, compare
 from connectors.verify.expected import derive
+from connectors.verify.files import Compared, Since
 from connectors.verify.live import is_newer_letter, newer_points, without
 from connectors.verify.log_side import LogSide
 from connectors.verify.origins import Origins
@@ -37,6 +38,8 @@ class Report(Struct, frozen=True):
     unchecked: Counter[str]
     newer: int = 0
     """points of raw records that came after the log was read"""
+    unchecked_files: Counter[str] = field(default_factory=Counter)
+    """table -> lines or files that could not be judged"""
 
     @property
     def empty(self) -> bool:
@@ -58,12 +61,17 @@ def check(
     progress: Callable[[int, int], None] = lambda *_: None,
     scope: Scope = WHOLE,
     wait_s: float = 0,
+    *,
+    with_files: bool = False,
+    since: Since | None = None,
 ) -> Report:
     """Compare, on a system that may be at work: rows of raw records later than now are left out on both sides.
 
     What is under way looks missing or wrong, so while anything differs the store is read again for ``wait_s``.
+    ``with_files``: this machine's files, too; ``since`` as in ``files.compare``.
 
     Raises:
+        OSError: a file cannot be read.
         TimeoutError, KafkaException: the log does not answer.
         clickhouse_connect.driver.exceptions.Error: the store does not answer.
     """
@@ -75,8 +83,11 @@ def check(
     while True:
         differences, unchecked, newer = _compare(settings, log, origins)
         if all(d.equal for d in differences) or time.monotonic() > deadline:
-            return Report(log, differences, acknowledged.total(), lost, unchecked, newer)
+            break
         time.sleep(AGAIN_S)
+    kept = files.compare(settings, since) if with_files else Compared([], Counter())
+    differences += kept.differences
+    return Report(log, differences, acknowledged.total(), lost, unchecked, newer, kept.unchecked)
 
 
 def _compare(settings: Settings, log: LogSide, origins: Origins) -> tuple[list[Difference], Counter[str], int]:
@@ -95,7 +106,7 @@ def _compare(settings: Settings, log: LogSide, origins: Origins) -> tuple[list[D
 
 def tables(report: Report) -> Table:
     """The comparison as a table for a terminal."""
-    table = Table("table", "expected", "missing", "extra", "wrong", "", title="log against store")
+    table = Table("table", "expected", "missing", "extra", "wrong", "", title="log against store and files")
     for d in report.differences:
         verdict = "[green]equal[/green]" if d.equal else "[red]differs[/red]"
         table.add_row(d.table, str(d.expected), str(d.missing), str(d.extra), str(d.wrong), verdict)

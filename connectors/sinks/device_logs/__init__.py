@@ -42,7 +42,7 @@ class DeviceLogsSink:
         rejections = []
         for index, record in enumerate(batch):
             try:
-                for name, line in _lines(avro.decode(record.value or b"", Reading)):
+                for name, line in lines(avro.decode(record.value or b"", Reading)):
                     wanted.setdefault(name, []).append(line)
             except avro.AvroError as error:
                 rejections.append(Rejection(index, error.reason, error.detail))
@@ -57,7 +57,7 @@ class DeviceLogsSink:
         """No file stays open."""
 
 
-def _lines(reading: Reading) -> Iterator[tuple[str, str]]:
+def lines(reading: Reading) -> Iterator[tuple[str, str]]:
     """File name and line of each log line in it."""
     if reading.source != SOURCE:
         return

@@ -16,7 +16,9 @@ from connectors.file_names import safe
 from connectors.sinks.files.message import body
 from connectors.sinks.outgoing import Message
 from connectors.sinks.shelf import sync_directory
+from streams.core.records import Reading
 
+RAW_DATA = "raw_data"
 WRITERS = 8
 """files are synced side by side: the disk commits them together"""
 
@@ -25,7 +27,7 @@ class IotaLayout:
     """Writes messages; the same message twice gives the same file. ``permissive``: others may read and delete."""
 
     def __init__(self, directory: Path, *, permissive: bool) -> None:
-        self._root = directory / "raw_data"
+        self._root = directory / RAW_DATA
         self._directory_mode, self._file_mode = (0o777, 0o666) if permissive else (0o755, 0o644)
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="files")
 
@@ -36,7 +38,7 @@ class IotaLayout:
             OSError: the directory is away, full or read-only.
         """
         # By name: a batch may hold a record twice, and two threads must not write one file.
-        wanted = {name: message for found in records for name, message in _named(found)}
+        wanted = {name: message for found in records for name, message in named(found)}
         if wanted:
             self._make_directories({name.partition("/")[0] for name in wanted})
             list(self._writers.map(self._write, wanted.keys(), wanted.values()))
@@ -62,17 +64,28 @@ class IotaLayout:
         beside = path.with_name(f".{path.name}.tmp")
         with beside.open("wb") as file:
             os.fchmod(file.fileno(), self._file_mode)
-            file.write(orjson.dumps(body(message)))
+            file.write(content(message))
             file.flush()
             os.fsync(file.fileno())
         beside.rename(path)
         sync_directory(path.parent)
 
 
-def _named(found: Sequence[Message]) -> Iterable[tuple[str, Message]]:
+def named(found: Sequence[Message]) -> Iterable[tuple[str, Message]]:
+    """The messages of one record, each with the name of its file below ``RAW_DATA``."""
     for number, message in enumerate(found):
-        stem = safe(message.reading.correlation_id)
+        stem = directory(message.reading)
         yield f"{stem}/{stem}{_suffix(message, number)}.json", message
+
+
+def directory(reading: Reading) -> str:
+    """Where the files of a raw record's readings are, below ``RAW_DATA``."""
+    return safe(reading.correlation_id)
+
+
+def content(message: Message) -> bytes:
+    """What the message's file holds."""
+    return orjson.dumps(body(message))
 
 
 def _suffix(message: Message, number: int) -> str:

@@ -16,19 +16,23 @@ import orjson
 from connectors.sinks.base import Record
 from connectors.sinks.files.message import body, iso
 from connectors.sinks.outgoing import Message
-from connectors.sinks.shelf import Shelf
+from connectors.sinks.shelf import STILL_S, Shelf
 from streams.archive import OPEN
 
 SECOND = 1_000_000_000
+SEGMENTS, PARTITION, SUFFIX = "segments", "readings-{}", ".ndjson"
 LATE_S = 60
 """an idle segment is closed so long after its time is over"""
 
 
 class Segments:
-    """The segments of the partitions that this process writes. ``length_s``: how long a stretch of time is."""
+    """The segments of the partitions that this process writes.
 
-    def __init__(self, directory: Path, length_s: int) -> None:
-        self._directory, self._length = directory / "segments", length_s * SECOND
+    ``length_s``: how long a stretch of time is. ``still_s``: how long nothing has come to a segment that ``settle`` closes.
+    """
+
+    def __init__(self, directory: Path, length_s: int, *, still_s: float = STILL_S) -> None:
+        self._directory, self._length, self._still_s = directory / SEGMENTS, length_s * SECOND, still_s
         self._owned: dict[int, _Partition] = {}
 
     def write(self, batch: Sequence[tuple[Record, Sequence[Message]]]) -> int:
@@ -46,7 +50,8 @@ class Segments:
     def settle(self) -> None:
         """Close the segments whose time is over."""
         for partition in self._owned.values():
-            partition.settle(time.time_ns() - LATE_S * SECOND)
+            if partition.still_s >= self._still_s:
+                partition.settle(time.time_ns() - LATE_S * SECOND)
 
     def release(self, numbers: Collection[int]) -> None:
         """Let go of partitions; their segments in progress stay open."""
@@ -59,8 +64,23 @@ class Segments:
 
     def _partition(self, number: int, first: int) -> "_Partition":
         if number not in self._owned:
-            self._owned[number] = _Partition(self._directory / f"readings-{number}", self._length, first)
+            self._owned[number] = _Partition(self._directory / PARTITION.format(number), self._length, first)
         return self._owned[number]
+
+
+def line(offset: int, message: Message) -> bytes:
+    """The line of a message whose reading stood at ``offset`` of its partition of `readings`."""
+    reading = message.reading
+    head = {
+        "offset": offset,
+        "id": reading.id,
+        "device": reading.device,
+        "source": reading.source,
+        "received_at": iso(reading.received_at),
+        "raw": [reading.raw_partition, reading.raw_offset, reading.index],
+        "generation": reading.generation,
+    }
+    return orjson.dumps(head | body(message), option=orjson.OPT_APPEND_NEWLINE)
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -95,8 +115,13 @@ class _Partition:
                 waiting = []
             if messages and self._stretch < 0:
                 self._begin(record)
-            waiting += [(record.offset, _line(record, message)) for message in messages]
+            waiting += [(record.offset, line(record.offset, message)) for message in messages]
         return written + self._append(waiting)
+
+    @property
+    def still_s(self) -> float:
+        """See Shelf."""
+        return self._shelf.still_s
 
     def settle(self, now: int) -> None:
         """Close the segment if its stretch of time ended before ``now``."""
@@ -126,7 +151,7 @@ class _Partition:
 
     def _shut(self) -> None:
         if self._lines:
-            self._shelf.shut(f"{self._stem}.ndjson", self._first, self._last, self._lines)
+            self._shelf.shut(f"{self._stem}{SUFFIX}", self._first, self._last, self._lines)
         else:
             self._shelf.discard()
         self._stretch = -1
@@ -163,20 +188,6 @@ def _offset(line: bytes) -> int | None:
         return msgspec.json.decode(line, type=_Line).offset
     except msgspec.DecodeError:
         return None  # a tail that a crash tore
-
-
-def _line(record: Record, message: Message) -> bytes:
-    reading = message.reading
-    head = {
-        "offset": record.offset,
-        "id": reading.id,
-        "device": reading.device,
-        "source": reading.source,
-        "received_at": iso(reading.received_at),
-        "raw": [reading.raw_partition, reading.raw_offset, reading.index],
-        "generation": reading.generation,
-    }
-    return orjson.dumps(head | body(message), option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _stamp(time_ns: int) -> str:
