@@ -9,8 +9,8 @@ import fcntl
 import hashlib
 import os
 import time
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
@@ -32,7 +32,7 @@ class Shelf:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self.size = 0
         self._appended_at = time.monotonic()
         self._lock = _claim(directory / LOCK)
@@ -61,7 +61,8 @@ class Shelf:
     def begin(self, stem: str, size: int = 0) -> None:
         """Let the file ``stem`` grow from ``size`` bytes on; what is behind them is cut off."""
         path = self._directory / (stem + OPEN)
-        self._file = path.open("r+b" if path.exists() else "w+b")
+        # Without a buffer: what a full disk did not take must not be written later, behind our back.
+        self._file = path.open("r+b" if path.exists() else "w+b", buffering=0)
         self.size = size
         self._cut()
         sync_directory(self._directory)
@@ -71,8 +72,7 @@ class Shelf:
         file = self._growing()
         try:
             file.seek(self.size)
-            file.write(data)
-            file.flush()
+            _write(file, data)
             os.fdatasync(file.fileno())
         except OSError:
             self._cut()
@@ -105,7 +105,7 @@ class Shelf:
             self._file.close()
         os.close(self._lock)
 
-    def _growing(self) -> BinaryIO:
+    def _growing(self) -> FileIO:
         if self._file is None:
             raise RuntimeError(f"no file grows in {self._directory}")
         return self._file
@@ -149,6 +149,12 @@ def _claim(path: Path) -> int:
         os.close(number)
         raise Transient(f"another process holds {path.parent}") from error
     return number
+
+
+def _write(file: FileIO, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
 
 
 def _append_line(path: Path, line: bytes) -> None:
