@@ -106,7 +106,8 @@ def appended_at(settings: KafkaSettings) -> int:
     finally:
         reader.close()
     newest = OffsetSpec.max_timestamp()  # type: ignore[no-untyped-call]  # the client's own stub forgot it
-    answers = kafka.admin(settings).list_offsets({TopicPartition(topic, p): newest for p in partitions}).values()
+    admin = kafka.admin(settings)  # kept: futures of one that is gone are never done
+    answers = admin.list_offsets({TopicPartition(topic, p): newest for p in partitions}).values()
     return max(0, *(int(answer.result(ANSWER_S).timestamp) for answer in answers)) * MS
 
 

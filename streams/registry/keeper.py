@@ -62,7 +62,7 @@ class Keeper:
             try:
                 async with self._busy:
                     await self._serve()
-            except (Unavailable, KafkaException) as fault:
+            except (Unavailable, KafkaException, TimeoutError) as fault:
                 logger.warning("registry chores wait", fault=str(fault))
                 await asyncio.sleep(RETRY_S)
 
@@ -99,7 +99,7 @@ class Keeper:
         try:
             ends = await asyncio.to_thread(generations.fences, self._settings)
             appended = await asyncio.to_thread(generations.appended_at, self._settings)
-        except KafkaException as error:
+        except (KafkaException, TimeoutError) as error:
             raise Unavailable("Kafka does not say where raw ends.") from error
         at = max(time.time_ns(), appended)
         await self._store.change(lambda state: generations.fence(state, announced, ends, at))
