@@ -13,6 +13,8 @@ from streams.lag import Lag, LagMeter
 from streams.settings import Settings
 
 POLL_S = 0.5
+ANEW_S = 5.0
+"""then what is expected is worked out anew, too: points may have been placed anew by a replay meanwhile"""
 
 
 class Restless(Exception):
@@ -44,12 +46,15 @@ def settled(settings: Settings, ledgers: list[Path], patience_s: float, since: S
     """
     deadline = time.monotonic() + patience_s
     while True:
+        left = max(0, deadline - time.monotonic())
         try:
-            left = max(0, deadline - time.monotonic())
-            return check(settings, ledgers, wait_s=left, with_files=since is not None, since=since)
+            report = check(settings, ledgers, wait_s=min(left, ANEW_S), with_files=since is not None, since=since)
         except (KafkaException, ClickHouseError, TimeoutError):
-            if time.monotonic() > deadline:
+            if not left:
                 raise
+        else:
+            if not left or not report.faults:
+                return report
         time.sleep(POLL_S)
 
 

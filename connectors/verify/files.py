@@ -104,7 +104,7 @@ def _bounds(settings: Settings, sink: str, since: Offsets | None) -> Bounds:
         begins = {p.partition: kafka.watermarks(reader, p, 10)[0] for p in partitions}
     finally:
         reader.close()
-    request = [ConsumerGroupTopicPartitions(group, partitions)]
-    (answer,) = kafka.admin(settings.kafka).list_consumer_group_offsets(request).values()
+    admin = kafka.admin(settings.kafka)
+    (answer,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, partitions)]).values()
     committed = {p.partition: p.offset for p in answer.result(10).topic_partitions if p.offset >= 0}
     return Bounds(begins, since, committed)
