@@ -1,7 +1,8 @@
-"""Our command line, whose processes die by kill -9 at a chosen point of their code when a marker file asks for it.
+"""Our command line, whose processes die by kill -9 at a chosen point of their code when a marker file asks for it, and
+whose wall clocks go as files say.
 
-`python -m tests.faults.dying run decode`, with the directory of markers in ISTHMUS_TEST_POINTS. A marker is removed by the
-process that dies, so that the next one lives.
+`python -m tests.faults.dying run decode`, with the directory of markers in ISTHMUS_TEST_POINTS, and that of clocks in
+ISTHMUS_TEST_CLOCKS. A marker is removed by the process that dies, so that the next one lives.
 """
 
 import functools
@@ -15,7 +16,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from connectors.cli.main import main
+from tests.faults import clock
 
 
 class Point(Struct, frozen=True):
@@ -74,9 +75,15 @@ def _die_if_asked(marker: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def main(arguments: list[str]) -> None:
+    """Run the command line, which imports nothing before its clock is wrong."""
+    if arguments[0] == "run":
+        clock.install(Path(os.environ["ISTHMUS_TEST_CLOCKS"]), "-".join(arguments[1:]))
+        install(" ".join(arguments[1:]), Path(os.environ["ISTHMUS_TEST_POINTS"]))
+    importlib.import_module("connectors.cli.main").main()
+
+
 if __name__ == "__main__":
     import sys
 
-    if sys.argv[1] == "run":
-        install(" ".join(sys.argv[2:]), Path(os.environ["ISTHMUS_TEST_POINTS"]))
-    main()
+    main(sys.argv[1:])

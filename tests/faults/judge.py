@@ -1,4 +1,4 @@
-"""Waits until nothing is left to do, and compares: ledger, log, oracle, store, aggregates, latest, dead letters."""
+"""Waits until nothing is left to do, and compares: ledger, log, oracle, store, aggregates, latest, dead letters, files."""
 
 from msgspec import Struct
 
@@ -25,8 +25,8 @@ def judge(world: World, groups: frozenset[str] = GROUPS, patience_s: float = PAT
     try:
         quiet.wait_for_zero_lag(world.settings, set(groups), patience_s)
     except quiet.Restless as fault:
-        return Verdict(quiet.settled(world.settings, world.ledgers, 1), [str(fault)])
-    return Verdict(quiet.settled(world.settings, world.ledgers, 30), [])
+        return Verdict(quiet.settled(world.settings, world.ledgers, 1, world.kept.since), [str(fault)])
+    return Verdict(quiet.settled(world.settings, world.ledgers, 30, world.kept.since), [])
 
 
 def fill(result: Result, verdict: Verdict) -> None:

@@ -1,10 +1,18 @@
 """The fault matrix: every case by name, in the order in which they are run."""
 
 from tests.faults import anchors
-from tests.faults.cases import content, doors, middle, outside, short
+from tests.faults.cases import content, doors, environment, middle, outside, short
 from tests.faults.run import Case
 
 CASES: dict[str, Case] = {
     case.name: case
-    for case in (*doors.CASES, *middle.CASES, *outside.CASES, *short.CASES, *content.CASES, *anchors.CASES)
+    for case in (
+        *doors.CASES,
+        *middle.CASES,
+        *outside.CASES,
+        *environment.CASES,
+        *short.CASES,
+        *content.CASES,
+        *anchors.CASES,
+    )
 }

@@ -29,12 +29,16 @@ class Result(Struct, kw_only=True):
     peak_rss: dict[str, int] = field(default_factory=dict)
     must_fail: bool = False
     """an anchor or a mutant: the checker must see a fault"""
+    skipped: str = ""
+    """why it could not be run on this machine"""
     faults: list[str] = field(default_factory=list)
     notes: dict[str, float] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
-        """Nothing missing, extra or wrong; or something, where that must be."""
+        """Nothing missing, extra or wrong; or something, where that must be. What was not run has not passed."""
+        if self.skipped:
+            return False
         return bool(self.missing or self.extra or self.wrong) if self.must_fail else not self.faults
 
 
@@ -75,6 +79,8 @@ def memory(results: Iterable[Result]) -> Table:
 
 
 def _verdict(result: Result) -> str:
+    if result.skipped:
+        return "[yellow]not run[/yellow]"
     if result.must_fail:
         return "[green]fault seen[/green]" if result.passed else "[red]NOT SEEN[/red]"
     return "[green]holds[/green]" if result.passed else "[red]BROKEN[/red]"

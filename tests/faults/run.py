@@ -12,11 +12,13 @@ from typing import Any
 from msgspec import Struct
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from connectors.demo import quiet
 from connectors.demo.mapping import Away
 from deploy.local import daemon
 from streams import kafka
 from streams.replay.job import WORKING
 from streams.scan import scan
+from tests.faults import written
 from tests.faults.judge import GROUPS, fill, judge
 from tests.faults.load import Load, sending
 from tests.faults.result import Result
@@ -26,6 +28,7 @@ RATE = 60.0
 BOUND_MB = 400
 """resident memory that no process of ours may pass, whatever happens"""
 WARM_UP = 60
+UBIDOTS = "sink-ubidots"
 
 
 class Run(Struct):
@@ -98,6 +101,8 @@ class Case(Struct, frozen=True):
     must_fail: bool = False
     standalone: bool = False
     """brings its own processes, and needs only the servers: ``act`` fills the result"""
+    small_disks: bool = False
+    """needs an installation whose directories are on small disks"""
     after: Callable[[Run], None] = lambda _: None
     """looked at when all has come to rest"""
 
@@ -133,8 +138,13 @@ def _bounded(one: Run) -> None:
 
 
 def _under_load(one: Run, case: Case) -> None:
+    if UBIDOTS in case.groups:  # it counts what comes from now on
+        quiet.wait_for_zero_lag(one.world.settings, {UBIDOTS}, 120)
     with sending(one.load):
         one.load.more(WARM_UP)
+        if UBIDOTS not in case.groups:
+            one.world.ready("api")
+            written.begin(one.load, one.world.api)
         case.act(one)
     quiet_since = time.monotonic()
     fill(one.result, judge(one.world, case.groups))

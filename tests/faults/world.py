@@ -3,12 +3,11 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,10 @@ from deploy.local import daemon, servers
 from deploy.local.plan import Http, Plan, Port, Process
 from deploy.local.status import ProcessStatus, State
 from streams.settings import Settings
+from tests.faults import clock
+from tests.faults.disks import Disk, mounted
+from tests.faults.kept import Kept
+from tests.faults.ports import with_ports
 from tests.stack.harness import Stack, eventually, free_port
 from tests.stack.proxy import Proxy
 
@@ -42,6 +45,9 @@ class World:
     store_proxy: Proxy
     environment: dict[str, str]
     """of our processes"""
+    kept: Kept
+    disks: dict[str, Disk]
+    """by directory, where the installation has small ones"""
 
     @property
     def home(self) -> Path:
@@ -114,6 +120,17 @@ class World:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
 
+    def resume(self, name: str) -> None:
+        """SIGCONT before its time."""
+        self.signal(name, signal.SIGCONT)
+
+    def wipe(self, name: str) -> None:
+        """Let the directory of a file sink (as the settings call it) vanish under it, and kill it."""
+        sink = f"sink-{name.replace('_', '-')}"
+        with self.frozen(sink):
+            self.kept.wipe(name)
+            self.kill(sink)
+
     def absent(self, name: str, seconds: float) -> None:
         """Keep a server away: killed whenever it comes back."""
         until = time.monotonic() + seconds
@@ -129,6 +146,15 @@ class World:
             return all(known[name].state is State.READY for name in names or known)
 
         eventually(all_ready, within_s)
+
+    def told(self, name: str) -> str:
+        """What a process of ours says of its readiness."""
+        ours = {process.name: process.ready for process in processes.ours(self.settings, servers.ALL)}
+        ready = ours[name]
+        assert isinstance(ready, Http)
+        with suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{ready.port}{ready.path}", timeout=5).text
+        return ""
 
     def metric(self, port: int, name: str) -> float:
         """The sum of a metric over its labels; 0 when it is not there."""
@@ -152,6 +178,10 @@ class World:
         marker.touch()
         eventually(lambda: not marker.exists(), within_s, every=0.01)
         return time.time()
+
+    def set_clock(self, seconds: int, name: str = clock.ALL) -> None:
+        """Let the wall clock of a process of ours, as its command names it, or of all be wrong by so much."""
+        clock.write(self.directory / "clocks", name, seconds)
 
     @property
     def points(self) -> Path:
@@ -187,24 +217,33 @@ class World:
 
 @contextmanager
 def running(directory: Path, *, module: str | None = None, only: Callable[[str], bool] = lambda _: True,
-            **sections: dict[str, Any]) -> Iterator[World]:  # fmt: skip
+            small_disks: bool = False, **sections: dict[str, Any]) -> Iterator[World]:  # fmt: skip
     """Start an installation and stop it at the end. ``sections``: further settings; ``module``: runs our processes
     in place of ``connectors.cli``; ``only``: which of our processes."""
     overrides: dict[str, Any] = _overrides(directory)
     for name, values in sections.items():
         overrides[name] = overrides.get(name, {}) | values
-    overrides = _with_ports(directory, overrides)
+    overrides = with_ports(overrides)
     ubidots_port = free_port()
     overrides["ubidots"] = {"token": TOKEN, "url": f"http://127.0.0.1:{ubidots_port}", "requests_per_s": 100.0}
     settings = Settings(**overrides)
-    world = World(directory, settings, ubidots_port, Proxy(settings.clickhouse.url), _environment(directory, overrides))
-    world.store_proxy.open()
-    try:
+    with ExitStack() as stack:
+        disks = stack.enter_context(mounted(_places(settings))) if small_disks else {}
+        proxy = Proxy(settings.clickhouse.url)
+        world = World(
+            directory, settings, ubidots_port, proxy, _environment(directory, overrides), Kept(settings), disks
+        )
+        world.store_proxy.open()
+        stack.callback(world.down)
         daemon.up(world.home, _plan(world, module, only), timeout_s=240)
         world.behave("unlimited")
         yield world
-    finally:
-        world.down()
+
+
+def _places(settings: Settings) -> dict[str, Path]:
+    files = {name: getattr(settings.files, name) for name in ("archive", "device_logs")}
+    store = settings.stack.directory / "clickhouse"
+    return {"clickhouse": store, "files": settings.files.directory, "spool": settings.spool.directory, **files}
 
 
 def _plan(world: World, module: str | None, only: Callable[[str], bool]) -> Plan:
@@ -228,7 +267,8 @@ def _environment(directory: Path, overrides: dict[str, Any]) -> dict[str, str]:
         for section, fields in overrides.items()
         for name, value in fields.items()
     }
-    return made | {"ISTHMUS_PROFILE": "local", "ISTHMUS_TEST_POINTS": str(directory / "points")}
+    ours = {"ISTHMUS_TEST_POINTS": str(directory / "points"), "ISTHMUS_TEST_CLOCKS": str(directory / "clocks")}
+    return made | ours | {"ISTHMUS_PROFILE": "local"}
 
 
 def _stub(world: World) -> Process:
@@ -248,43 +288,3 @@ def _overrides(directory: Path) -> dict[str, dict[str, Any]]:
         "diversion": {"url": str(directory / "diverted")},
         "api": {"directory": str(directory / "api")},
     }
-
-
-def _with_ports(directory: Path, given: dict[str, Any]) -> dict[str, Any]:
-    """Free ports for everything, so that it runs beside a stack at the default ones."""
-    ports: dict[str, dict[str, Any]] = {
-        "stack": {f"{name}_port": free_port() for name in ("kafka", "kafka_controller", "mqtt", "clickhouse")},
-        "api": {"port": free_port()},
-        "webhook": {"port": free_port(), "health_port": free_port()},
-        "mqtt": {"health_port": free_port()},
-        "decode": {"health_port": _free_row(4)},
-        "window": {"health_port": _free_row(4)},
-        "sink": {"health_port": _free_row(8)},
-        "replay": {"health_port": free_port()},
-    }
-    made = {name: given.get(name, {}) | ports.get(name, {}) for name in {*given, *ports}}
-    at = made["stack"]
-    made["kafka"] = {"bootstrap_servers": f"127.0.0.1:{at['kafka_port']}"} | made.get("kafka", {})
-    made["clickhouse"] = {"url": f"http://127.0.0.1:{at['clickhouse_port']}"} | made.get("clickhouse", {})
-    made["mqtt"]["brokers"] = [{"port": at["mqtt_port"]}]
-    return made
-
-
-def _free_row(length: int) -> int:
-    """The first of so many ports in a row that nobody listens on."""
-    while True:
-        first = free_port()
-        if first + length > 65_535:
-            continue
-        held = []
-        try:
-            for port in range(first, first + length):
-                probe = socket.socket()
-                held.append(probe)
-                probe.bind(("127.0.0.1", port))
-            return first
-        except OSError:
-            continue
-        finally:
-            for probe in held:
-                probe.close()

@@ -92,14 +92,11 @@ def freeze_alone(one: Run) -> None:
 def wiped_state(one: Run) -> None:
     """The API's, the spool's and the files' directories are gone; what is in them is made anew."""
     settings = one.world.settings
-    for name, directory in (
-        ("api", settings.api.directory),
-        ("webhook", settings.spool.directory),
-        ("sink-files", settings.files.directory),
-        ("sink-archive", settings.files.archive),
-    ):
+    for name, directory in (("api", settings.api.directory), ("webhook", settings.spool.directory)):
         shutil.rmtree(directory, ignore_errors=True)
         one.world.kill(name)
+    for name in ("files", "archive", "device_logs"):
+        one.world.wipe(name)
     one.world.ready()
     one.fresh_row(time.time())
 

@@ -1,0 +1,177 @@
+"""Rows 9 and 12: the machine under the processes: disks that are full, clocks that jump."""
+
+import itertools
+import time
+
+from connectors.demo.mapping import settle_box, text_of
+from connectors.replays.office import Office
+from streams import lag
+from streams.replay.job import Mode, State
+from tests.faults import disks, written
+from tests.faults.judge import GROUPS
+from tests.faults.run import Case, Run
+from tests.stack.harness import eventually
+
+SECOND = 1_000_000_000
+HOUR = 3600 * SECOND
+DAY_S, HOUR_S = 86_400, 3600
+JUMPS_S = (HOUR_S, -HOUR_S, DAY_S, 0, -DAY_S, 0)
+CLOCKS = ("mqtt", "webhook", "decode", "window", "sink-clickhouse", "sink-clickhouse-log", "sink-files", "sink-archive",
+          "sink-device-logs", "sink-ubidots", "api", "replay")  # fmt: skip
+STORE = {"sink-clickhouse", "sink-clickhouse-log"}
+FILES = {"files": "sink-files", "archive": "sink-archive", "device_logs": "sink-device-logs"}
+FULL_S = 60.0
+SMALL = 500
+"""records: as many may be under way where nothing is wrong"""
+
+
+def full_store_disk(one: Run) -> None:
+    """Nothing can be inserted: the sinks wait and say why, everybody else goes on; the engine may die meanwhile."""
+    with one.world.disks["clickhouse"].full():
+        eventually(lambda: "space" in one.world.told("sink-clickhouse"))
+        _waits(one, STORE)
+        one.wait(FULL_S, least=15)
+        at = one.world.alive("clickhouse")
+        one.world.kill("clickhouse")
+        eventually(lambda: one.world.alive("clickhouse") != at)
+        one.wait(FULL_S, least=10)
+        _others_go_on(one, STORE)
+    one.fresh_row(time.time())
+    one.world.ready("clickhouse", *STORE)
+
+
+def full_file_disks(one: Run) -> None:
+    """Files, archive and device logs on disks that are full: they wait, also when they start again, and go on."""
+    one.load.also(written.log_lines(one.load.devices[1].identity))
+    one.load.more(200)
+    with disks.full([one.world.disks[name] for name in FILES]):
+        for name in FILES.values():
+            eventually(lambda name=name: "No space left" in one.world.told(name))  # type: ignore[misc]  # mypy: no default of a lambda's
+        _waits(one, set(FILES.values()))
+        for name in FILES.values():
+            one.world.kill(name)
+            one.result.kills += 1
+        one.wait(FULL_S, least=10)
+        _others_go_on(one, set(FILES.values()))
+    one.fresh_row(time.time())
+    one.load.more(200)
+    one.world.ready(*FILES.values())
+
+
+def full_spool_disk(one: Run) -> None:
+    """Kafka away, the spool's disk full: nothing is acknowledged that is nowhere; it takes over again afterwards."""
+    settings = one.world.settings.webhook
+    with one.world.frozen("kafka"):
+        eventually(lambda: one.world.metric(settings.health_port, "isthmus_spool_records") > 0)
+        with one.world.disks["spool"].full():
+            eventually(lambda: _refused(one) > 0)
+            eventually(lambda: one.world.told("webhook") not in ("", "ok\n"))
+            refused = _refused(one)
+            one.wait(FULL_S, least=10)
+            one.holds("every message is refused", _refused(one) > refused)
+        eventually(lambda: one.world.told("webhook") == "ok\n")
+    one.fresh_row(time.time())
+    eventually(lambda: one.world.metric(settings.health_port, "isthmus_spool_records") == 0)
+
+
+def full_spool_disk_while_it_drains(one: Run) -> None:
+    """Kafka is back before the space is: what was spooled arrives, new messages go past the spool, none is lost."""
+    settings = one.world.settings.webhook
+    with one.world.frozen("kafka"):
+        eventually(lambda: one.world.metric(settings.health_port, "isthmus_spool_records") > 20)
+        with one.world.disks["spool"].full():
+            one.wait(FULL_S, least=5)
+            one.world.resume("kafka")
+            one.fresh_row(time.time(), "http")
+            one.world.kill("webhook")
+            one.wait(FULL_S, least=5)
+    one.fresh_row(time.time())
+    eventually(lambda: one.world.metric(settings.health_port, "isthmus_spool_records") == 0)
+
+
+def host_clock_jumps(one: Run) -> None:
+    """The host's clock is set, again and again, while agents are restarted, places change and a replay runs."""
+    before = _restarts(one)
+    for seconds in JUMPS_S:
+        one.world.set_clock(seconds)
+        one.load.more(120)
+        one.wait(30, least=3)
+    one.fresh_row(time.time())
+    one.holds("nobody ends because of a clock", _restarts(one) == before)
+
+
+def clocks_differ(one: Run) -> None:
+    """One process's clock after the other's, as on hosts of their own; and agents that start again meanwhile."""
+    before = _restarts(one)
+    for name in CLOCKS:
+        one.world.set_clock(one.rng.choice((HOUR_S, -HOUR_S, DAY_S)), name)
+        one.load.more(60)
+    one.wait(30, least=3)
+    one.holds("nobody ends because of a clock", _restarts(one) == before)
+    for name in ("decode-0", "window-0", "sink-clickhouse", "sink-files", "sink-archive"):
+        one.world.kill(name)
+        one.result.kills += 1
+        one.load.more(60)
+    one.load.more(200)
+    for name in CLOCKS:
+        one.world.set_clock(0, name)
+    one.fresh_row(time.time())
+
+
+def replay_while_clocks_jump(one: Run) -> None:
+    """Late mappings place points anew, and a decode replay is applied and undone, with the clock set in between."""
+    for number, box in enumerate(one.load.devices[6:12]):
+        one.world.set_clock(JUMPS_S[number])
+        one.patiently(settle_box, one.world.api, box, text_of(time.time_ns() - 8 * HOUR))
+    one.world.set_clock(0)
+    office = Office(one.world.settings)
+    made = office.create(Mode.DECODE.value, {"sources": ["json", "wombat"]}, apply=True, why="faults")
+    for number in itertools.count():
+        one.world.set_clock(JUMPS_S[number % len(JUMPS_S)])
+        time.sleep(0.5)
+        if office.get(made.id).state in {State.APPLIED, State.FAILED, State.CANCELLED}:
+            break
+    one.world.set_clock(0)
+    one.holds(f"the replay is applied, not {office.get(made.id).state}", office.get(made.id).state == State.APPLIED)
+    office.close()
+    eventually(lambda: not one.replaying(), 120)
+    one.fresh_row(time.time())
+
+
+def _restarts(one: Run) -> dict[str, int]:
+    return {name: process.restarts for name, process in one.world.processes().items()}
+
+
+def _refused(one: Run) -> float:
+    return one.world.metric(one.world.settings.webhook.health_port, "isthmus_refused_total")
+
+
+def _waits(one: Run, groups: set[str]) -> None:
+    """These commit nothing while messages come."""
+    before = _behind(one, groups)
+    one.load.more(200)
+    after = _behind(one, groups)
+    one.holds(f"who cannot write waits: {before} records behind, then {after}", after > before)
+
+
+def _others_go_on(one: Run, groups: set[str]) -> None:
+    others = set(GROUPS) - groups
+    eventually(lambda: _behind(one, others, most=True) < SMALL, 30)
+
+
+def _behind(one: Run, groups: set[str], *, most: bool = False) -> int:
+    meter = lag.LagMeter(one.world.settings.kafka)
+    found = meter.measure(groups).values()
+    meter.close()
+    return max(found) if most else sum(found)
+
+
+CASES = (
+    Case("clickhouse-disk-full", 9, full_store_disk, small_disks=True),
+    Case("file-disks-full", 9, full_file_disks, small_disks=True),
+    Case("spool-disk-full", 9, full_spool_disk, small_disks=True),
+    Case("spool-disk-full-while-it-drains", 9, full_spool_disk_while_it_drains, small_disks=True),
+    Case("host-clock-jumps", 12, host_clock_jumps),
+    Case("clocks-differ", 12, clocks_differ),
+    Case("replay-while-clocks-jump", 12, replay_while_clocks_jump),
+)

@@ -1,0 +1,60 @@
+"""What makes the file sinks write in every case: mapped boxes, and a sensor with a log."""
+
+import time
+from collections.abc import Iterator
+from itertools import islice
+
+import httpx
+
+from connectors.demo.mapping import Api, text_of
+from connectors.simulator import vibration
+from connectors.simulator.fleet import Device, Message
+from tests.faults.load import Load
+
+MAPPED = slice(12, 18)
+"""of the fleet's boxes; cases map others themselves"""
+LINES = 300
+SOON = 3_000_000_000
+"""ns: a mapping that starts later than what is under way needs no replay, which would disturb the case"""
+
+
+def begin(load: Load, api: Api) -> None:
+    """Map boxes to places of their own, and let the sensor speak."""
+    for box in load.devices[MAPPED]:
+        _map(api, box)
+    load.also(islice(log_lines(load.devices[0].identity), LINES))
+
+
+def log_lines(seed: str) -> Iterator[Message]:
+    """Log lines of a sensor, without end."""
+    (serial,) = vibration.serials(1, int.from_bytes(seed.encode()[-8:]))
+    number = 0
+    while True:
+        now = time.time_ns()
+        body = vibration.logged(serial, now, "INFO", f"line {number}")
+        yield Message(now, "log", f"vibration:{serial}", "vibration", "http", "/webhooks/vibration", body)
+        number += 1
+
+
+def _map(api: Api, box: Device) -> None:
+    uid = _known(api, box) or _made(api, box)
+    if uid in {mapping["pd"] for mapping in api.call("GET", "/mappings/current/")}:
+        return  # an earlier case of the same row has the same fleet
+    place = api.call("POST", "/logical/devices/", {"name": f"Place of {box.key}"})["uid"]
+    api.call("POST", "/mappings/", {"pd": uid, "ld": place, "start_time": text_of(time.time_ns() + SOON)})
+
+
+def _made(api: Api, box: Device) -> int:
+    """Its uid; its first message may come before us."""
+    told = {"source_name": box.source, "name": box.key, "source_ids": box.source_ids}
+    try:
+        return int(api.call("POST", "/physical/devices/", told)["uid"])
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != httpx.codes.CONFLICT:
+            raise
+    return _known(api, box)
+
+
+def _known(api: Api, box: Device) -> int:
+    known = {device["device"]: device["uid"] for device in api.call("GET", "/physical/devices/")}
+    return int(known.get(box.key, 0))
