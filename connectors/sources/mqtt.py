@@ -33,7 +33,7 @@ LOG = log.get(__name__)
 
 UNKNOWN = "unknown"
 """Source of a message that no subscription asked for, for example one of an earlier configuration's."""
-STOP_S = 5.0
+STOP_S, SETTLE_S = 5.0, 2.0
 FIRST_PAUSE_S, MOST_PAUSE_S = 0.2, 15.0
 
 
@@ -139,6 +139,7 @@ class Reader:
         deadline = time.monotonic() + STOP_S
         while self._acks.unacknowledged and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
             await asyncio.sleep(0.02)
+        await client.settle(SETTLE_S)
 
     def _connected(self, session_present: bool) -> None:  # noqa: FBT001 - paho's flag
         self._acks.connected(session_present=session_present)

@@ -4,7 +4,9 @@ aiomqtt has no manual ack (its issue 345), so the inner paho client is used; bot
 One client serves one connection: its queue and packet ids would survive into the next one.
 """
 
+import asyncio
 import ssl
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -23,6 +25,7 @@ REFUSED = 0x80
 READ_BYTES = 262_144
 PACKETS_PER_TURN = 100
 ROOM_S = 0.02
+PONG_S = 0.01
 
 
 class Refused(aiomqtt.MqttError):
@@ -90,6 +93,20 @@ class Client(aiomqtt.Client):
         """Read no more; TCP makes the broker wait."""
         self._ending = True
         self._hold()
+
+    async def settle(self, within_s: float) -> None:
+        """Wait until the broker has read what it was sent: it answers a ping after that.
+
+        A socket that is closed with bytes unread resets the connection, and the broker may drop acknowledgements before it.
+        What comes now is not ours any more; without an acknowledgement it comes again.
+        """
+        self._client.on_message = None
+        self._client._send_pingreq()
+        self._ending = False
+        self._go_on()
+        deadline = time.monotonic() + within_s
+        while self._client._ping_t and not self._disconnected.done() and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
+            await asyncio.sleep(PONG_S)
 
     def abandon(self) -> None:
         """Let go of the connection, however far it came; nothing of it is heard of any more."""
