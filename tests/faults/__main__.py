@@ -8,6 +8,7 @@ when anything is missing, extra or wrong, or when an anchor's loss is not seen.
 """
 
 import argparse
+import logging
 import shutil
 import sys
 import time
@@ -27,6 +28,8 @@ from tests.faults.world import World, running
 HOME, OUT = Path("var/faults"), Path("build/faults.json")
 DYING = "tests.faults.dying"
 POINTS, RATE = 1_000_000, 60.0
+NOISY = ("clickhouse_connect", "mqtt")
+"""libraries that say each time that a server is away"""
 WIDTH = 150
 """of the table, also in a narrow terminal or a file"""
 
@@ -46,6 +49,8 @@ def main() -> None:
     chosen = parser.parse_args()
     if unknown := set(chosen.cases) - set(CASES):
         parser.error(f"no such case: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     console = Console(emoji=False)
     console.width = max(console.width, WIDTH)
     if chosen.kills:
