@@ -22,7 +22,7 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
         "security.protocol": settings.security_protocol,
         "log.connection.close": False,
         "log_level": 2,  # a lost broker is told by whoever waits for it, not twenty times a second by the library
-        "reconnect.backoff.max.ms": 2000,
+        "reconnect.backoff.max.ms": 1000,
     }
     if settings.sasl_mechanism:
         config |= {
