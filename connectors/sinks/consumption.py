@@ -22,7 +22,7 @@ Position = tuple[str, int]
 """Topic without prefix, and partition."""
 
 TELL_S = 10.0
-COMMIT_S = 45.0
+COMMIT_S = 20.0
 """longer than the client waits for its coordinator, shorter than the watchdog's patience"""
 ALONE_S = 60.0
 """Two members with one name put each other out again and again: one of them has to end."""
