@@ -24,6 +24,8 @@ from streams.settings import Settings
 SECOND = 1_000_000_000
 GENERATION_S = 10.0
 """so soon after a topic was registered its generation is open"""
+FOLLOWS_S = 2.0
+"""so soon after a generation the next one is open, when more had been registered meanwhile"""
 
 
 def register(app: typer.Typer) -> None:
@@ -103,14 +105,19 @@ def simulate(
 
 
 def _register(devices: int, key: str) -> None:
-    """Return when a generation counts from which on the topics are known; none opens where they were known before."""
-    before = _newest_generation()
+    """Return when a generation counts from which on the topics are known; none opens where they were known before.
+
+    The first may know some of them only: the last one does that none follows.
+    """
+    newest, deadline = _newest_generation(), time.monotonic() + GENERATION_S
     for number in range(devices):
         told = signed.topic(number, key)
         registry_client.call("PUT", f"/signed-topics/{told.pop('topic')}", json=told)
-    deadline = time.monotonic() + GENERATION_S
-    while _newest_generation() == before and time.monotonic() < deadline:
+    quiet_at = deadline
+    while time.monotonic() < min(deadline, quiet_at):
         time.sleep(0.2)
+        if (now := _newest_generation()) != newest:
+            newest, quiet_at = now, time.monotonic() + FOLLOWS_S
 
 
 def _newest_generation() -> int:

@@ -99,7 +99,7 @@ def show(report: Report, console: Console) -> None:
 
 def _check(ledgers: list[Path], scope: Scope, wait_s: float, *, with_files: bool) -> Report:
     console = Console(file=sys.stderr, emoji=False)
-    columns = (TextColumn("reading raw"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("reading raw", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
         return check(
