@@ -153,7 +153,7 @@ class CsvFolder:
         self._path = path
         if not any(path.glob("*.csv")):
             raise Unusable(f"{path} holds no files <table>.csv")
-        csv.field_size_limit(1 << 30)
+        csv.field_size_limit(1 << 30)  # of the whole process; decoders have a limit of their own
 
     def columns(self, table: str) -> list[str]:
         """See ``Tables``."""

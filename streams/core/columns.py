@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 
@@ -15,6 +15,8 @@ from streams.core.times import from_number, from_text
 
 ROW_LIMIT, CELL_LIMIT = 20_000, 200_000
 """of one body: as much as is read within a second or two"""
+CELL_LENGTH = 100_000
+"""characters; below Python's own limit, which is a setting of the whole process, and so not the same everywhere"""
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?").fullmatch
 _ZONED = re.compile(r".*(?:[Zz]|[+-][0-9]{2}:?(?:[0-9]{2})?)").fullmatch
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,6 +47,7 @@ def rows(text: str, layout: CsvLayout) -> Iterator[Row]:
     lines = (line for line in text.splitlines(keepends=True) if not _is_comment(line, layout))
     known, seen = {field.path: field for field in layout.values}, 0
     for number, cells in enumerate(csv.reader(lines, delimiter=layout.delimiter, strict=True), 1):
+        check_lengths(cells)
         if not any(cell.strip() for cell in cells):
             continue
         if not header:
@@ -58,6 +61,16 @@ def rows(text: str, layout: CsvLayout) -> Iterator[Row]:
         if seen > CELL_LIMIT:
             raise ValueError(f"more than {CELL_LIMIT} cells")
         yield _row(number, header, [cell.strip() for cell in cells], layout, known)
+
+
+def check_lengths(cells: Iterable[str]) -> None:
+    """Refuse cells that are too long.
+
+    Raises:
+        ValueError: one is.
+    """
+    if any(len(cell) > CELL_LENGTH for cell in cells):
+        raise ValueError(f"a cell of more than {CELL_LENGTH} characters")
 
 
 def _row(number: int, header: Sequence[str], cells: list[str], layout: CsvLayout, known: dict[str, Field]) -> Row:

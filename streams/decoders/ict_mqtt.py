@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
+from streams.core.columns import check_lengths
 from streams.core.message import Message, Opened, Rejected, Sender, Value
 from streams.core.options import IctLayout, Options
 from streams.core.payload import detail
@@ -86,6 +87,7 @@ def _message(line: _Line, layout: IctLayout, who: Sender) -> Opened:
 def _line(payload: bytes, device: str) -> _Line | Rejected:
     try:
         rows = list(islice(csv.reader(payload.decode("utf-8-sig").splitlines(), strict=True), 2))
+        check_lengths(cell for row in rows for cell in row)
     except (ValueError, csv.Error) as error:
         return Rejected("open", "bad-csv", detail(error), device)
     if not rows:

@@ -1,5 +1,7 @@
 """CSV bodies that would make too much of one record."""
 
+import csv
+
 import pytest
 
 from streams.core.message import Rejected
@@ -37,3 +39,15 @@ def test_what_is_wrong_is_told_so_often_and_then_counted(row: str) -> None:
 
     assert len(parts) == 1 + 1_000 + 1
     assert parts[-1] == Rejected("open", "more-faults", "4000 more, of the same body")
+
+
+@pytest.mark.parametrize("of_the_process", [131_072, 1 << 30])
+def test_a_cell_has_so_many_characters_whatever_the_process_has_set(of_the_process: int) -> None:
+    before = csv.field_size_limit(of_the_process)
+    try:
+        fits, long, longer = (opened("device,v", f"d,{'1' * size}") for size in (100_000, 100_001, 200_000))
+    finally:
+        csv.field_size_limit(before)
+
+    assert [part.reason for part in fits if isinstance(part, Rejected)] != ["bad-csv"]
+    assert [part.reason for part in (*long, *longer) if isinstance(part, Rejected)] == ["bad-csv", "bad-csv"]
