@@ -42,6 +42,12 @@ def ends_of(reader: Consumer, topic: str) -> dict[int, int]:
     return {p: kafka.watermarks(reader, TopicPartition(topic, p), 10)[1] for p in partitions}
 
 
+def begins_of(reader: Consumer, topic: str) -> dict[int, int]:
+    """The first offset of each partition that Kafka still has."""
+    partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
+    return {p: kafka.watermarks(reader, TopicPartition(topic, p), 10)[0] for p in partitions}
+
+
 def until(reader: Consumer, ends: dict[int, int], timeout_s: float) -> Iterator[Message]:
     """The records of one topic, whose partitions are assigned to ``reader``, up to these ends; raises as ``scan``."""
     open_partitions, deadline = set(ends), time.monotonic() + timeout_s

@@ -16,7 +16,7 @@ from connectors.verify.tally import Tally
 from streams import avro, kafka
 from streams.archive import Archived
 from streams.core.records import Reading
-from streams.scan import scan
+from streams.scan import begins_of, scan
 from streams.settings import Settings
 
 MS = 1_000_000
@@ -43,8 +43,8 @@ class Compared(Struct, frozen=True):
 def compare(settings: Settings, since: Since | None = None) -> Compared:
     """Compare the directories that are here.
 
-    What a sink has committed must be there; so this works while data flow. ``since`` None: as an operator asks. What is before the first offset in the files, and closed files of the file sink
-    that other programs took away, is not missing.
+    What a sink has committed must be there; so this works while data flow. ``since`` None: as an operator asks. What is
+    before the first offset in the files, and closed files of the file sink that other programs took away, is not missing.
 
     Raises:
         OSError: a directory cannot be read.
@@ -100,11 +100,10 @@ def _bounds(settings: Settings, sink: str, since: Offsets | None) -> Bounds:
     name, group = TOPICS[sink], kafka.group(settings.kafka, f"sink-{sink}")
     reader, topic = kafka.consumer(settings.kafka, None), kafka.topic(settings.kafka, name)
     try:
-        partitions = [TopicPartition(topic, p) for p in reader.list_topics(topic, timeout=10).topics[topic].partitions]
-        begins = {p.partition: kafka.watermarks(reader, p, 10)[0] for p in partitions}
+        begins = begins_of(reader, topic)
     finally:
         reader.close()
-    admin = kafka.admin(settings.kafka)
+    admin, partitions = kafka.admin(settings.kafka), [TopicPartition(topic, partition) for partition in begins]
     (answer,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, partitions)]).values()
     committed = {p.partition: p.offset for p in answer.result(10).topic_partitions if p.offset >= 0}
     return Bounds(begins, since, committed)

@@ -1,7 +1,7 @@
 """The log's side of the comparison: the pure core run over all of `raw`, with the mapping history as it is now."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from confluent_kafka import Consumer, Message, TopicPartition
 from msgspec import Struct, field
@@ -16,7 +16,7 @@ from streams import avro, kafka
 from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, Lineage, RawRecord
 from streams.replay.runs import Runs
-from streams.scan import ends_of, scan, until
+from streams.scan import begins_of, ends_of, scan, until
 from streams.settings import KafkaSettings, Settings
 
 CORE_STAGES = ("open", "codec", "normalise")
@@ -65,7 +65,7 @@ def read(
     reader, topic = kafka.consumer(settings.kafka, None), kafka.topic(settings.kafka, "raw")
     try:
         side.ends = ends_of(reader, topic)
-        starts = _starts(reader, topic, settings, scope)
+        starts = _starts(reader, topic, side.ends, settings, scope)
         reader.assign([TopicPartition(topic, partition, start) for partition, start in starts.items()])
         expected = sum(end - starts[partition] for partition, end in side.ends.items())
         for message in until(reader, side.ends, WITHIN_S):
@@ -94,18 +94,17 @@ def _letters(settings: KafkaSettings) -> Iterator[DeadLetter]:
     return (avro.decode(message.value() or b"", DeadLetter) for message in scan(settings, "dead-letters"))
 
 
-def _starts(reader: Consumer, topic: str, settings: Settings, scope: Scope) -> dict[int, int]:
+def _starts(reader: Consumer, topic: str, ends: Mapping[int, int], settings: Settings, scope: Scope) -> dict[int, int]:
     """Offsets before which nothing was appended that may hold a point of the scope.
 
     None is later than its receipt, but for a limit; receipt is never after appending, but for clocks.
     """
-    lows = {p: kafka.watermarks(reader, TopicPartition(topic, p), ANSWER_S)[0] for p in ends_of(reader, topic)}
+    lows = begins_of(reader, topic)
     if scope.start is None:
         return lows
     earliest = scope.start // SECOND - settings.decode.future_limit_s - settings.window.grace_s
     asked = [TopicPartition(topic, partition, max(0, earliest) * 1000) for partition in lows]
     found = {p.partition: p.offset for p in reader.offsets_for_times(asked, timeout=ANSWER_S)}
-    ends = ends_of(reader, topic)
     return {p: ends[p] if found[p] < 0 else max(low, found[p]) for p, low in lows.items()}
 
 
@@ -117,7 +116,7 @@ def begins(settings: KafkaSettings) -> dict[int, int]:
     """
     reader, topic = kafka.consumer(settings, None), kafka.topic(settings, "raw")
     try:
-        return {p: kafka.watermarks(reader, TopicPartition(topic, p), ANSWER_S)[0] for p in ends_of(reader, topic)}
+        return begins_of(reader, topic)
     finally:
         reader.close()
 
