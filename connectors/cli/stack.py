@@ -114,7 +114,7 @@ def bring_up(loaded: Settings, wanted: servers.Servers, ours: tuple[Process, ...
         StackError: with the failing process and its last log lines.
     """
     with stack_view.download(servers.download_bytes(wanted)) as advance:
-        started = servers.prepare(wanted, advance)
+        started = servers.prepare(wanted, advance, stack_view.CONSOLE.print)
     with stack_view.display() as show:
         daemon.up(_directory(loaded), Plan((*started, *ours), os.getcwd()), timeout_s=timeout, watch=show)
 

@@ -4,6 +4,7 @@ The first start reads from the beginning. Once offsets are committed there is no
 range records are missing, which a person has to know, so `Hole` ends the process instead of skipping.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ COMMIT_S = 20.0
 """longer than the client waits for its coordinator, shorter than the watchdog's patience"""
 ALONE_S = 60.0
 """Two members with one name put each other out again and again: one of them has to end."""
+ABSENT = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
 
 logger = log.get(__name__)
 
@@ -36,6 +38,22 @@ class Start(Struct, frozen=True):
     position: Position
     offset: int
     metadata: str
+
+
+class Expulsions:
+    """Whether a member that was put out of its group may join again, or has to leave its name to another process."""
+
+    def __init__(self) -> None:
+        self._not_before = -math.inf
+
+    def absence(self) -> None:
+        """Kafka was away: the next expulsion is by its memory of ourselves, as a broker that was killed has it."""
+        self._not_before = -math.inf
+
+    def may_join(self, now: float) -> bool:
+        """Put out now (monotonic seconds): not for the second time in a minute, unless Kafka was away."""
+        may, self._not_before = now >= self._not_before, now + ALONE_S
+        return may
 
 
 class Hole(Exception):
@@ -51,7 +69,7 @@ class Consumption:
         self._make = partial(kafka.consumer, settings.kafka, f"sink-{sink}", **extra)
         self._consumer = self._make()
         self._callbacks: tuple[Callable[[list[Start]], None], Callable[[], None]] | None = None
-        self._not_again_until = 0.0
+        self._expulsions = Expulsions()
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._reached: dict[Position, int] = {}
         self._owned: frozenset[Position] = frozenset()
@@ -88,8 +106,8 @@ class Consumption:
 
         Raises:
             Hole: the committed offsets are out of range.
-            KafkaException: not authorised, …; or the membership is over for the second time in a minute: another member has
-                this one's name.
+            KafkaException: not authorised, …; or the membership is over for the second time in a minute, and Kafka was
+                not away: another member has this one's name.
         """
         try:
             messages = self._consumer.consume(limit, timeout_s)
@@ -97,7 +115,7 @@ class Consumption:
             if self._failed:
                 raise self._failed
         except KafkaException as error:
-            if not kafka.is_over(error.args[0]) or time.monotonic() < self._not_again_until:
+            if not kafka.is_over(error.args[0]) or not self._expulsions.may_join(time.monotonic()):
                 raise
             self._join_again(error)
             return []
@@ -157,7 +175,6 @@ class Consumption:
     def _join_again(self, error: KafkaException) -> None:
         """With a client of its own: the old one never does anything again. A process would do the same, seconds later."""
         logger.warning("membership-over", detail=error.args[0].str(), next="joins again, from the last commit")
-        self._not_again_until = time.monotonic() + ALONE_S
         on_assigned, on_revoked = self._callbacks or (lambda _: None, lambda: None)
         on_revoked()
         self._own([])
@@ -180,6 +197,8 @@ class Consumption:
         """
         if kafka.is_over(error):
             self._failed = KafkaException(error)
+        if error.code() in ABSENT:
+            self._expulsions.absence()
         if time.monotonic() > self._next_telling:
             self._next_telling = time.monotonic() + TELL_S
             logger.warning("kafka-away", detail=error.str())

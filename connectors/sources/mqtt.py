@@ -5,6 +5,7 @@ sends again what was not acknowledged, so there are duplicates, never losses. Di
 """
 
 import asyncio
+import math
 import re
 import signal
 import ssl
@@ -34,7 +35,9 @@ LOG = log.get(__name__)
 UNKNOWN = "unknown"
 """Source of a message that no subscription asked for, for example one of an earlier configuration's."""
 STOP_S, SETTLE_S = 5.0, 2.0
-FIRST_PAUSE_S, MOST_PAUSE_S = 0.2, 15.0
+FIRST_PAUSE_S, MOST_PAUSE_S = 0.2, 5.0
+STEADY_S = 2.0
+"""A connection that lasted so long was no quarrel with another client of our name: the next one is tried at once."""
 
 
 def run(settings: Settings) -> None:
@@ -79,6 +82,7 @@ class Reader:
         self._acks = Acks()
         self._client: Client | None = None
         self._acknowledging = False
+        self._listening_since = math.inf
         self._source = sources(broker)
         self._seconds = ACK_SECONDS.labels(name)
         self._listens(now=False)
@@ -88,9 +92,9 @@ class Reader:
         pauses = delays(FIRST_PAUSE_S, MOST_PAUSE_S)
         while True:
             await self._until_room()
-            started = time.monotonic()
+            self._listening_since = math.inf
             reason = await self._session()
-            if time.monotonic() - started > MOST_PAUSE_S:
+            if time.monotonic() - self._listening_since > STEADY_S:
                 pauses = delays(FIRST_PAUSE_S, MOST_PAUSE_S)
             pause = next(pauses)
             LOG.warning("mqtt-away", broker=self._broker.name, reason=reason, retry_s=round(pause, 1))
@@ -131,6 +135,7 @@ class Reader:
         self.listening = now
         CONNECTED.labels(self._name, self._broker.name).set(int(now))
         if now:
+            self._listening_since = time.monotonic()
             LOG.info("mqtt-connected", broker=self._broker.name, host=self._broker.host, port=self._broker.port)
 
     async def _finish(self, client: Client) -> None:

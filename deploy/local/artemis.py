@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape
 
 import msgspec
 
-from deploy.local import java
+from deploy.local import classes, java
 from deploy.local.plan import Port, Process, Tcp
 
 BROKER = """\
@@ -41,12 +41,13 @@ BROKER = """\
 
 
 class Artemis(msgspec.Struct, frozen=True):
-    """One broker: where it keeps its data and where it listens."""
+    """One broker: where it keeps its data, where it listens, its archive of classes."""
 
     directory: Path
     java: str
     jars: Path
     port: int
+    classes: Path | None = None
 
 
 def prepare(artemis: Artemis) -> None:
@@ -63,7 +64,15 @@ def process(artemis: Artemis) -> Process:
     main = "org.apache.activemq.artemis.core.server.embedded.Main"
     return Process(
         name="mqtt-broker",
-        command=(artemis.java, *options, "-cp", f"{artemis.jars}/*", main, str(artemis.directory)),
+        command=(
+            artemis.java,
+            *classes.option(artemis.classes),
+            *options,
+            "-cp",
+            f"{artemis.jars}/*",
+            main,
+            str(artemis.directory),
+        ),
         ready=Tcp(artemis.port),
         ports=(Port(artemis.port, "stack.mqtt_port"),),
         stop_s=20,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from deploy.local import java
+from deploy.local import classes, java
 from deploy.local.plan import Port, Process, StackError, Tcp
 
 HEADROOM = 65_536
@@ -43,8 +43,8 @@ background.threads=4
 num.recovery.threads.per.data.dir=2
 log.cleaner.threads=1
 log.cleaner.dedupe.buffer.size=16777216
-broker.session.timeout.ms=2000
-broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=1000
+broker.heartbeat.interval.ms=250
 """
 
 
@@ -53,7 +53,7 @@ class KafkaError(StackError):
 
 
 class Kafka(msgspec.Struct, frozen=True):
-    """One node: where it keeps its data, where it listens, the largest record that it takes."""
+    """One node: where it keeps its data, where it listens, the largest record that it takes, its archive of classes."""
 
     directory: Path
     java: str
@@ -61,6 +61,7 @@ class Kafka(msgspec.Struct, frozen=True):
     port: int
     controller_port: int
     record_bytes: int
+    classes: Path | None = None
 
 
 def prepare(kafka: Kafka) -> None:
@@ -110,7 +111,8 @@ def _format(kafka: Kafka) -> None:
 
 
 def _java(kafka: Kafka) -> tuple[str, ...]:
-    return (kafka.java, *java.options(kafka.directory, least_mb=128, most_mb=384), "-cp", f"{kafka.jars}/*")
+    options = java.options(kafka.directory, least_mb=128, most_mb=384)
+    return (kafka.java, *classes.option(kafka.classes), *options, "-cp", f"{kafka.jars}/*")
 
 
 def _data(kafka: Kafka) -> Path:

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterable
+from contextlib import ExitStack
 
 import psutil
 
@@ -22,6 +23,15 @@ def check(ports: Iterable[Port]) -> None:
     if taken:
         holders = _holders({port.number for port in taken})
         raise PortTaken("\n".join(_message(port, holders.get(port.number)) for port in taken))
+
+
+def free(count: int) -> list[int]:
+    """So many loopback ports that nobody has at the moment."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
 
 
 def _free(port: int) -> bool:

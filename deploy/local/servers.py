@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from deploy.local import artemis, jars, java, kafka, mosquitto, store
+from deploy.local import artemis, classes, jars, java, kafka, mosquitto, ports, store
 from deploy.local.plan import Process
 
 Name = Literal["kafka", "mqtt", "clickhouse"]
@@ -34,21 +35,25 @@ def download_bytes(servers: Servers) -> int:
     return sum(jars.missing(lock, _cache(servers)) for lock in _locks(servers))
 
 
-def prepare(servers: Servers, advance: jars.Advance = lambda _: None) -> tuple[Process, ...]:
-    """Fetch jars, write settings, format storage; the servers' processes. ``advance`` is told downloaded bytes.
+def prepare(
+    servers: Servers, advance: jars.Advance = lambda _: None, tell: Callable[[str], None] = lambda _: None
+) -> tuple[Process, ...]:
+    """Fetch jars, write settings, format storage; the servers' processes.
+
+    ``advance`` is told downloaded bytes, ``tell`` what takes seconds, once, before the first start on a machine.
 
     Raises:
         StackError: a jar, Java or mosquitto cannot be had, or Kafka's storage not be formatted.
     """
     makers: dict[Name, Callable[[], Process]] = {
-        "kafka": lambda: _kafka(servers, advance),
-        "mqtt": lambda: _mosquitto(servers) if servers.mqtt_broker == "mosquitto" else _artemis(servers, advance),
+        "kafka": lambda: _kafka(servers, advance, tell),
+        "mqtt": lambda: _mosquitto(servers) if servers.mqtt_broker == "mosquitto" else _artemis(servers, advance, tell),
         "clickhouse": lambda: store.process(store.Store(servers.directory / "clickhouse", servers.clickhouse_port)),
     }
     return tuple(makers[name]() for name in ALL if name in servers.names)
 
 
-def _kafka(servers: Servers, advance: jars.Advance) -> Process:
+def _kafka(servers: Servers, advance: jars.Advance, tell: Callable[[str], None]) -> Process:
     broker = kafka.Kafka(
         directory=servers.directory / "kafka",
         java=_java(),
@@ -57,19 +62,44 @@ def _kafka(servers: Servers, advance: jars.Advance) -> Process:
         controller_port=servers.kafka_controller_port,
         record_bytes=servers.record_bytes,
     )
+    broker = replace(broker, classes=_classes("Kafka", broker, lambda there: _kafka_trial(broker, there), tell))
     kafka.prepare(broker)
     return kafka.process(broker)
 
 
-def _artemis(servers: Servers, advance: jars.Advance) -> Process:
+def _kafka_trial(broker: kafka.Kafka, directory: Path) -> Process:
+    port, controller_port = ports.free(2)
+    trial = replace(broker, directory=directory, port=port, controller_port=controller_port)
+    kafka.prepare(trial)
+    return kafka.process(trial)
+
+
+def _artemis(servers: Servers, advance: jars.Advance, tell: Callable[[str], None]) -> Process:
     broker = artemis.Artemis(
         directory=servers.directory / "artemis",
         java=_java(),
         jars=jars.fetch(jars.ARTEMIS, _cache(servers), servers.maven_mirror, advance),
         port=servers.mqtt_port,
     )
+    broker = replace(
+        broker, classes=_classes("the MQTT broker", broker, lambda there: _artemis_trial(broker, there), tell)
+    )
     artemis.prepare(broker)
     return artemis.process(broker)
+
+
+def _artemis_trial(broker: artemis.Artemis, directory: Path) -> Process:
+    trial = replace(broker, directory=directory, port=ports.free(1)[0])
+    artemis.prepare(trial)
+    return artemis.process(trial)
+
+
+def _classes(
+    name: str, broker: kafka.Kafka | artemis.Artemis, trial: classes.Trial, tell: Callable[[str], None]
+) -> Path | None:
+    if classes.missing(classes.archive(broker.java, broker.jars)):
+        tell(f"{name}: laying out its classes, once, so that it starts in half the time …")
+    return classes.provide(broker.java, broker.jars, trial)
 
 
 def _mosquitto(servers: Servers) -> Process:

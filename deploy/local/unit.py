@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -16,13 +16,26 @@ from deploy.local.status import ProcessStatus, State
 
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 10.0
-STEADY_S = 20.0
-"""A process that lived this long starts again without delay."""
+STEADY_S = 2.0
+"""A process that served this long starts again without delay: it was killed, it does not fail by itself."""
 TASK_ATTEMPTS = 3
 PROBE_S = 0.1
 SETTLE_S = 0.2
 """A process without a probe counts as ready when it has lived this long."""
 WATCH_S = 2.0
+
+
+class Delays:
+    """Seconds before the next start: twice as many each time, until a life was good."""
+
+    def __init__(self) -> None:
+        self._next = FIRST_DELAY_S
+
+    def after(self, served_s: float) -> float:
+        """The delay after a life in which the process was ready for so long."""
+        delay = FIRST_DELAY_S if served_s > STEADY_S else self._next
+        self._next = min(delay * 2, LONGEST_DELAY_S)
+        return delay
 
 
 class Unit:
@@ -40,6 +53,7 @@ class Unit:
         self._pid: int | None = None
         self._exit_status: int | None = None
         self._restarts = 0
+        self._serves_since: float | None = None
         self._failures = 0
 
     @property
@@ -70,16 +84,13 @@ class Unit:
     async def _live(self, dependencies: Sequence["Unit"]) -> None:
         for unit in dependencies:
             await unit.started.wait()
-        delays = _delays()
+        delays = Delays()
         while True:
-            began = time.monotonic()
             self._exit_status = await self._once()
             if self.process.task and self._ended():
                 break
-            if time.monotonic() - began > STEADY_S:
-                delays = _delays()
             self._enter(State.BACKOFF)
-            await asyncio.sleep(next(delays))
+            await asyncio.sleep(delays.after(self._served_s))
             self._restarts += 1
         await asyncio.Event().wait()
 
@@ -94,6 +105,7 @@ class Unit:
 
     async def _once(self) -> int:
         self._enter(State.STARTING)
+        self._serves_since = None
         self._failures += 1  # until it is seen ready
         try:
             self._child = await self._spawn()
@@ -107,6 +119,10 @@ class Unit:
             watching.cancel()
         self._forget()
         return exit_status
+
+    @property
+    def _served_s(self) -> float:
+        return 0 if self._serves_since is None else time.monotonic() - self._serves_since
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -134,6 +150,7 @@ class Unit:
             if good:
                 self._failures = 0
                 self._enter(State.READY)
+                self._serves_since = self._serves_since or time.monotonic()
                 self.started.set()
             elif self._state is State.READY:
                 self._enter(State.UNREADY)
@@ -161,13 +178,6 @@ class Unit:
     def _enter(self, state: State) -> None:
         if state is not self._state:
             self._state, self._since = state, time.time()
-
-
-def _delays() -> Iterator[float]:
-    delay = FIRST_DELAY_S
-    while True:
-        yield delay
-        delay = min(delay * 2, LONGEST_DELAY_S)
 
 
 def _resident(pid: int | None) -> int | None:

@@ -13,7 +13,7 @@ import msgspec
 import psutil
 import pytest
 
-from deploy.local import daemon, ledger, logs, supervisor
+from deploy.local import daemon, ledger, logs, supervisor, unit
 from deploy.local.plan import Http, Plan, Port, Process, StackError
 from deploy.local.ports import PortTaken
 from deploy.local.status import ProcessStatus, State
@@ -243,3 +243,17 @@ def test_delays_between_restarts_grow(directory: Path, tmp_path: Path) -> None:
     assert len(starts) == 3
     assert starts[2] - starts[1] > 0.2
     assert starts[2] - began < 5
+
+
+def test_delays_grow_until_a_life_was_good() -> None:
+    delays = unit.Delays()
+
+    assert [delays.after(0) for _ in range(4)] == [0.1, 0.2, 0.4, 0.8]
+    assert delays.after(2.5) == 0.1
+    assert delays.after(1) == 0.2
+
+
+def test_no_delay_is_longer_than_ten_seconds() -> None:
+    delays = unit.Delays()
+
+    assert [delays.after(0) for _ in range(9)][-2:] == [10, 10]

@@ -175,6 +175,15 @@ def test_the_command_line_tells_what_runs(local: Local, tmp_path: Path) -> None:
     assert "mqtt-broker" in told.stdout
 
 
+@pytest.mark.parametrize("name", ["kafka", "mqtt-broker"])
+def test_the_archive_of_classes_fits_the_server_that_uses_it(local: Local, name: str) -> None:
+    command = next(process.command for process in local.plan.processes if process.name == name)
+    options = [command[0], "-Xshare:on", *command[1 : command.index("-cp") + 2], "--version"]
+
+    assert any(option.startswith("-XX:SharedArchiveFile=") for option in options)
+    subprocess.run(options, capture_output=True, check=True)
+
+
 def test_a_taken_port_is_told_before_anything_starts(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]

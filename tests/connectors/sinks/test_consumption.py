@@ -3,7 +3,7 @@
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from connectors.sinks.consumption import Consumption
+from connectors.sinks.consumption import Consumption, Expulsions
 from streams import kafka
 from streams.settings import KafkaSettings, Settings
 
@@ -13,7 +13,7 @@ def consumption() -> Consumption:
     return Consumption(Settings(kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1")), "test", ("raw",))
 
 
-def test_a_membership_that_is_over_begins_anew_once_a_minute(consumption: Consumption) -> None:
+def test_a_membership_that_is_over_begins_anew(consumption: Consumption) -> None:
     ended: list[str] = []
     consumption.subscribe(lambda _: None, lambda: ended.append("revoked"))
     consumption._tell(KafkaError(KafkaError._ALL_BROKERS_DOWN, "away"))
@@ -21,9 +21,38 @@ def test_a_membership_that_is_over_begins_anew_once_a_minute(consumption: Consum
 
     assert consumption.take(1, 0.01) == []
     assert ended == ["revoked"]
+    consumption.close()
+
+
+def test_who_is_put_out_twice_in_a_minute_ends(consumption: Consumption, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumption._expulsions, "may_join", lambda _: False)
+    consumption.subscribe(lambda _: None, lambda: None)
     consumption._tell(KafkaError(KafkaError.FENCED_INSTANCE_ID, "fenced", fatal=True))
+
     with pytest.raises(KafkaException, match="fenced"):
         consumption.take(1, 0.01)
+    consumption.close()
+
+
+def test_only_a_quarrel_over_the_name_lets_no_one_join_again() -> None:
+    expulsions = Expulsions()
+
+    assert expulsions.may_join(1_000)
+    assert not expulsions.may_join(1_059)
+    assert not expulsions.may_join(1_118)
+    assert expulsions.may_join(1_178)
+    expulsions.absence()
+    assert expulsions.may_join(1_180)
+    assert not expulsions.may_join(1_181)
+
+
+@pytest.mark.parametrize("code", [KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN])
+def test_after_an_absence_of_kafka_one_may_join_again(consumption: Consumption, code: int) -> None:
+    assert consumption._expulsions.may_join(1_000)
+
+    consumption._tell(KafkaError(code, "away"))
+
+    assert consumption._expulsions.may_join(1_001)
     consumption.close()
 
 

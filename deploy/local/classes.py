@@ -1,0 +1,84 @@
+"""The classes of a Java server, kept as the JVM has laid them out (class data sharing): later starts take half the time.
+
+A server that was killed is away for as long as it starts. Loading and checking seven thousand classes is most of that.
+The archive is made once per Java and set of jars: the server is run until it listens, which tells the classes that a
+start needs, and the JVM lays them out. An archive that does not fit is ignored by the JVM, so nothing depends on it.
+"""
+
+import asyncio
+import hashlib
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from deploy.local import probe
+from deploy.local.plan import Process, StackError
+
+START_S, LAY_OUT_S = 60.0, 120.0
+LOOK_S = 0.1
+QUIET = "-Xlog:disable"
+
+Trial = Callable[[Path], Process]
+"""Prepares the server in a scratch directory, on ports that are free; its process."""
+
+
+def option(archive: Path | None) -> tuple[str, ...]:
+    """What tells a JVM to use the archive."""
+    return (f"-XX:SharedArchiveFile={archive}", QUIET) if archive else ()
+
+
+def archive(java: str, jars: Path) -> Path:
+    """Where the archive for this Java and these jars is, or would be."""
+    said = subprocess.run([java, "-version"], capture_output=True, check=False).stderr
+    return jars / f"classes-{hashlib.sha256(java.encode() + said).hexdigest()[:12]}.jsa"
+
+
+def missing(file: Path) -> bool:
+    """Whether it has to be made; jars that were fetched again do not fit an older one."""
+    return not file.is_file() or any(jar.stat().st_mtime > file.stat().st_mtime for jar in file.parent.glob("*.jar"))
+
+
+def provide(java: str, jars: Path, trial: Trial) -> Path | None:
+    """The archive, which is made when it is missing; None when it cannot be made, which only costs time."""
+    file = archive(java, jars)
+    if missing(file):
+        with suppress(OSError, StackError, subprocess.SubprocessError):
+            _make(java, jars, trial, file)
+    return None if missing(file) else file
+
+
+def _make(java: str, jars: Path, trial: Trial, file: Path) -> None:
+    """In a directory beside it: of two at once both are whole, and the later one stays."""
+    with tempfile.TemporaryDirectory(dir=jars.parent) as scratch:
+        made = Path(scratch) / file.name
+        _lay_out(java, jars, _loaded(trial, Path(scratch)), made)
+        made.replace(file)
+
+
+def _loaded(trial: Trial, scratch: Path) -> Path:
+    """The list of classes that a start loads."""
+    process, names = trial(scratch / "trial"), scratch / "classes"
+    command = [process.command[0], f"-XX:DumpLoadedClassList={names}", *process.command[1:]]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_until_it_listens(running, process)
+    finally:
+        running.kill()
+        running.wait()
+    return names
+
+
+def _wait_until_it_listens(running: "subprocess.Popen[bytes]", process: Process) -> None:
+    deadline = time.monotonic() + START_S
+    while running.poll() is None and time.monotonic() < deadline:
+        if process.ready and asyncio.run(probe.answers(process.ready)):
+            return
+        time.sleep(LOOK_S)
+
+
+def _lay_out(java: str, jars: Path, names: Path, file: Path) -> None:
+    files = (f"-XX:SharedClassListFile={names}", f"-XX:SharedArchiveFile={file}", "-cp", f"{jars}/*")
+    subprocess.run([java, "-Xshare:dump", *files], capture_output=True, timeout=LAY_OUT_S, check=False)

@@ -1,0 +1,80 @@
+"""An archive of classes is made once per Java and set of jars, and a Java that makes none starts without."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deploy.local import classes
+from deploy.local.plan import Process, StackError
+
+LAYS_OUT = (
+    'for a; do case $a in -XX:SharedArchiveFile=*) echo laid out > "${a#*=}"; echo once >> "$0.made";; esac; done'
+)
+
+
+@pytest.fixture
+def jars(tmp_path: Path) -> Path:
+    directory = tmp_path / "jars" / "server-1"
+    directory.mkdir(parents=True)
+    (directory / "server.jar").touch()
+    return directory
+
+
+def fake(tmp_path: Path, script: str) -> str:
+    program = tmp_path / "java"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return str(program)
+
+
+def ends_at_once(_: Path) -> Process:
+    return Process("server", ("true",))
+
+
+def times_made(java: str) -> int:
+    return len(Path(f"{java}.made").read_text().splitlines())
+
+
+def test_it_is_made_once(tmp_path: Path, jars: Path) -> None:
+    java = fake(tmp_path, LAYS_OUT)
+
+    made = classes.provide(java, jars, ends_at_once)
+
+    assert made is not None
+    assert made.parent == jars
+    assert made.read_text() == "laid out\n"
+    assert classes.provide(java, jars, ends_at_once) == made
+    assert times_made(java) == 1
+    assert [file.name for file in jars.parent.iterdir()] == [jars.name]
+
+
+def test_jars_that_were_fetched_again_want_another(tmp_path: Path, jars: Path) -> None:
+    java = fake(tmp_path, LAYS_OUT)
+    made = classes.provide(java, jars, ends_at_once)
+    assert made is not None
+    os.utime(made, (1_000_000, 1_000_000))
+
+    assert classes.provide(java, jars, ends_at_once) == made
+    assert times_made(java) == 2
+
+
+def test_another_java_has_another(tmp_path: Path, jars: Path) -> None:
+    java = fake(tmp_path, "echo 17 >&2")
+    first = classes.archive(java, jars)
+
+    fake(tmp_path, "echo 21 >&2")
+
+    assert classes.archive(java, jars) != first
+
+
+def test_a_java_that_makes_none_starts_without(tmp_path: Path, jars: Path) -> None:
+    assert classes.provide(fake(tmp_path, "exit 1"), jars, ends_at_once) is None
+    assert classes.option(None) == ()
+
+
+def test_a_server_that_cannot_be_tried_is_no_fault_here(tmp_path: Path, jars: Path) -> None:
+    def refused(_: Path) -> Process:
+        raise StackError("cannot be formatted")
+
+    assert classes.provide(fake(tmp_path, LAYS_OUT), jars, refused) is None
