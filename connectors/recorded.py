@@ -10,9 +10,10 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from streams import archive, avro
+from streams import archive
 from streams.core.records import RawRecord, Transport
 from streams.core.times import from_text
+from streams.raw import opened
 
 CONTAINER = b"Obj\x01"
 
@@ -78,7 +79,8 @@ def _archived(name: str, content: bytes) -> Iterator[RawRecord]:
     try:
         for block in archive.blocks(BytesIO(content)):
             for record in block:
-                yield avro.decode(archive.Archived(**record).value or b"", RawRecord)
+                found = archive.Archived(**record)
+                yield opened(found.value, found.timestamp)
     except Exception as error:  # noqa: BLE001 - each decompressor has its own kind of error for damaged bytes
         raise Unreadable(f"{name}: no file of the raw archive: {type(error).__name__}: {error}") from None
 

@@ -18,6 +18,9 @@ ACK_SECONDS = Histogram(
 )  # fmt: skip
 IN_PROCESS = Gauge("isthmus_in_process", "records received and not yet acknowledged", ["connector"])
 CONNECTED = Gauge("isthmus_connected", "1 while connected to the broker", ["connector", "broker"])
+CLOCK_AHEAD_SECONDS = Gauge(
+    "isthmus_clock_ahead_seconds", "how far a connector's clock is ahead of Kafka's; negative: behind", ["connector"]
+)
 OLDEST_HELD_SECONDS = Gauge(
     "isthmus_oldest_held_seconds", "since the oldest record was received that Kafka is to confirm", ["connector"]
 )

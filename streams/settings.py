@@ -270,7 +270,7 @@ class WindowSettings(Section):
     base_s: tuple[int, ...] = (60, 300)
     batch_max: int = Field(2000, ge=1)
     fold_tolerance_s: int = Field(120, ge=0, description="how late a point may come and still be folded in memory")
-    grace_s: int = Field(60, ge=0, description="how far the clocks of connectors and brokers may differ")
+    grace_s: int = Field(60, ge=0, description="how far the clocks of brokers may differ")
     emit_interval_s: float = Field(1.0, gt=0)
     memory_mb: int = Field(256, ge=1, description="of open windows; beyond it the oldest are left to the store")
     health_port: Port = 25720

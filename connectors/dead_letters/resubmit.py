@@ -167,11 +167,8 @@ def _there(settings: Settings, core: Core, ids: Collection[str]) -> dict[str, Li
     finally:
         store.close()
     for lineage, value in _not_stored(settings.kafka):
-        try:
-            identity = core.open(value).id
-        except avro.AvroError:
-            continue
-        if identity in ids:
+        identity = core.identity(value)
+        if identity is not None and identity in ids:
             found.setdefault(identity, lineage)
     return found
 

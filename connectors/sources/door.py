@@ -10,7 +10,7 @@ from connectors.sources.spool import SpoolWriter
 from connectors.sources.spool_file import SpoolFile
 from streams import log, ops, pipeline, watchdog
 from streams.core.records import RawRecord
-from streams.metrics import OLDEST_HELD_SECONDS
+from streams.metrics import CLOCK_AHEAD_SECONDS, OLDEST_HELD_SECONDS
 from streams.progress import HERE, Excuse
 from streams.pulse import Pulse
 from streams.settings import Settings, SettingsError
@@ -69,6 +69,7 @@ def spool_writer(settings: Settings, inner: KafkaWriter, name: str) -> SpoolWrit
 def watched(settings: Settings, name: str, writer: KafkaWriter, spool: SpoolWriter | None) -> watchdog.Watchdog:
     """The watchdog of a door, started: its loop must answer, and what it holds must move while Kafka takes records."""
     OLDEST_HELD_SECONDS.labels(name).set_function(writer.oldest_s)
+    CLOCK_AHEAD_SECONDS.labels(name).set_function(lambda: writer.clock.ahead_s)
     HERE.watch("event loop", Pulse(asyncio.get_running_loop()).look, Excuse.NOTHING)
     HERE.watch(f"records of {name}", writer.work)
     if spool:

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 from threading import Thread
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from connectors.sources.kafka_clock import KafkaClock
 from streams import kafka
 from streams.settings import KafkaSettings
 
@@ -24,10 +26,10 @@ class Line:
     Raises on ``send`` whatever the producer raises: ``BufferError`` when its queue is full, ``KafkaException``.
     """
 
-    def __init__(self, settings: KafkaSettings, reported: "Callable[[Line, Reports], None]") -> None:
+    def __init__(self, settings: KafkaSettings, clock: KafkaClock, reported: "Callable[[Line, Reports], None]") -> None:
         self._loop = asyncio.get_running_loop()
         self._reported, self._reports, self._open = reported, Reports(), True
-        self._settings = settings
+        self._settings, self._clock = settings, clock
         self.producer: Producer = kafka.producer(settings, linger_ms=1, logger=SILENT)
         self._thread = Thread(target=self._poll, name="kafka-reports", daemon=True)
         self._thread.start()
@@ -57,8 +59,10 @@ class Line:
         self.retire()
         await asyncio.to_thread(self._thread.join, 5)
 
-    def _report(self, token: int, error: KafkaError | None, _message: object) -> None:
+    def _report(self, token: int, error: KafkaError | None, message: Message) -> None:
         self._reports.append((token, error))
+        if error is None:
+            self._clock.answered(message.timestamp()[1], time.time(), time.monotonic())
 
     def _poll(self) -> None:
         while self._open:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from connectors.sources.base import Done, Full, Key, settle
 from connectors.sources.diversion import Diversion
+from connectors.sources.kafka_clock import KafkaClock
 from connectors.sources.kafka_line import Line, Reports
 from streams import avro, log
 from streams.core.records import DeadLetter, RawRecord
@@ -68,7 +69,8 @@ class KafkaWriter:
         self._settings, self._diversion, self._key, self._limits = settings, diversion, key, limits
         self._confirm_s = confirm_s
         self._loop = asyncio.get_running_loop()
-        self._line = Line(settings, self._delivered)
+        self.clock = KafkaClock()
+        self._line = Line(settings, self.clock, self._delivered)
         self._tokens, self._bytes = count(), 0
         self._pending: dict[int, _Pending] = {}
         self._unsent: deque[int] = deque()
@@ -134,7 +136,7 @@ class KafkaWriter:
         self._renewing = False
         self._progress = time.monotonic()
         self._line.retire()
-        self._line = Line(self._settings, self._delivered)
+        self._line = Line(self._settings, self.clock, self._delivered)
         self._unsent.clear()
         self._suspects.clear()
         self._suspect = None

@@ -6,7 +6,6 @@ import uuid
 from connectors.sinks.clickhouse.store import Store
 from connectors.trace.log_search import Search
 from connectors.verify.core import Core
-from streams import avro
 from streams.core.records import Lineage
 from streams.settings import KafkaSettings
 
@@ -43,7 +42,7 @@ def by_id_in_log(settings: KafkaSettings, core: Core, correlation_id: str) -> li
     needle, found = correlation_id.encode(), list[Lineage]()
     for message in Search(settings, "raw", at_ms - BEFORE_MS, at_ms + AFTER_MS).messages():
         value = message.value() or b""
-        if needle in value and _is(core, value, correlation_id):
+        if needle in value and core.identity(value) == correlation_id:
             found.append(Lineage(message.partition() or 0, message.offset() or 0))
     return found
 
@@ -55,10 +54,3 @@ def told_ms(correlation_id: str) -> int | None:
     except ValueError:
         return None
     return number.int >> 80 if number.version == 7 else None
-
-
-def _is(core: Core, value: bytes, correlation_id: str) -> bool:
-    try:
-        return core.open(value).id == correlation_id
-    except avro.AvroError:
-        return False

@@ -138,6 +138,6 @@ def _counted(stage: str, reason: str, number: int) -> str:
 
 def _opened(core: Core, held_by: str, value: bytes | None, appended_at: int) -> Raw:
     try:
-        return Raw(held_by=held_by, appended_at=appended_at, record=core.open(value))
+        return Raw(held_by=held_by, appended_at=appended_at, record=core.open(value, appended_at))
     except avro.AvroError as fault:
         return Raw(held_by=held_by, appended_at=appended_at, fault=f"{fault.reason}: {fault.detail}")

@@ -15,6 +15,7 @@ from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, DeviceMapping, Generation, Lineage, RawRecord, Rule
 from streams.core.replay_record import Replay
 from streams.core.signed_topic import SignedTopic
+from streams.raw import opened
 from streams.registry.hashes import code_hash, codecs_hash, rules_hash, topics_hash
 from streams.replay import memories
 from streams.scan import table
@@ -37,13 +38,20 @@ class Core(Struct, frozen=True):
         """The generation that this code decodes the record in; None: it must not."""
         return generation_for(self.generations, lineage.partition, lineage.offset, self.hashes)
 
-    def open(self, value: bytes | None) -> RawRecord:
-        """The raw record that ``value`` holds.
+    def open(self, value: bytes | None, appended_at: int) -> RawRecord:
+        """The raw record that ``value`` holds, which Kafka appended at ``appended_at`` (ns).
 
         Raises:
             AvroError: it holds none.
         """
-        return avro.decode(value or b"", RawRecord, self.confluent)
+        return opened(value, appended_at, self.confluent)
+
+    def identity(self, value: bytes | None) -> str | None:
+        """The correlation id of the raw record that ``value`` holds; None if it holds none."""
+        try:
+            return avro.decode(value or b"", RawRecord, self.confluent).id
+        except avro.AvroError:
+            return None
 
     def decode(self, raw: RawRecord, lineage: Lineage, generation: int) -> Outcome:
         """What becomes of the record, with the mapping history as it is now."""

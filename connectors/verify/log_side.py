@@ -15,12 +15,14 @@ from connectors.verify.scope import SECOND, WHOLE, Scope
 from streams import avro, kafka
 from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, Lineage, RawRecord
+from streams.raw import point_ahead
 from streams.replay.runs import Runs
 from streams.scan import begins_of, ends_of, scan, until
 from streams.settings import KafkaSettings, Settings
 
 CORE_STAGES = ("open", "codec", "normalise")
 ANSWER_S, WITHIN_S = 10, 30
+MILLISECOND = 1_000_000
 
 
 class LogSide(Struct):
@@ -97,12 +99,12 @@ def _letters(settings: KafkaSettings) -> Iterator[DeadLetter]:
 def _starts(reader: Consumer, topic: str, ends: Mapping[int, int], settings: Settings, scope: Scope) -> dict[int, int]:
     """Offsets before which nothing was appended that may hold a point of the scope.
 
-    None is later than its receipt, but for a limit; receipt is never after appending, but for clocks.
+    None lies further after it than ``point_ahead``.
     """
     lows = begins_of(reader, topic)
     if scope.start is None:
         return lows
-    earliest = scope.start // SECOND - settings.decode.future_limit_s - settings.window.grace_s
+    earliest = (scope.start - point_ahead(settings)) // SECOND
     asked = [TopicPartition(topic, partition, max(0, earliest) * 1000) for partition in lows]
     found = {p.partition: p.offset for p in reader.offsets_for_times(asked, timeout=ANSWER_S)}
     return {p: ends[p] if found[p] < 0 else max(low, found[p]) for p, low in lows.items()}
@@ -124,7 +126,7 @@ def begins(settings: KafkaSettings) -> dict[int, int]:
 def _account(side: LogSide, message: Message, core: Core, origins: Origins, was_cut: Cut) -> None:
     lineage = Lineage(message.partition() or 0, message.offset() or 0)
     try:
-        raw = core.open(message.value())
+        raw = core.open(message.value(), message.timestamp()[1] * MILLISECOND)
     except avro.AvroError as fault:
         if side.scope.whole:
             side.contents.dead_letters["avro", fault.reason, lineage.partition, lineage.offset, 0] = 1

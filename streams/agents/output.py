@@ -12,9 +12,11 @@ from streams.core.block import count
 from streams.core.memory import Remembered
 from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, DeviceEvent, Lineage, RawRecord
+from streams.raw import opened
 from streams.settings import KafkaSettings
 
 READINGS, DEAD_LETTERS, EVENTS, MEMORIES = "readings", "dead-letters", "device-events", "memories"
+MS = 1_000_000
 UNDECODABLE = (avro.AvroError, msgspec.ValidationError)
 """what reading a raw record may raise"""
 RECORD_OVERHEAD = 1_000
@@ -67,7 +69,7 @@ class Output:
 
     def add_undecodable(self, partition: int, record: Consumed, fault: Exception) -> None:
         """Bytes in ``raw`` that are no raw record."""
-        self._letter(record.key, undecodable(Lineage(partition, record.offset), record.timestamp * 1_000_000, fault))
+        self._letter(record.key, undecodable(Lineage(partition, record.offset), record.timestamp * MS, fault))
 
     def count(self) -> None:
         """Add to the metrics; once, when the batch is done."""
@@ -109,7 +111,7 @@ def raw_records(
     decoded = []
     for record in records:
         try:
-            decoded.append((avro.decode(record.value or b"", RawRecord, confluent), record))
+            decoded.append((opened(record.value, record.timestamp * MS, confluent), record))
         except UNDECODABLE as fault:
             output.add_undecodable(partition, record, fault)
     return decoded

@@ -22,9 +22,11 @@ from streams.agents.horizon import MS, Stretch, read_back
 from streams.agents.view import Views
 from streams.core.coverage import BEGINNING, known
 from streams.core.fold import Unfoldable, Windows
+from streams.core.receipt import SECOND
 from streams.core.records import Aggregate, DeadLetter, Generation, Reading, Repair
 from streams.core.window import Rule
 from streams.kafka import BatchProducer, Undelivered, topic
+from streams.raw import point_ahead
 from streams.settings import Settings
 from streams.view import CompactedView
 
@@ -197,7 +199,7 @@ def rule_of(settings: Settings) -> Rule:
     return Rule.of_seconds(
         window.base_s,
         hold=window.fold_tolerance_s + window.grace_s,
-        ahead=settings.decode.future_limit_s + window.grace_s,
+        ahead=point_ahead(settings) / SECOND,
     )
 
 

@@ -6,11 +6,12 @@ points. The first claim is proved from three facts about the log:
 
 1. Every ``readings`` record has a log time, given by the broker (LogAppendTime). A point's time is at most ``ahead``
    later than the log time of its record: decoding refuses times further than the future limit after receipt, receipt
-   comes before decoding, and the grace between the clocks of connectors and brokers is part of ``ahead``.
+   is never later than the log time of ``raw`` (``streams.core.receipt``), and ``ahead`` has a grace for its tolerance
+   and for the clocks of brokers.
 2. A worker has folded every record with a log time of ``covered_from`` or later, up to its position. What it has not
    folded came before ``covered_from``, so its points lie at or before ``covered_from + ahead``.
 3. What replays change in the store, without a record in ``readings``, comes from raw records before the fences of a
-   generation. They were received before it was opened, so their points lie at or before ``opened_at + ahead``.
+   generation. They were appended before it was opened, so their points lie at or before ``opened_at + ahead``.
 
 So a window that *starts after* ``max(covered_from, opened_at) + ahead`` lacks nothing, if its span has not been closed:
 that is ``covered``. A window of points older than a fence starts before that line, and is never an aggregate.

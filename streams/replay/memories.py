@@ -13,6 +13,7 @@ from streams.archive import Hole
 from streams.core.memory import History, Recall, Remembered, Remembering, remembers
 from streams.core.message import Decoder
 from streams.core.records import Lineage, RawRecord
+from streams.raw import opened
 from streams.replay import source
 from streams.replay.source import Chunk
 from streams.scan import table
@@ -66,9 +67,9 @@ def fold(
 ) -> list[Remembered]:
     """Add what the chunk's records define to what stands before them; returns what was not there yet."""
     recall, added = Recall(found.of), list[Remembered]()
-    for offset, value in chunk.records:
+    for (offset, value), appended in zip(chunk.records, chunk.appended, strict=True):
         try:
-            raw = avro.decode(value, RawRecord, confluent)
+            raw = opened(value, appended, confluent)
         except UNDECODABLE:
             continue
         decoder, lineage = decoders.get(raw.source), Lineage(chunk.partition, offset)

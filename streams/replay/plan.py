@@ -11,6 +11,7 @@ from streams.archive import Hole
 from streams.core.codec_record import Codec
 from streams.core.records import Generation, Rule, Source
 from streams.core.signed_topic import SignedTopic
+from streams.raw import point_ahead, receipt_ahead
 from streams.registry.hashes import code_hash, codecs_hash, rules_hash, topics_hash
 from streams.replay import shelves
 from streams.replay.job import Mode
@@ -20,7 +21,7 @@ from streams.replay.source import ANSWER_S, RAW
 from streams.scan import ends_of, table
 from streams.settings import Settings
 
-SECOND, MILLISECOND = 1_000_000_000, 1_000_000
+MILLISECOND = 1_000_000
 RECORDS_PER_S = 30_000
 """of small records that one process decodes, about: its start and large records take longer"""
 
@@ -172,13 +173,13 @@ def _span(log: "_Log", selection: Selection, partition: int, end: int, known: _K
     """From the first offset that may fit. Nothing bounds the end but offsets: records are spooled, and come late."""
     first, last = selection.offsets.get(str(partition), (0, end))
     received, measured = selection.received_from, selection.time_from
-    start = 0 if measured is None else log.since(partition, measured - log.future_limit - log.grace, end)
+    start = 0 if measured is None else log.since(partition, measured - log.point_ahead, end)
     if known.only:
         start, last = (known.range[0], min(last, known.range[1])) if known.range else (end, end)
     elif known.range:
         start = min(start, known.range[0])
     if received is not None:
-        start = max(start, log.since(partition, received - log.grace, end))
+        start = max(start, log.since(partition, received - log.receipt_ahead, end))
     end = min(end, last)
     return Span(start=min(max(start, first), end), end=end, kafka_from=log.low(partition))
 
@@ -186,12 +187,11 @@ def _span(log: "_Log", selection: Selection, partition: int, end: int, known: _K
 class _Log:
     """Raw, asked for times: Kafka's and the archive's are those of appending, which is never before receipt.
 
-    But for the clocks of connectors and brokers, which differ by no more than ``grace`` (ns). A point lies at most
-    ``future_limit`` (ns) after the receipt of its record.
+    But for clocks that differ, by no more than ``receipt_ahead`` (ns). A point lies at most ``point_ahead`` (ns) after it.
     """
 
     def __init__(self, settings: Settings, reader: Consumer, topic: str) -> None:
-        self.grace, self.future_limit = settings.window.grace_s * SECOND, settings.decode.future_limit_s * SECOND
+        self.receipt_ahead, self.point_ahead = receipt_ahead(settings), point_ahead(settings)
         self._archives, self._reader, self._topic = shelves.urls(settings, None), reader, topic
 
     def low(self, partition: int) -> int:

@@ -22,6 +22,7 @@ from streams.core.records import (
     RawRecord,
     Reading,
 )
+from streams.raw import opened
 from streams.registry.codecs import in_place
 from streams.replay import candidate
 from streams.replay.job import Mode
@@ -112,7 +113,7 @@ class Stager:
             if not low <= offset <= high or (wanted is not None and (partition, offset) not in wanted):
                 continue
             try:
-                raw = avro.decode(value, RawRecord, self._confluent)
+                raw = opened(value, appended, self._confluent)
             except UNDECODABLE as fault:
                 if self._selection.takes_unreadable(partition, offset):
                     making.selected.add(partition, offset)

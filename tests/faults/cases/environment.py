@@ -1,10 +1,14 @@
 """Rows 9 and 12: the machine under the processes: disks that are full, clocks that jump."""
 
 import itertools
+import json
 import time
+from collections.abc import Iterator
 
 from connectors.demo.mapping import settle_box, text_of
 from connectors.replays.office import Office
+from connectors.simulator.fleet import Message
+from connectors.verify import store_side
 from streams import lag
 from streams.replay.job import Mode, State
 from tests.faults import disks, written
@@ -18,6 +22,7 @@ DAY_S, HOUR_S = 86_400, 3600
 JUMPS_S = (HOUR_S, -HOUR_S, DAY_S, 0, -DAY_S, 0)
 CLOCKS = ("mqtt", "webhook", "decode", "window", "sink-clickhouse", "sink-clickhouse-log", "sink-files", "sink-archive",
           "sink-device-logs", "sink-ubidots", "api", "replay")  # fmt: skip
+DOORS = ("mqtt", "webhook")
 STORE = {"sink-clickhouse", "sink-clickhouse-log"}
 FILES = {"files": "sink-files", "archive": "sink-archive", "device_logs": "sink-device-logs"}
 FULL_S = 60.0
@@ -103,8 +108,9 @@ def host_clock_jumps(one: Run) -> None:
 def clocks_differ(one: Run) -> None:
     """One process's clock after the other's, as on hosts of their own; and agents that start again meanwhile."""
     before = _restarts(one)
+    one.load.also(_untimed(one))
     for name in CLOCKS:
-        one.world.set_clock(one.rng.choice((HOUR_S, -HOUR_S, DAY_S)), name)
+        one.world.set_clock(DAY_S if name in DOORS else one.rng.choice((HOUR_S, -HOUR_S, DAY_S)), name)
         one.load.more(60)
     one.wait(30, least=3)
     one.holds("nobody ends because of a clock", _restarts(one) == before)
@@ -116,6 +122,23 @@ def clocks_differ(one: Run) -> None:
     for name in CLOCKS:
         one.world.set_clock(0, name)
     one.fresh_row(time.time())
+
+
+def nothing_lies_ahead(one: Run) -> None:
+    """Doors whose clocks are a day ahead receive messages without a time of their own."""
+    client = store_side.connect(one.world.settings.clickhouse)
+    ahead = "SELECT count() FROM points FINAL WHERE time > now() + INTERVAL 2 HOUR"
+    found: int = client.query(ahead).result_rows[0][0]
+    client.close()
+    one.holds(f"no point lies in the future: {found}", found == 0)
+
+
+def _untimed(one: Run) -> Iterator[Message]:
+    for number in itertools.count():
+        device = f"untimed-{one.result.seed}-{number % 5}"
+        body = json.dumps({"device": device, "values": {"n": number}}).encode()
+        transport, address = (("mqtt", f"json/{device}"), ("http", "/webhooks/json"))[number % 2]
+        yield Message(time.time_ns(), "untimed", f"json:{device}", "json", transport, address, body)
 
 
 def replay_while_clocks_jump(one: Run) -> None:
@@ -172,6 +195,6 @@ CASES = (
     Case("spool-disk-full", 9, full_spool_disk, small_disks=True),
     Case("spool-disk-full-while-it-drains", 9, full_spool_disk_while_it_drains, small_disks=True),
     Case("host-clock-jumps", 12, host_clock_jumps),
-    Case("clocks-differ", 12, clocks_differ),
+    Case("clocks-differ", 12, clocks_differ, after=nothing_lies_ahead),
     Case("replay-while-clocks-jump", 12, replay_while_clocks_jump),
 )
