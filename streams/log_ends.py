@@ -16,8 +16,10 @@ ANSWER_S = 5.0
 class Ends(Protocol):
     """The log, as the watchdog sees it."""
 
-    def measure(self, owned: Iterable[Place], followed: Iterable[Place] = ()) -> Mapping[Place, int]:
-        """Where partitions end for who reads what is committed; ``owned`` ones of data topics only.
+    def measure(self, owned: Mapping[Place, int], followed: Iterable[Place] = ()) -> Mapping[Place, int]:
+        """Where partitions end for who reads what is committed; ``owned``: with the offset that is to be handled next.
+
+        Who owns a partition never consumes the markers of transactions: behind the last record it has nothing left.
 
         Raises:
             KafkaException: Kafka is away, or does not take what this process needs to write.
@@ -31,16 +33,22 @@ class LogEnds:
     """``needed``: topics that must take records, else Kafka counts as away."""
 
     def __init__(self, settings: KafkaSettings, needed: Sequence[str] = ()) -> None:
-        self._topics = {kafka.topic(settings, name) for name in DATA_TOPICS}
+        self._plain = {kafka.topic(settings, name) for name in DATA_TOPICS}
+        """topics without transactions"""
+        self._without_records: dict[Place, tuple[int, int]] = {}
         self._needed = [kafka.topic(settings, name) for name in needed]
         self._reader = kafka.consumer(settings, None, **{"queued.min.messages": 1, "fetch.message.max.bytes": 65_536})
 
-    def measure(self, owned: Iterable[Place], followed: Iterable[Place] = ()) -> Mapping[Place, int]:
+    def measure(self, owned: Mapping[Place, int], followed: Iterable[Place] = ()) -> Mapping[Place, int]:
         """See Ends."""
         for topic in self._needed:
             self._check(topic)
-        asked = {place for place in owned if place[0] in self._topics} | set(followed)
-        return {place: self._end(place) for place in asked}
+        ends = {place: self._end(place) for place in {*owned, *followed}}
+        return ends | {
+            place: offset
+            for place, offset in owned.items()
+            if place[0] not in self._plain and offset < ends[place] and not self._holds_records(place, offset, ends)
+        }
 
     def appended_at(self, place: Place, offset: int) -> float | None:
         """See Ends."""
@@ -50,6 +58,16 @@ class LogEnds:
         finally:
             self._reader.unassign()
         return found[0].timestamp()[1] / 1000 if found else None
+
+    def _holds_records(self, place: Place, offset: int, ends: Mapping[Place, int]) -> bool:
+        """Whether anything but markers stands from ``offset`` on; looked up once, as long as nothing is new there."""
+        span = offset, ends[place]
+        if self._without_records.get(place) == span:
+            return False
+        found = self.appended_at(place, offset) is not None
+        if not found:
+            self._without_records[place] = span
+        return found
 
     def _check(self, topic: str) -> None:
         """A partition that lacks a replica may refuse to be written (``min.insync.replicas``) though it can be read."""

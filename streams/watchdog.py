@@ -5,8 +5,8 @@ So it looks from outside: from a thread of its own, with a Kafka client of its o
 is known to be away, nor who was frozen together with its watchdog.
 
 Looked at are partitions that the process owns, readers that follow topics of the registry, and whatever else it shows
-(``streams.progress``). An owned partition of a registry topic is left out: markers of transactions at its end are never
-consumed. A follower passes them, by the ends that its client tells.
+(``streams.progress``). Markers of transactions, at the ends of registry topics, are nothing to do for who owns a partition:
+they are never consumed. A follower passes them, by the ends that its client tells.
 """
 
 import os

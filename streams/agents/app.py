@@ -21,6 +21,8 @@ from mode import Service
 from streams import kafka, log, ops, watchdog
 from streams.agents.batch import Batch
 from streams.agents.delivery import BatchApp, BatchConsumer, RawSchema
+from streams.progress import HERE, Excuse
+from streams.pulse import Pulse
 from streams.settings import KafkaSettings, Settings
 
 BACK_OFF_S = (0.5, 1, 2, 5)
@@ -144,6 +146,7 @@ def _collect_seldom() -> None:
 async def _run(settings: KafkaSettings, topics: list[str], make: Callable[[], App], serve: Serve) -> bool:
     stopping = _stop_signal()
     state: list[App] = []
+    HERE.watch("event loop", Pulse(asyncio.get_running_loop()).look, Excuse.NOTHING)
     close = serve(ready=lambda: state[0].not_ready() if state else "waiting for Kafka")
     try:
         if await _topics_are_there(settings, topics, stopping):

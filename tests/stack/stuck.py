@@ -9,12 +9,16 @@ from typing import Any
 
 from connectors.cli.main import main
 from connectors.replays.worker import Worker
+from connectors.sinks.base import Record
+from connectors.sinks.consumption import Consumption
 from connectors.sources.kafka_line import Line
 from connectors.sources.mqtt import Reader
 from connectors.sources.pollers.fetch import Fetcher
 from connectors.sources.spool import SpoolWriter
+from streams.agents.view import Views
 from streams.registry import reader as registry_reader
 from streams.registry.election import Election
+from streams.registry.state import LOGICAL
 
 FOR_EVER_S = 3600
 
@@ -61,6 +65,28 @@ def hangs_in_a_replay() -> None:
     _replace(Worker, "_turn", lambda _worker: Event().wait(FOR_EVER_S))
 
 
+def blocks_when_idle() -> None:
+    """An agent's loop stops when it has come to the end of everything."""
+    check = Views._check
+
+    def once(views: Views) -> None:
+        check(views)
+        if all(view.ready for view in views._views):
+            time.sleep(FOR_EVER_S)
+
+    _replace(Views, "_check", once)
+
+
+def forgets_a_topic() -> None:
+    """A sink never gets what it reads of one topic of the registry."""
+    take = Consumption.take
+
+    def without(consumption: Consumption, limit: int, timeout_s: float) -> list[Record]:
+        return [record for record in take(consumption, limit, timeout_s) if record.topic != LOGICAL]
+
+    _replace(Consumption, "take", without)
+
+
 async def _forgets(*_: object) -> None:
     await asyncio.sleep(FOR_EVER_S)
 
@@ -77,6 +103,8 @@ BUGS: dict[str, Callable[[], None]] = {
     "forgets-to-read": forgets_to_read,
     "forgets-the-election": forgets_the_election,
     "hangs-in-a-replay": hangs_in_a_replay,
+    "blocks-when-idle": blocks_when_idle,
+    "forgets-a-topic": forgets_a_topic,
 }
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ import httpx
 import pytest
 from confluent_kafka import TopicPartition
 
-from streams import kafka
+from connectors.sinks.clickhouse.migrate import migrate
+from streams import avro, kafka
+from streams.core.records import LogicalDevice
 from streams.registry.state import LOGICAL, RECORDS
 from tests.stack import doors
 from tests.stack.api import Api
@@ -129,6 +131,26 @@ def test_an_api_process_that_stands_still_ends(
     at = installation.with_settings(api={"port": free_port(), "directory": str(tmp_path / "api")})
 
     assert ended(stuck(at, bug, "run", "api", section=None, log=tmp_path / "api.log"), place)
+
+
+def test_an_agent_whose_loop_is_blocked_ends_though_it_has_nothing_to_do(
+    installation: Installation, tmp_path: Path
+) -> None:
+    process = stuck(installation, "blocks-when-idle", "run", "window", section="window", log=tmp_path / "window.log")
+
+    assert ended(process, "event loop")
+
+
+def test_a_sink_that_does_not_come_on_with_the_registry_ends(installation: Installation, tmp_path: Path) -> None:
+    migrate(installation.settings.clickhouse)
+    process = stuck(
+        installation, "forgets-a-topic", "run", "sink", "clickhouse-log", section="sink", log=tmp_path / "sink.log"
+    )
+    producer = kafka.BatchProducer(installation.settings.kafka)
+    producer.send(LOGICAL, "7", avro.encode(LogicalDevice(uid=7, name="a")))
+    producer.flush()
+
+    assert ended(process, f"{kafka.topic(installation.settings.kafka, LOGICAL)} 0")
 
 
 def lags(process: Process) -> dict[str, float]:

@@ -119,6 +119,6 @@ def test_the_end_of_who_reads_what_is_committed_is_before_an_open_transaction(in
 
     with view(installation) as reading:
         assert reading.wait_ready(10)
-        assert (reading.reached, LogEnds(settings).measure([], [place])) == (1, {place: 1})
+        assert (reading.reached, LogEnds(settings).measure({}, [place])) == (1, {place: 1})
         producer.abort_transaction(10)
-        eventually(lambda: reading.reached == LogEnds(settings).measure([], [place])[place] == 3)
+        eventually(lambda: reading.reached == LogEnds(settings).measure({}, [place])[place] == 3)

@@ -1,4 +1,5 @@
-"""The ends of the log: asked for data topics that are owned and for all that is followed; Kafka away when it may not be written."""
+"""The ends of the log: of what is owned without markers at the end, of what is followed with them; Kafka away when it may
+not be written."""
 
 from types import SimpleNamespace as Of
 from typing import Any
@@ -15,10 +16,15 @@ WELL = {0: ([1, 2], [1, 2]), 1: ([1, 2], [2, 1])}
 
 
 class Reader:
-    """A client of a cluster in which `raw` has these replicas and in-sync replicas by partition; every end is 7."""
+    """A client of a cluster in which `raw` has these replicas and in-sync replicas by partition, and all the same end.
+
+    ``records``: the offset of the last record of partitions that have any.
+    """
 
     def __init__(self, partitions: dict[int, tuple[list[int], list[int]]], fault: KafkaError | None = None) -> None:
         self._partitions, self._fault, self.asked = partitions, fault, list[tuple[str, int]]()
+        self.end, self.records = 7, dict[tuple[str, int], int]()
+        self.looked_up = list[tuple[str, int]]()
 
     def list_topics(self, topic: str, timeout: float) -> Any:
         described = {
@@ -29,7 +35,19 @@ class Reader:
 
     def get_watermark_offsets(self, place: TopicPartition, timeout: float) -> tuple[int, int]:
         self.asked.append((place.topic, place.partition))
-        return 0, 7
+        return 0, self.end
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        self._assigned = places[0]
+        self.looked_up.append((places[0].topic, places[0].partition))
+
+    def unassign(self) -> None:
+        pass
+
+    def consume(self, _: int, __: float) -> list[Any]:
+        last = self.records.get((self._assigned.topic, self._assigned.partition), -1)
+        there = last >= self._assigned.offset
+        return [Of(error=lambda: None if there else "EOF", timestamp=lambda: (2, 1000))]
 
 
 def ends(monkeypatch: pytest.MonkeyPatch, reader: Reader, *needed: str) -> LogEnds:
@@ -37,18 +55,40 @@ def ends(monkeypatch: pytest.MonkeyPatch, reader: Reader, *needed: str) -> LogEn
     return LogEnds(SETTINGS, needed)
 
 
-def test_owned_partitions_of_data_topics_have_ends_and_those_of_registry_topics_have_none(
+def test_markers_at_its_end_are_nothing_to_do_for_who_owns_a_registry_partition(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    measured = ends(monkeypatch, Reader({})).measure([("t.raw", 1), ("t.users", 0)], [("t.generations", 0)])
+    reader = Reader({})
+    asking = ends(monkeypatch, reader)
+    owned = {("t.raw", 1): 5, ("t.users", 0): 6, ("t.rules", 0): 7, ("t.codecs", 0): 4}
+    reader.records = {("t.codecs", 0): 4}
 
-    assert measured == {("t.raw", 1): 7, ("t.generations", 0): 7}
+    for _ in range(2):
+        assert asking.measure(owned, [("t.generations", 0)]) == {
+            ("t.raw", 1): 7,
+            ("t.users", 0): 6,
+            ("t.rules", 0): 7,
+            ("t.codecs", 0): 7,
+            ("t.generations", 0): 7,
+        }
+    assert reader.looked_up.count(("t.users", 0)) == 1
+    assert ("t.rules", 0) not in reader.looked_up
+
+
+def test_what_is_written_behind_markers_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Reader({})
+    asking = ends(monkeypatch, reader)
+    assert asking.measure({("t.users", 0): 6}) == {("t.users", 0): 6}
+
+    reader.records, reader.end = {("t.users", 0): 7}, 9
+
+    assert asking.measure({("t.users", 0): 6}) == {("t.users", 0): 9}
 
 
 def test_each_partition_of_a_topic_that_is_needed_has_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = Reader(WELL)
 
-    assert ends(monkeypatch, reader, "raw").measure([]) == {}
+    assert ends(monkeypatch, reader, "raw").measure({}) == {}
     assert reader.asked == [("t.raw", 0), ("t.raw", 1)]
 
 
@@ -66,4 +106,4 @@ def test_a_needed_topic_that_may_refuse_records_counts_as_kafka_away(
     asking = ends(monkeypatch, reader, "raw")
 
     with pytest.raises(KafkaException):
-        asking.measure([("t.raw", 0)])
+        asking.measure({("t.raw", 0): 0})

@@ -127,7 +127,7 @@ def clocks_differ(one: Run) -> None:
 def nothing_lies_ahead(one: Run) -> None:
     """Doors whose clocks are a day ahead receive messages without a time of their own."""
     client = store_side.connect(one.world.settings.clickhouse)
-    ahead = "SELECT count() FROM points FINAL WHERE time > now() + INTERVAL 2 HOUR"
+    ahead = "SELECT count() FROM points FINAL WHERE ts > now() + INTERVAL 2 HOUR"
     found: int = client.query(ahead).result_rows[0][0]
     client.close()
     one.holds(f"no point lies in the future: {found}", found == 0)
