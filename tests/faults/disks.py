@@ -18,7 +18,9 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-SIZES_MB = {"clickhouse": 768, "files": 128, "archive": 128, "device_logs": 128, "spool": 192}
+SIZES_MB = {
+    "clickhouse": 768, "kafka": 768, "mqtt-broker": 256, "files": 128, "archive": 128, "device_logs": 128, "spool": 192,
+}  # fmt: skip
 """A spool keeps 80 MB of its disk free."""
 NAMESPACES = (("unshare", "--mount"), ("unshare", "--user", "--map-root-user", "--mount"))
 INSIDE = "ISTHMUS_TEST_NAMESPACE"

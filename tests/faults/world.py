@@ -242,8 +242,9 @@ def running(directory: Path, *, module: str | None = None, only: Callable[[str],
 
 def _places(settings: Settings) -> dict[str, Path]:
     files = {name: getattr(settings.files, name) for name in ("archive", "device_logs")}
-    store = settings.stack.directory / "clickhouse"
-    return {"clickhouse": store, "files": settings.files.directory, "spool": settings.spool.directory, **files}
+    here = settings.stack.directory
+    servers = {"clickhouse": here / "clickhouse", "kafka": here / "kafka", "mqtt-broker": here / "artemis"}
+    return {**servers, "files": settings.files.directory, "spool": settings.spool.directory, **files}
 
 
 def _plan(world: World, module: str | None, only: Callable[[str], bool]) -> Plan:

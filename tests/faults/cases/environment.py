@@ -94,6 +94,27 @@ def full_spool_disk_while_it_drains(one: Run) -> None:
     eventually(lambda: one.world.metric(settings.health_port, "isthmus_spool_records") == 0)
 
 
+def full_kafka_disk(one: Run) -> None:
+    """It ends, and cannot start: doors keep what they acknowledge, everybody waits, and goes on when there is space."""
+    settings = one.world.settings.webhook
+    with one.world.disks["kafka"].full():
+        eventually(lambda: one.world.metric(settings.health_port, "isthmus_spool_records") > 0)
+        one.wait(FULL_S, least=15)
+    one.fresh_row(time.time())
+    eventually(lambda: one.world.metric(settings.health_port, "isthmus_spool_records") == 0)
+
+
+def full_mqtt_broker_disk(one: Run) -> None:
+    """It acknowledges nothing that it cannot keep, also when it starts again; the other door goes on."""
+    with one.world.disks["mqtt-broker"].full():
+        one.wait(FULL_S, least=10)
+        one.world.kill("mqtt-broker")
+        one.result.kills += 1
+        one.wait(FULL_S, least=10)
+        one.fresh_row(time.time(), "http")
+    one.fresh_row(time.time())
+
+
 def host_clock_jumps(one: Run) -> None:
     """The host's clock is set, again and again, while agents are restarted, places change and a replay runs."""
     before = _restarts(one)
@@ -194,6 +215,8 @@ CASES = (
     Case("file-disks-full", 9, full_file_disks, small_disks=True),
     Case("spool-disk-full", 9, full_spool_disk, small_disks=True),
     Case("spool-disk-full-while-it-drains", 9, full_spool_disk_while_it_drains, small_disks=True),
+    Case("kafka-disk-full", 9, full_kafka_disk, small_disks=True),
+    Case("mqtt-broker-disk-full", 9, full_mqtt_broker_disk, small_disks=True),
     Case("host-clock-jumps", 12, host_clock_jumps),
     Case("clocks-differ", 12, clocks_differ, after=nothing_lies_ahead),
     Case("replay-while-clocks-jump", 12, replay_while_clocks_jump),
