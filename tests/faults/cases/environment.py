@@ -5,6 +5,8 @@ import json
 import time
 from collections.abc import Iterator
 
+import httpx
+
 from connectors.demo.mapping import settle_box, text_of
 from connectors.replays.office import Office
 from connectors.simulator.fleet import Message
@@ -111,7 +113,9 @@ def full_mqtt_broker_disk(one: Run) -> None:
         one.world.kill("mqtt-broker")
         one.result.kills += 1
         one.wait(FULL_S, least=10)
-        one.fresh_row(time.time(), "http")
+        door = f"http://127.0.0.1:{one.world.settings.webhook.port}/webhooks/json"
+        beside = httpx.post(door, json={"device": "beside", "values": {"n": 1}}, timeout=10)
+        one.holds("the other door goes on", beside.status_code == 204)
     one.fresh_row(time.time())
 
 
