@@ -4,11 +4,20 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from streams.settings import KafkaSettings
+
+ANSWER_S = 10
 
 
 class Undelivered(Exception):
@@ -116,6 +125,20 @@ def _has_no_leader_yet(error: BaseException) -> bool:
 def admin(settings: KafkaSettings) -> AdminClient:
     """An admin client."""
     return AdminClient(connection(settings))
+
+
+def committed(
+    client: AdminClient, settings: KafkaSettings, group_name: str, topic_name: str, partitions: Iterable[int]
+) -> dict[int, int]:
+    """Partition -> the offset at which the group goes on, where it has committed one; blocks for up to 10 s.
+
+    Raises:
+        KafkaException: Kafka does not say.
+    """
+    asked = [TopicPartition(topic(settings, topic_name), partition) for partition in partitions]
+    request = ConsumerGroupTopicPartitions(group(settings, group_name), asked)
+    (answer,) = client.list_consumer_group_offsets([request]).values()
+    return {p.partition: p.offset for p in answer.result(ANSWER_S).topic_partitions if p.offset >= 0}
 
 
 class BatchProducer:

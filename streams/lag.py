@@ -1,6 +1,6 @@
 """How far each consumer group is behind the ends of the data topics."""
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 import schemas
 from streams import kafka
@@ -35,10 +35,7 @@ class LagMeter:
         self._reader.close()
 
     def _behind(self, group: str, ends: dict[int, tuple[int, int]], topic: str) -> int:
-        wanted = [TopicPartition(self._settings.prefix + topic, partition) for partition in ends]
-        request = ConsumerGroupTopicPartitions(kafka.group(self._settings, group), wanted)
-        (future,) = self._admin.list_consumer_group_offsets([request]).values()
-        committed = {p.partition: p.offset for p in future.result(10).topic_partitions}
+        committed = kafka.committed(self._admin, self._settings, group, topic, ends)
         return sum(end - max(begin, committed.get(p, begin)) for p, (begin, end) in ends.items())
 
 

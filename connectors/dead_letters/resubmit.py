@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import fsspec  # type: ignore[import-untyped]  # has no stubs
 import msgspec
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from msgspec import Struct
 
 from connectors.sinks.clickhouse.store import Store
@@ -18,7 +18,6 @@ from connectors.sources import door
 from connectors.sources.base import Key
 from connectors.sources.kafka_writer import REFUSED
 from connectors.trace import places
-from connectors.trace.log_search import ANSWER_S
 from connectors.verify.core import Core
 from streams import avro, kafka
 from streams.core.records import DeadLetter, Lineage, RawRecord
@@ -178,10 +177,7 @@ def _not_stored(settings: KafkaSettings) -> Iterator[tuple[Lineage, bytes]]:
     topic, reader, admin = kafka.topic(settings, "raw"), kafka.consumer(settings, None), kafka.admin(settings)
     try:
         ends = ends_of(reader, topic)
-        asked = [TopicPartition(topic, partition) for partition in ends]
-        request = ConsumerGroupTopicPartitions(kafka.group(settings, "sink-clickhouse-log"), asked)
-        (future,) = admin.list_consumer_group_offsets([request]).values()
-        starts = {p.partition: max(0, p.offset) for p in future.result(ANSWER_S).topic_partitions}
+        starts = dict.fromkeys(ends, 0) | kafka.committed(admin, settings, "sink-clickhouse-log", "raw", ends)
         waiting = {partition for partition, end in ends.items() if starts[partition] < end}
         reader.assign([TopicPartition(topic, partition, starts[partition]) for partition in waiting])
         while waiting:

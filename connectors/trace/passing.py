@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-
 from connectors.file_names import safe
 from connectors.sinks import shelf
 from connectors.trace.found import Logged, Passed
@@ -28,11 +26,7 @@ def passed(settings: KafkaSettings, lineage: Lineage, readings: Sequence[Logged]
     admin = kafka.admin(settings)
     found = []
     for group, topic in sorted(asked):
-        name = kafka.topic(settings, topic)
-        partitions = [TopicPartition(name, partition) for partition, _ in wanted[topic]]
-        request = ConsumerGroupTopicPartitions(kafka.group(settings, group), partitions)
-        (future,) = admin.list_consumer_group_offsets([request]).values()
-        committed = {p.partition: p.offset for p in future.result(ANSWER_S).topic_partitions}
+        committed = kafka.committed(admin, settings, group, topic, [partition for partition, _ in wanted[topic]])
         found += [_passed(group, topic, place, committed) for place in wanted[topic]]
     return found
 
@@ -51,7 +45,7 @@ def files(settings: FilesSettings, lineage: Lineage, ids: Iterable[str], reading
 
 def _passed(group: str, topic: str, place: tuple[int, int], committed: dict[int, int]) -> Passed:
     partition, offset = place
-    at = max(-1, committed.get(partition, -1))
+    at = committed.get(partition, -1)
     return Passed(group=group, topic=topic, partition=partition, offset=offset, committed=at)
 
 

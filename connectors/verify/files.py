@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from confluent_kafka import ConsumerGroupTopicPartitions, Message, TopicPartition
+from confluent_kafka import Message
 from msgspec import Struct
 
 from connectors.verify import archive_side
@@ -97,13 +97,11 @@ def _bytes(data: str | bytes | None) -> bytes | None:
 
 
 def _bounds(settings: Settings, sink: str, since: Offsets | None) -> Bounds:
-    name, group = TOPICS[sink], kafka.group(settings.kafka, f"sink-{sink}")
-    reader, topic = kafka.consumer(settings.kafka, None), kafka.topic(settings.kafka, name)
+    reader = kafka.consumer(settings.kafka, None)
     try:
-        begins = begins_of(reader, topic)
+        begins = begins_of(reader, kafka.topic(settings.kafka, TOPICS[sink]))
     finally:
         reader.close()
-    admin, partitions = kafka.admin(settings.kafka), [TopicPartition(topic, partition) for partition in begins]
-    (answer,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, partitions)]).values()
-    committed = {p.partition: p.offset for p in answer.result(10).topic_partitions if p.offset >= 0}
+    admin = kafka.admin(settings.kafka)
+    committed = kafka.committed(admin, settings.kafka, f"sink-{sink}", TOPICS[sink], begins)
     return Bounds(begins, since, committed)

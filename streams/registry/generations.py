@@ -10,7 +10,7 @@ appended after the announcement; an agent asks for announcements before it decod
 
 from collections.abc import Mapping, Set
 
-from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupState, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
 from msgspec.structs import replace
 
@@ -87,7 +87,7 @@ def fences(settings: KafkaSettings) -> dict[int, int]:
         reader.close()
     admin = kafka.admin(settings)
     # First the offsets, then whether somebody may have moved them.
-    stopped_at = _committed(admin, settings, ends)
+    stopped_at = dict.fromkeys(ends, 0) | kafka.committed(admin, settings, "decode", "raw", ends)
     return ends if _is_running(admin, kafka.group(settings, "decode")) else stopped_at
 
 
@@ -109,13 +109,6 @@ def appended_at(settings: KafkaSettings) -> int:
     admin = kafka.admin(settings)  # kept: futures of one that is gone are never done
     answers = admin.list_offsets({TopicPartition(topic, p): newest for p in partitions}).values()
     return max(0, *(int(answer.result(ANSWER_S).timestamp) for answer in answers)) * MS
-
-
-def _committed(admin: AdminClient, settings: KafkaSettings, ends: Mapping[int, int]) -> dict[int, int]:
-    raw = [TopicPartition(kafka.topic(settings, "raw"), partition) for partition in ends]
-    asked = ConsumerGroupTopicPartitions(kafka.group(settings, "decode"), raw)
-    (future,) = admin.list_consumer_group_offsets([asked]).values()
-    return {tp.partition: max(tp.offset, 0) for tp in future.result(ANSWER_S).topic_partitions}
 
 
 def _is_running(admin: AdminClient, group: str) -> bool:

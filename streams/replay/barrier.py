@@ -5,7 +5,7 @@ Offsets that consumer groups have committed are durably handled (I6), so they ar
 
 from collections.abc import Iterable, Mapping
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import TopicPartition
 
 from streams import kafka
 from streams.scan import ends_of
@@ -46,13 +46,9 @@ class Barrier:
         Raises:
             KafkaException: the cluster does not answer.
         """
-        name = kafka.topic(self._settings, topic)
-        asked = [TopicPartition(name, partition) for partition in partitions]
-        request = ConsumerGroupTopicPartitions(kafka.group(self._settings, group), asked)
-        (future,) = self._admin.list_consumer_group_offsets([request]).values()
-        found = {one.partition: one.offset for one in future.result(ANSWER_S).topic_partitions}
-        offsets = {one.partition: found.get(one.partition, -1) for one in asked}
-        return {p: self._begin(name, p) if offset < 0 else offset for p, offset in offsets.items()}
+        name, asked = kafka.topic(self._settings, topic), tuple(partitions)
+        found = kafka.committed(self._admin, self._settings, group, topic, asked)
+        return {p: found[p] if p in found else self._begin(name, p) for p in asked}
 
     def close(self) -> None:
         """Let go of the clients."""

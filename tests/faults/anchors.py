@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import ConsumerGroupState
 from msgspec import Struct
 
 from connectors.demo import quiet
@@ -132,10 +132,7 @@ def _passed_over(at: Installation) -> list[Lineage]:
     """Raw records that the decode group has committed past and that nothing came of."""
     seen = {(r.raw_partition, r.raw_offset) for r in doors.contents(at, "readings", Reading)}
     settings, admin = at.settings.kafka, kafka.admin(at.settings.kafka)
-    wanted = [TopicPartition(kafka.topic(settings, "raw"), p) for p in range(settings.partitions)]
-    request = ConsumerGroupTopicPartitions(kafka.group(settings, "decode"), wanted)
-    (answer,) = admin.list_consumer_group_offsets([request]).values()
-    committed = {p.partition: p.offset for p in answer.result(10).topic_partitions}
+    committed = kafka.committed(admin, settings, "decode", "raw", range(settings.partitions))
     return [Lineage(p, offset) for p, end in committed.items() for offset in range(end) if (p, offset) not in seen]
 
 

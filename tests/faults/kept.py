@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from msgspec import structs
 
 from connectors.verify.files import Since
@@ -31,9 +30,7 @@ class Kept:
         return found
 
     def _committed(self, name: str) -> dict[int, int]:
-        settings, topic = self._settings.kafka, kafka.topic(self._settings.kafka, TOPICS[name])
-        wanted = [TopicPartition(topic, partition) for partition in range(settings.partitions)]
-        group = kafka.group(settings, f"sink-{name.replace('_', '-')}")
-        admin = kafka.admin(settings)
-        (answer,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)]).values()
-        return {p.partition: max(p.offset, 0) for p in answer.result(10).topic_partitions}
+        settings, group = self._settings.kafka, f"sink-{name.replace('_', '-')}"
+        partitions = range(settings.partitions)
+        found = kafka.committed(kafka.admin(settings), settings, group, TOPICS[name], partitions)
+        return dict.fromkeys(partitions, 0) | found

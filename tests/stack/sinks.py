@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from msgspec import Struct
 
@@ -50,11 +50,9 @@ def map_devices(installation: Installation) -> None:
 def committed(installation: Installation, sink: str, topic: str) -> int:
     """The sum of the offsets that a sink has committed of a topic; -1 while Kafka does not say."""
     settings = installation.settings.kafka
-    partitions = [TopicPartition(settings.prefix + topic, number) for number in range(settings.partitions)]
-    asked = ConsumerGroupTopicPartitions(kafka.group(settings, f"sink-{sink}"), partitions)
-    (future,) = _admin(settings.bootstrap_servers).list_consumer_group_offsets([asked]).values()
+    client, partitions = _admin(settings.bootstrap_servers), range(settings.partitions)
     try:
-        return sum(max(0, partition.offset) for partition in future.result(10).topic_partitions)
+        return sum(kafka.committed(client, settings, f"sink-{sink}", topic, partitions).values())
     except KafkaException as error:
         if error.args[0].code() == KafkaError.COORDINATOR_LOAD_IN_PROGRESS:
             return -1
