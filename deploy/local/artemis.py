@@ -41,7 +41,7 @@ BROKER = """\
 
 
 class Artemis(msgspec.Struct, frozen=True):
-    """One broker: where it keeps its data, where it listens, its archive of classes."""
+    """One broker: where it keeps its data, where it listens, its classes as they are laid out."""
 
     directory: Path
     java: str
@@ -66,7 +66,7 @@ def process(artemis: Artemis) -> Process:
         name="mqtt-broker",
         command=(
             artemis.java,
-            *classes.option(artemis.classes),
+            *classes.options(artemis.classes),
             *options,
             "-cp",
             f"{artemis.jars}/*",

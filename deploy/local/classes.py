@@ -1,8 +1,8 @@
 """The classes of a Java server, kept as the JVM has laid them out (class data sharing): later starts take half the time.
 
-A server that was killed is away for as long as it starts. Loading and checking seven thousand classes is most of that.
-The archive is made once per Java and set of jars: the server is run until it listens, which tells the classes that a
-start needs, and the JVM lays them out. An archive that does not fit is ignored by the JVM, so nothing depends on it.
+A server that was killed is away for as long as it starts, and loading and checking seven thousand classes is most of that.
+They are laid out once per Java and set of jars: the server is run until it listens, which tells the classes that a start
+needs. A file that does not fit is ignored by the JVM, so nothing depends on it.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ Trial = Callable[[Path], Process]
 """Prepares the server in a scratch directory, on ports that are free; its process."""
 
 
-def option(archive: Path | None) -> tuple[str, ...]:
-    """What tells a JVM to use the archive."""
-    return (f"-XX:SharedArchiveFile={archive}", QUIET) if archive else ()
+def options(laid_out: Path | None) -> tuple[str, ...]:
+    """What tells a JVM to use the file."""
+    return (f"-XX:SharedArchiveFile={laid_out}", QUIET) if laid_out else ()
 
 
-def archive(java: str, jars: Path) -> Path:
-    """Where the archive for this Java and these jars is, or would be."""
+def place(java: str, jars: Path) -> Path:
+    """The file for this Java and these jars, which may not be there yet."""
     said = subprocess.run([java, "-version"], capture_output=True, check=False).stderr
     return jars / f"classes-{hashlib.sha256(java.encode() + said).hexdigest()[:12]}.jsa"
 
@@ -42,8 +42,8 @@ def missing(file: Path) -> bool:
 
 
 def provide(java: str, jars: Path, trial: Trial) -> Path | None:
-    """The archive, which is made when it is missing; None when it cannot be made, which only costs time."""
-    file = archive(java, jars)
+    """The file, which is made when it is missing; None when it cannot be made, which only costs time."""
+    file = place(java, jars)
     if missing(file):
         with suppress(OSError, StackError, subprocess.SubprocessError):
             _make(java, jars, trial, file)

@@ -53,7 +53,7 @@ class KafkaError(StackError):
 
 
 class Kafka(msgspec.Struct, frozen=True):
-    """One node: where it keeps its data, where it listens, the largest record that it takes, its archive of classes."""
+    """One node: where it keeps its data, where it listens, the largest record that it takes, its classes as they are laid out."""
 
     directory: Path
     java: str
@@ -112,7 +112,7 @@ def _format(kafka: Kafka) -> None:
 
 def _java(kafka: Kafka) -> tuple[str, ...]:
     options = java.options(kafka.directory, least_mb=128, most_mb=384)
-    return (kafka.java, *classes.option(kafka.classes), *options, "-cp", f"{kafka.jars}/*")
+    return (kafka.java, *classes.options(kafka.classes), *options, "-cp", f"{kafka.jars}/*")
 
 
 def _data(kafka: Kafka) -> Path:

@@ -97,7 +97,7 @@ def _artemis_trial(broker: artemis.Artemis, directory: Path) -> Process:
 def _classes(
     name: str, broker: kafka.Kafka | artemis.Artemis, trial: classes.Trial, tell: Callable[[str], None]
 ) -> Path | None:
-    if classes.missing(classes.archive(broker.java, broker.jars)):
+    if classes.missing(classes.place(broker.java, broker.jars)):
         tell(f"{name}: laying out its classes, once, so that it starts in half the time …")
     return classes.provide(broker.java, broker.jars, trial)
 

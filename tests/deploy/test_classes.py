@@ -1,4 +1,4 @@
-"""An archive of classes is made once per Java and set of jars, and a Java that makes none starts without."""
+"""Classes are laid out once per Java and set of jars, and a Java that makes none starts without."""
 
 import os
 from pathlib import Path
@@ -61,16 +61,16 @@ def test_jars_that_were_fetched_again_want_another(tmp_path: Path, jars: Path) -
 
 def test_another_java_has_another(tmp_path: Path, jars: Path) -> None:
     java = fake(tmp_path, "echo 17 >&2")
-    first = classes.archive(java, jars)
+    first = classes.place(java, jars)
 
     fake(tmp_path, "echo 21 >&2")
 
-    assert classes.archive(java, jars) != first
+    assert classes.place(java, jars) != first
 
 
 def test_a_java_that_makes_none_starts_without(tmp_path: Path, jars: Path) -> None:
     assert classes.provide(fake(tmp_path, "exit 1"), jars, ends_at_once) is None
-    assert classes.option(None) == ()
+    assert classes.options(None) == ()
 
 
 def test_a_server_that_cannot_be_tried_is_no_fault_here(tmp_path: Path, jars: Path) -> None:

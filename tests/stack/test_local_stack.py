@@ -176,7 +176,7 @@ def test_the_command_line_tells_what_runs(local: Local, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["kafka", "mqtt-broker"])
-def test_the_archive_of_classes_fits_the_server_that_uses_it(local: Local, name: str) -> None:
+def test_the_classes_that_are_laid_out_fit_the_server_that_uses_it(local: Local, name: str) -> None:
     command = next(process.command for process in local.plan.processes if process.name == name)
     options = [command[0], "-Xshare:on", *command[1 : command.index("-cp") + 2], "--version"]
 
