@@ -112,10 +112,11 @@ def test_a_replay_finds_what_live_decoding_remembered(source: str, data: st.Data
     _, history = lived([log])
     found = History()
     for partition in range(PARTITIONS):
-        records = [(at.offset, avro.encode(raw)) for raw, at, _ in log if at.partition == partition]
-        half = data.draw(st.integers(0, len(records)))
-        for part in (records[:half], records[half:]):
-            memories.fold(found, KEPT, Chunk(partition, 0, 0, part, [0] * len(part)), {})
+        here = [(at.offset, raw) for raw, at, _ in log if at.partition == partition]
+        half = data.draw(st.integers(0, len(here)))
+        for part in (here[:half], here[half:]):
+            records = [(offset, avro.encode(raw)) for offset, raw in part]
+            memories.fold(found, KEPT, Chunk(partition, 0, 0, records, [raw.received_at for _, raw in part]), {})
 
     assert same(found, history, {key for raw, _, _ in log if (key := KEPT[source].key(raw))})
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from random import Random
+from time import time_ns
 from typing import Any
 
 from msgspec import Struct
@@ -66,7 +67,7 @@ class World:
     def record(self, source: str, payload: bytes, time: int, *, late: int = 0) -> RawRecord:
         """A record received soon after ``time``."""
         self._count += 1
-        received = time + late + self.random.randrange(1, 120) * SECOND
+        received = min(time + late + self.random.randrange(1, 120) * SECOND, time_ns())
         return RawRecord(
             id=f"id-{self._count}", source=source, transport="mqtt", address=f"{source}/x",
             received_at=received, payload=payload,

@@ -16,6 +16,7 @@ from connectors.sinks.archive import ArchiveSink
 from connectors.sinks.base import Record
 from streams import avro
 from streams.archive import Hole
+from streams.core.receipt import TOLERANCE
 from streams.core.records import DeviceMapping, Interval, RawRecord
 from streams.registry.hashes import code_hash
 from streams.replay import source
@@ -143,11 +144,11 @@ def test_begins_where_times_and_what_is_known_say(installation: Installation) ->
         planned = plan(settings, selection, mode, known).partitions
         return [(planned[p].start, planned[p].end) for p in (0, 1)]
 
-    late = Selection(time_from=between + 100 * 10**9)
+    late = Selection(time_from=between + 100 * 10**9 + TOLERANCE)
     known = Runs([(0, 7, 7), (0, 11, 12)])
     planned = plan(settings, Selection(received_until=between, time_until=between), Mode.DECODE)
     assert [(span.start, span.end) for span in planned.partitions.values()][:2] == [(0, 25), (0, 25)]
-    assert spans(Selection(received_from=between)) == [(20, 25), (20, 25)]
+    assert spans(Selection(received_from=between + TOLERANCE)) == [(20, 25), (20, 25)]
     assert spans(late, known=known) == [(7, 25), (20, 25)]
     assert spans(Selection(), Mode.DEAD_LETTERS, known) == [(7, 13), (25, 25)]
     assert (planned.generation, planned.deployed, planned.code) == (1, True, code_hash(settings.decode))
