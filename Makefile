@@ -4,6 +4,8 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 READY := .venv/.ready
+# Tests on the real stack wait more than they work: two for each core keep it busy. Each has servers of its own, about 1 GB.
+WORKERS ?= 4
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate
 
 .PHONY: help demo test check fmt bench faults up down status logs reset lock
@@ -15,7 +17,7 @@ demo: $(READY) ## run the main job once, everything real, and check its result (
 	$(BIN)/isthmus demo $(if $(KEEP),--keep)
 
 test: $(READY) ## run every test, those on real Kafka, MQTT broker and ClickHouse engine included
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## look at format, lint, types and import contracts; change nothing
 	$(BIN)/ruff format --check

@@ -80,7 +80,7 @@ def _archived(name: str, content: bytes) -> Iterator[RawRecord]:
         for block in archive.blocks(BytesIO(content)):
             for record in block:
                 found = archive.Archived(**record)
-                yield opened(found.value, found.timestamp)
+                yield opened(found.value, found.timestamp, found.offset)
     except Exception as error:  # noqa: BLE001 - each decompressor has its own kind of error for damaged bytes
         raise Unreadable(f"{name}: no file of the raw archive: {type(error).__name__}: {error}") from None
 

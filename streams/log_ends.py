@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from streams import kafka
 from streams.lag import DATA_TOPICS
@@ -52,22 +52,27 @@ class LogEnds:
 
     def appended_at(self, place: Place, offset: int) -> float | None:
         """See Ends."""
-        self._reader.assign([TopicPartition(*place, offset)])
-        try:
-            found = [message for message in self._reader.consume(1, ANSWER_S) if message.error() is None]
-        finally:
-            self._reader.unassign()
-        return found[0].timestamp()[1] / 1000 if found else None
+        found = self._first(place, offset)
+        return found.timestamp()[1] / 1000 if found and found.error() is None else None
 
     def _holds_records(self, place: Place, offset: int, ends: Mapping[Place, int]) -> bool:
-        """Whether anything but markers stands from ``offset`` on; looked up once, as long as nothing is new there."""
+        """Whether anything but markers is known to stand from ``offset`` on; markers are, as long as nothing is new."""
         span = offset, ends[place]
         if self._without_records.get(place) == span:
             return False
-        found = self.appended_at(place, offset) is not None
-        if not found:
+        found = self._first(place, offset)
+        error = found.error() if found else None
+        if error is not None and error.code() == KafkaError._PARTITION_EOF:
             self._without_records[place] = span
-        return found
+        return found is not None and error is None
+
+    def _first(self, place: Place, offset: int) -> Message | None:
+        """What the client tells first from there on, a record or an error; None when nothing comes soon."""
+        self._reader.assign([TopicPartition(*place, offset)])
+        try:
+            return next(iter(self._reader.consume(1, ANSWER_S)), None)
+        finally:
+            self._reader.unassign()
 
     def _check(self, topic: str) -> None:
         """A partition that lacks a replica may refuse to be written (``min.insync.replicas``) though it can be read."""

@@ -9,13 +9,13 @@ from streams.core.records import RawRecord
 from streams.settings import Settings
 
 
-def opened(value: bytes | None, appended_at: int, confluent: Mapping[int, Any] | None = None) -> RawRecord:
-    """The raw record as everybody decodes it; ``appended_at`` in ns, ``confluent``: foreign schemas by id.
+def opened(value: bytes | None, appended_at: int, offset: int, confluent: Mapping[int, Any] | None = None) -> RawRecord:
+    """The raw record at ``offset`` as everybody decodes it; ``appended_at`` in ns, ``confluent``: foreign schemas by id.
 
     Raises:
         AvroError: the bytes hold none.
     """
-    return by_log_time(avro.decode(value or b"", RawRecord, confluent), appended_at)
+    return by_log_time(avro.decode(value or b"", RawRecord, confluent), appended_at, offset)
 
 
 def receipt_ahead(settings: Settings) -> int:

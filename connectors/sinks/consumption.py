@@ -178,6 +178,7 @@ class Consumption:
         on_assigned, on_revoked = self._callbacks or (lambda _: None, lambda: None)
         on_revoked()
         self._own([])
+        self.joined = False
         self._consumer.close()
         self._consumer, self._failed = self._make(), None
         self.subscribe(on_assigned, on_revoked)
@@ -197,7 +198,7 @@ class Consumption:
         """
         if kafka.is_over(error):
             self._failed = KafkaException(error)
-        if error.code() in ABSENT:
+        if self.joined and error.code() in ABSENT:  # a new client may tell the same while it connects
             self._expulsions.absence()
         if time.monotonic() > self._next_telling:
             self._next_telling = time.monotonic() + TELL_S

@@ -1,6 +1,7 @@
 """What all doors share: the writers behind them and their watchdog, the keys of known sources, faults of their settings."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 
 from connectors.sources.base import Key
@@ -69,7 +70,7 @@ def spool_writer(settings: Settings, inner: KafkaWriter, name: str) -> SpoolWrit
 def watched(settings: Settings, name: str, writer: KafkaWriter, spool: SpoolWriter | None) -> watchdog.Watchdog:
     """The watchdog of a door, started: its loop must answer, and what it holds must move while Kafka takes records."""
     OLDEST_HELD_SECONDS.labels(name).set_function(writer.oldest_s)
-    CLOCK_AHEAD_SECONDS.labels(name).set_function(lambda: writer.clock.ahead_s)
+    CLOCK_AHEAD_SECONDS.labels(name).set_function(lambda: writer.clock.ahead_s(time.monotonic()))
     HERE.watch("event loop", Pulse(asyncio.get_running_loop()).look, Excuse.NOTHING)
     HERE.watch(f"records of {name}", writer.work)
     if spool:

@@ -10,29 +10,44 @@ import math
 from streams import log
 
 PERIOD_S = 10.0
+SILENT_S = 60.0
 FAR_S = 5.0
 
 logger = log.get(__name__)
 
 
 class KafkaClock:
-    """The least difference that an answer showed in each period: what is more is the answer's own way."""
+    """The least difference that an answer showed in a period: what is more is the answer's own way.
+
+    Answers are told by one thread, asked is by any.
+    """
 
     def __init__(self) -> None:
-        self.ahead_s = math.nan
-        """of the last period; negative: behind"""
-        self._least, self._due = math.inf, -math.inf
+        self._since = self._heard = -math.inf
+        self._before = self._least = math.inf
         self._far = False
 
     def answered(self, appended_ms: int, wall_s: float, monotonic_s: float) -> None:
         """A record is in Kafka, which gave it the time ``appended_ms``; now it is ``wall_s`` by our clock."""
-        self._least = min(self._least, wall_s - appended_ms / 1000)
-        if monotonic_s >= self._due:
-            self._show(self._least)
-            self._least, self._due = math.inf, monotonic_s + PERIOD_S
+        difference = wall_s - appended_ms / 1000
+        if monotonic_s - self._since < PERIOD_S:
+            self._least = min(self._least, difference)
+        else:
+            self._begin(difference, monotonic_s)
+        self._heard = monotonic_s
 
-    def _show(self, ahead_s: float) -> None:
-        self.ahead_s = ahead_s
+    def ahead_s(self, monotonic_s: float) -> float:
+        """How far our clock is ahead; negative: behind; not a number when nothing was written for a minute."""
+        return min(self._before, self._least) if monotonic_s - self._heard < SILENT_S else math.nan
+
+    def _begin(self, difference: float, monotonic_s: float) -> None:
+        """A period that is long past says nothing of now."""
+        self._before = self._least if monotonic_s - self._since < 2 * PERIOD_S else math.inf
+        self._since, self._least = monotonic_s, difference
+        if self._before < math.inf:
+            self._tell(self._before)
+
+    def _tell(self, ahead_s: float) -> None:
         far = abs(ahead_s) > FAR_S
         if far and not self._far:
             logger.warning("clock-differs", ahead_s=round(ahead_s, 1), consequence="set it: receipts are by this clock")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from threading import Thread
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
 
 from connectors.sources.kafka_clock import KafkaClock
 from streams import kafka
@@ -61,8 +61,9 @@ class Line:
 
     def _report(self, token: int, error: KafkaError | None, message: Message) -> None:
         self._reports.append((token, error))
-        if error is None:
-            self._clock.answered(message.timestamp()[1], time.time(), time.monotonic())
+        kind, appended_ms = message.timestamp()
+        if error is None and kind == TIMESTAMP_LOG_APPEND_TIME:
+            self._clock.answered(appended_ms, time.time(), time.monotonic())
 
     def _poll(self) -> None:
         while self._open:

@@ -19,7 +19,7 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.matcher import MQTTMatcher
 
 from connectors.sources import door
-from connectors.sources.backoff import delays
+from connectors.sources.backoff import Pauses
 from connectors.sources.base import RawWriter
 from connectors.sources.mqtt_acks import Acks, Message
 from connectors.sources.mqtt_client import Client
@@ -35,9 +35,8 @@ LOG = log.get(__name__)
 UNKNOWN = "unknown"
 """Source of a message that no subscription asked for, for example one of an earlier configuration's."""
 STOP_S, SETTLE_S = 5.0, 2.0
-FIRST_PAUSE_S, MOST_PAUSE_S = 0.2, 5.0
-STEADY_S = 2.0
-"""A connection that lasted so long was no quarrel with another client of our name: the next one is tried at once."""
+FIRST_PAUSE_S, MOST_PAUSE_S, STEADY_S = 0.2, 3.0, 4.0
+"""Of two clients with one name each lives as long as the other pauses: that is never steady."""
 
 
 def run(settings: Settings) -> None:
@@ -89,14 +88,12 @@ class Reader:
 
     async def run(self) -> None:
         """Connect, read until the connection is lost, again; until cancelled."""
-        pauses = delays(FIRST_PAUSE_S, MOST_PAUSE_S)
+        pauses = Pauses(FIRST_PAUSE_S, MOST_PAUSE_S, STEADY_S)
         while True:
             await self._until_room()
             self._listening_since = math.inf
             reason = await self._session()
-            if time.monotonic() - self._listening_since > STEADY_S:
-                pauses = delays(FIRST_PAUSE_S, MOST_PAUSE_S)
-            pause = next(pauses)
+            pause = pauses.after(time.monotonic() - self._listening_since)
             LOG.warning("mqtt-away", broker=self._broker.name, reason=reason, retry_s=round(pause, 1))
             await asyncio.sleep(pause)
 

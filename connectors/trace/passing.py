@@ -12,8 +12,6 @@ from streams.archive import directory as archive_directory
 from streams.core.records import Lineage
 from streams.settings import FilesSettings, KafkaSettings
 
-ANSWER_S = 10
-
 
 def passed(settings: KafkaSettings, lineage: Lineage, readings: Sequence[Logged]) -> list[Passed]:
     """Of each group: is it past the raw record, past the readings made of it?

@@ -94,7 +94,7 @@ def _from_kafka(settings: KafkaSettings, core: Core, lineage: Lineage) -> Raw | 
     message = messages[0]
     if kafka.raise_on_error(message.error()) or message.offset() != lineage.offset:
         return None
-    return _opened(core, "Kafka", message.value(), message.timestamp()[1] * MILLISECOND)
+    return _opened(core, "Kafka", message.value(), message.timestamp()[1] * MILLISECOND, lineage.offset)
 
 
 def _from_archive(settings: Settings, core: Core, lineage: Lineage) -> Raw | None:
@@ -105,7 +105,7 @@ def _from_archive(settings: Settings, core: Core, lineage: Lineage) -> Raw | Non
         return None  # an archive that is away has it no more than one that lacks it; the store may
     if found is None or isinstance(found, Hole):
         return None
-    return _opened(core, "the raw archive", found.value, found.timestamp)
+    return _opened(core, "the raw archive", found.value, found.timestamp, found.offset)
 
 
 def _from_store(store: Store, lineage: Lineage) -> Raw | None:
@@ -136,8 +136,8 @@ def _counted(stage: str, reason: str, number: int) -> str:
     return f"{stage}: {reason}" + (f" ({number} times)" if number > 1 else "")
 
 
-def _opened(core: Core, held_by: str, value: bytes | None, appended_at: int) -> Raw:
+def _opened(core: Core, held_by: str, value: bytes | None, appended_at: int, offset: int) -> Raw:
     try:
-        return Raw(held_by=held_by, appended_at=appended_at, record=core.open(value, appended_at))
+        return Raw(held_by=held_by, appended_at=appended_at, record=core.open(value, appended_at, offset))
     except avro.AvroError as fault:
         return Raw(held_by=held_by, appended_at=appended_at, fault=f"{fault.reason}: {fault.detail}")

@@ -38,13 +38,13 @@ class Core(Struct, frozen=True):
         """The generation that this code decodes the record in; None: it must not."""
         return generation_for(self.generations, lineage.partition, lineage.offset, self.hashes)
 
-    def open(self, value: bytes | None, appended_at: int) -> RawRecord:
-        """The raw record that ``value`` holds, which Kafka appended at ``appended_at`` (ns).
+    def open(self, value: bytes | None, appended_at: int, offset: int) -> RawRecord:
+        """The raw record that ``value`` holds, which Kafka appended at ``appended_at`` (ns) and ``offset``.
 
         Raises:
             AvroError: it holds none.
         """
-        return opened(value, appended_at, self.confluent)
+        return opened(value, appended_at, offset, self.confluent)
 
     def identity(self, value: bytes | None) -> str | None:
         """The correlation id of the raw record that ``value`` holds; None if it holds none."""

@@ -126,7 +126,7 @@ def begins(settings: KafkaSettings) -> dict[int, int]:
 def _account(side: LogSide, message: Message, core: Core, origins: Origins, was_cut: Cut) -> None:
     lineage = Lineage(message.partition() or 0, message.offset() or 0)
     try:
-        raw = core.open(message.value(), message.timestamp()[1] * MILLISECOND)
+        raw = core.open(message.value(), message.timestamp()[1] * MILLISECOND, lineage.offset)
     except avro.AvroError as fault:
         if side.scope.whole:
             side.contents.dead_letters["avro", fault.reason, lineage.partition, lineage.offset, 0] = 1

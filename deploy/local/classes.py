@@ -21,6 +21,9 @@ START_S, LAY_OUT_S = 60.0, 120.0
 LOOK_S = 0.1
 QUIET = "-Xlog:disable"
 
+TIED = 'exec 3<&0; "$@" 3<&- & server=$!; (cat <&3 >/dev/null; kill -9 $server) & wait $server'
+"""A server that ends when its input is closed, also because we have been killed."""
+
 Trial = Callable[[Path], Process]
 """Prepares the server in a scratch directory, on ports that are free; its process."""
 
@@ -45,9 +48,18 @@ def provide(java: str, jars: Path, trial: Trial) -> Path | None:
     """The file, which is made when it is missing; None when it cannot be made, which only costs time."""
     file = place(java, jars)
     if missing(file):
-        with suppress(OSError, StackError, subprocess.SubprocessError):
+        try:
             _make(java, jars, trial, file)
-    return None if missing(file) else file
+        except (OSError, StackError, subprocess.SubprocessError):
+            _refuse(file)
+    return file if file.is_file() and file.stat().st_size else None
+
+
+def _refuse(file: Path) -> None:
+    """An empty one: it is not tried again with these jars, which would take as long at every start."""
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
+        file.touch()
 
 
 def _make(java: str, jars: Path, trial: Trial, file: Path) -> None:
@@ -62,23 +74,21 @@ def _loaded(trial: Trial, scratch: Path) -> Path:
     """The list of classes that a start loads."""
     process, names = trial(scratch / "trial"), scratch / "classes"
     command = [process.command[0], f"-XX:DumpLoadedClassList={names}", *process.command[1:]]
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    with subprocess.Popen(["sh", "-c", TIED, "sh", *command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as running:  # fmt: skip
         _wait_until_it_listens(running, process)
-    finally:
-        running.kill()
-        running.wait()
+        running.communicate()
     return names
 
 
 def _wait_until_it_listens(running: "subprocess.Popen[bytes]", process: Process) -> None:
     deadline = time.monotonic() + START_S
-    while running.poll() is None and time.monotonic() < deadline:
-        if process.ready and asyncio.run(probe.answers(process.ready)):
-            return
+    while not (process.ready and asyncio.run(probe.answers(process.ready))):
+        if running.poll() is not None or time.monotonic() > deadline:
+            raise StackError(f"{process.name} does not start on trial")
         time.sleep(LOOK_S)
 
 
 def _lay_out(java: str, jars: Path, names: Path, file: Path) -> None:
     files = (f"-XX:SharedClassListFile={names}", f"-XX:SharedArchiveFile={file}", "-cp", f"{jars}/*")
-    subprocess.run([java, "-Xshare:dump", *files], capture_output=True, timeout=LAY_OUT_S, check=False)
+    subprocess.run([java, "-Xshare:dump", *files], capture_output=True, timeout=LAY_OUT_S, check=True)

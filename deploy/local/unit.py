@@ -16,8 +16,8 @@ from deploy.local.status import ProcessStatus, State
 
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 10.0
-STEADY_S = 2.0
-"""A process that served this long starts again without delay: it was killed, it does not fail by itself."""
+KILLED_AFTER_S, ENDED_AFTER_S = 2.0, 20.0
+"""A process that served this long starts again without delay: one that was killed soon, one that ended by itself later."""
 TASK_ATTEMPTS = 3
 PROBE_S = 0.1
 SETTLE_S = 0.2
@@ -31,9 +31,10 @@ class Delays:
     def __init__(self) -> None:
         self._next = FIRST_DELAY_S
 
-    def after(self, served_s: float) -> float:
-        """The delay after a life in which the process was ready for so long."""
-        delay = FIRST_DELAY_S if served_s > STEADY_S else self._next
+    def after(self, served_s: float, exit_status: int) -> float:
+        """The delay after a life in which the process was ready for so long; a signal's number is negative."""
+        enough = KILLED_AFTER_S if exit_status < 0 else ENDED_AFTER_S
+        delay = FIRST_DELAY_S if served_s > enough else self._next
         self._next = min(delay * 2, LONGEST_DELAY_S)
         return delay
 
@@ -90,7 +91,7 @@ class Unit:
             if self.process.task and self._ended():
                 break
             self._enter(State.BACKOFF)
-            await asyncio.sleep(delays.after(self._served_s))
+            await asyncio.sleep(delays.after(self._served_s, self._exit_status))
             self._restarts += 1
         await asyncio.Event().wait()
 

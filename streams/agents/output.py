@@ -111,7 +111,7 @@ def raw_records(
     decoded = []
     for record in records:
         try:
-            decoded.append((opened(record.value, record.timestamp * MS, confluent), record))
+            decoded.append((opened(record.value, record.timestamp * MS, record.offset, confluent), record))
         except UNDECODABLE as fault:
             output.add_undecodable(partition, record, fault)
     return decoded

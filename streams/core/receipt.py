@@ -13,11 +13,11 @@ TOLERANCE = 60 * SECOND
 """Within it the connector's word counts: it says the same of a record and its second copy, Kafka does not."""
 
 
-def by_log_time(raw: RawRecord, appended_at: int) -> RawRecord:
+def by_log_time(raw: RawRecord, appended_at: int, offset: int) -> RawRecord:
     """``raw``, as received when Kafka appended it (ns), if it says that it was received later than that.
 
-    What is finer than a millisecond stays, so that two messages of a device in one millisecond stay two.
+    Kafka gives all records of a batch the same millisecond: below it the ``offset`` keeps them apart and in their order.
     """
     if raw.received_at <= appended_at + TOLERANCE:
         return raw
-    return replace(raw, received_at=appended_at + raw.received_at % MILLISECOND)
+    return replace(raw, received_at=appended_at + offset % MILLISECOND)

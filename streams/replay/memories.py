@@ -69,7 +69,7 @@ def fold(
     recall, added = Recall(found.of), list[Remembered]()
     for (offset, value), appended in zip(chunk.records, chunk.appended, strict=True):
         try:
-            raw = opened(value, appended, confluent)
+            raw = opened(value, appended, offset, confluent)
         except UNDECODABLE:
             continue
         decoder, lineage = decoders.get(raw.source), Lineage(chunk.partition, offset)

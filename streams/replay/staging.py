@@ -113,7 +113,7 @@ class Stager:
             if not low <= offset <= high or (wanted is not None and (partition, offset) not in wanted):
                 continue
             try:
-                raw = opened(value, appended, self._confluent)
+                raw = opened(value, appended, offset, self._confluent)
             except UNDECODABLE as fault:
                 if self._selection.takes_unreadable(partition, offset):
                     making.selected.add(partition, offset)

@@ -1,12 +1,14 @@
 """Classes are laid out once per Java and set of jars, and a Java that makes none starts without."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from deploy.local import classes
-from deploy.local.plan import Process, StackError
+from deploy.local.plan import Process, StackError, Tcp
+from tests.stack.harness import free_port
 
 LAYS_OUT = (
     'for a; do case $a in -XX:SharedArchiveFile=*) echo laid out > "${a#*=}"; echo once >> "$0.made";; esac; done'
@@ -28,8 +30,11 @@ def fake(tmp_path: Path, script: str) -> str:
     return str(program)
 
 
-def ends_at_once(_: Path) -> Process:
-    return Process("server", ("true",))
+def listens(scratch: Path) -> Process:
+    """It does nothing but that; `-X…`, which a JVM understands, is nothing to Python."""
+    port = free_port()
+    script = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
+    return Process("server", (sys.executable, "-c", script), ready=Tcp(port))
 
 
 def times_made(java: str) -> int:
@@ -39,23 +44,23 @@ def times_made(java: str) -> int:
 def test_it_is_made_once(tmp_path: Path, jars: Path) -> None:
     java = fake(tmp_path, LAYS_OUT)
 
-    made = classes.provide(java, jars, ends_at_once)
+    made = classes.provide(java, jars, listens)
 
     assert made is not None
     assert made.parent == jars
     assert made.read_text() == "laid out\n"
-    assert classes.provide(java, jars, ends_at_once) == made
+    assert classes.provide(java, jars, listens) == made
     assert times_made(java) == 1
     assert [file.name for file in jars.parent.iterdir()] == [jars.name]
 
 
 def test_jars_that_were_fetched_again_want_another(tmp_path: Path, jars: Path) -> None:
     java = fake(tmp_path, LAYS_OUT)
-    made = classes.provide(java, jars, ends_at_once)
+    made = classes.provide(java, jars, listens)
     assert made is not None
     os.utime(made, (1_000_000, 1_000_000))
 
-    assert classes.provide(java, jars, ends_at_once) == made
+    assert classes.provide(java, jars, listens) == made
     assert times_made(java) == 2
 
 
@@ -68,9 +73,18 @@ def test_another_java_has_another(tmp_path: Path, jars: Path) -> None:
     assert classes.place(java, jars) != first
 
 
-def test_a_java_that_makes_none_starts_without(tmp_path: Path, jars: Path) -> None:
-    assert classes.provide(fake(tmp_path, "exit 1"), jars, ends_at_once) is None
+def test_a_java_that_makes_none_starts_without_and_is_not_asked_again(tmp_path: Path, jars: Path) -> None:
+    java = fake(tmp_path, 'echo once >> "$0.made"; exit 1')
+
+    assert [classes.provide(java, jars, listens) for _ in range(2)] == [None, None]
+    assert times_made(java) == 3, "twice for its version, once to lay out"
     assert classes.options(None) == ()
+
+
+def test_a_server_that_ends_on_trial_is_laid_out_in_no_way(tmp_path: Path, jars: Path) -> None:
+    java = fake(tmp_path, LAYS_OUT)
+
+    assert classes.provide(java, jars, lambda _: Process("server", ("true",), ready=Tcp(free_port()))) is None
 
 
 def test_a_server_that_cannot_be_tried_is_no_fault_here(tmp_path: Path, jars: Path) -> None:

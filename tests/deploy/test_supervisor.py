@@ -248,12 +248,19 @@ def test_delays_between_restarts_grow(directory: Path, tmp_path: Path) -> None:
 def test_delays_grow_until_a_life_was_good() -> None:
     delays = unit.Delays()
 
-    assert [delays.after(0) for _ in range(4)] == [0.1, 0.2, 0.4, 0.8]
-    assert delays.after(2.5) == 0.1
-    assert delays.after(1) == 0.2
+    assert [delays.after(0, -9) for _ in range(4)] == [0.1, 0.2, 0.4, 0.8]
+    assert delays.after(2.5, -9) == 0.1
+    assert delays.after(1, -9) == 0.2
+
+
+def test_who_ends_by_itself_soon_is_slowed_down() -> None:
+    delays = unit.Delays()
+
+    assert [delays.after(10, 1) for _ in range(4)] == [0.1, 0.2, 0.4, 0.8]
+    assert delays.after(21, 1) == 0.1
 
 
 def test_no_delay_is_longer_than_ten_seconds() -> None:
     delays = unit.Delays()
 
-    assert [delays.after(0) for _ in range(9)][-2:] == [10, 10]
+    assert [delays.after(0, -9) for _ in range(9)][-2:] == [10, 10]

@@ -1,14 +1,17 @@
 """The Kafka writer on a real broker."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
+from connectors.sources import kafka_line
 from connectors.sources.base import Full
 from connectors.sources.diversion import Diversion
 from connectors.sources.kafka_writer import DEFAULT_LIMITS, KafkaWriter, Limits
@@ -67,6 +70,23 @@ def test_says_full_while_kafka_is_away_and_delivers_later_all_the_same(
 
     asyncio.run(scenario())
     assert [one.payload for one in doors.raw(installation)] == [b"late"]
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, 3600.0, -86_400.0])
+def test_tells_how_far_its_clock_is_ahead_of_kafkas(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, ahead_s: float
+) -> None:
+    monkeypatch.setattr(
+        kafka_line, "time", SimpleNamespace(time=lambda: time.time() + ahead_s, monotonic=time.monotonic)
+    )
+
+    async def scenario() -> float:
+        writing = writer(installation)
+        await writing.write(record(b"1"))
+        await writing.close()
+        return writing.clock.ahead_s(time.monotonic())
+
+    assert asyncio.run(scenario()) == pytest.approx(ahead_s, abs=5)
 
 
 def test_takes_no_more_than_it_may_hold(installation: Installation, proxy: Proxy) -> None:

@@ -101,7 +101,7 @@ def decode_and_store(world: World) -> None:
     producer = kafka.BatchProducer(settings.kafka)
     for message in raw_log.messages(settings.kafka, "raw"):
         lineage = Lineage(message.partition() or 0, message.offset() or 0)
-        raw = ours.open(message.value(), message.timestamp()[1] * 1_000_000)
+        raw = ours.open(message.value(), message.timestamp()[1] * 1_000_000, lineage.offset)
         world.places[raw.id] = lineage
         outcome = ours.decode(raw, lineage, 1)
         for reading in outcome.readings:

@@ -24,7 +24,7 @@ class Reader:
     def __init__(self, partitions: dict[int, tuple[list[int], list[int]]], fault: KafkaError | None = None) -> None:
         self._partitions, self._fault, self.asked = partitions, fault, list[tuple[str, int]]()
         self.end, self.records = 7, dict[tuple[str, int], int]()
-        self.looked_up = list[tuple[str, int]]()
+        self.looked_up, self.silent = list[tuple[str, int]](), False
 
     def list_topics(self, topic: str, timeout: float) -> Any:
         described = {
@@ -47,7 +47,10 @@ class Reader:
     def consume(self, _: int, __: float) -> list[Any]:
         last = self.records.get((self._assigned.topic, self._assigned.partition), -1)
         there = last >= self._assigned.offset
-        return [Of(error=lambda: None if there else "EOF", timestamp=lambda: (2, 1000))]
+        if self.silent:
+            return []
+        error = None if there else KafkaError(KafkaError._PARTITION_EOF)
+        return [Of(error=lambda: error, timestamp=lambda: (2, 1000))]
 
 
 def ends(monkeypatch: pytest.MonkeyPatch, reader: Reader, *needed: str) -> LogEnds:
@@ -83,6 +86,17 @@ def test_what_is_written_behind_markers_is_seen(monkeypatch: pytest.MonkeyPatch)
     reader.records, reader.end = {("t.users", 0): 7}, 9
 
     assert asking.measure({("t.users", 0): 6}) == {("t.users", 0): 9}
+
+
+def test_what_does_not_answer_soon_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Reader({})
+    asking = ends(monkeypatch, reader)
+    reader.records, reader.silent = {("t.users", 0): 6}, True
+    assert asking.measure({("t.users", 0): 6}) == {("t.users", 0): 6}
+
+    reader.silent = False
+
+    assert asking.measure({("t.users", 0): 6}) == {("t.users", 0): 7}
 
 
 def test_each_partition_of_a_topic_that_is_needed_has_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,14 +33,14 @@ def written(received_at: int, time: int | None = None) -> bytes:
 def times(value: bytes) -> list[int]:
     """Of the points that the record gives, appended now."""
     outcome = decode(
-        raw.opened(value, NOW), Lineage(0, 0), 1, pipeline.context(DecodeSettings(), mapping=lambda _: None)
+        raw.opened(value, NOW, 7), Lineage(0, 0), 1, pipeline.context(DecodeSettings(), mapping=lambda _: None)
     )
     assert outcome.readings or [letter.reason for letter in outcome.dead_letters] == ["time-in-future"]
     return [m.time for reading in outcome.readings for m in reading.measurements]
 
 
 def test_a_message_without_a_time_lies_where_kafka_appended_it() -> None:
-    assert times(written(TOMORROW)) == [NOW]
+    assert times(written(TOMORROW)) == [NOW + 7]
 
 
 def test_a_time_is_in_the_future_by_kafkas_clock() -> None:
@@ -53,12 +53,12 @@ def test_the_decode_agent_opens_records_so() -> None:
 
     [(opened, record)] = raw_records(0, [consumed], {}, Output(max_bytes=1_000, passes=lambda _: True))
 
-    assert (opened.received_at, record.offset) == (NOW, 7)
+    assert (opened.received_at, record.offset) == (NOW + 7, 7)
 
 
 def test_what_is_none_is_said() -> None:
     with pytest.raises(avro.AvroError):
-        raw.opened(None, NOW)
+        raw.opened(None, NOW, 7)
 
 
 def test_how_far_ahead_receipts_and_points_may_lie() -> None:

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from connectors.sinks.base import Record
 from connectors.sinks.clickhouse.table import Table
+from streams.core.receipt import by_log_time
 from streams.core.records import (
     DeadLetter,
     DeviceMapping,
@@ -115,7 +116,8 @@ RETENTION = Table(
 
 
 def raw(record: Record, message: RawRecord) -> list[Row]:
-    """A message at its place in `raw`."""
+    """A message at its place in `raw`, received when everybody who decodes it says so."""
+    received_at = by_log_time(message, record.timestamp, record.offset).received_at
     return [
         (
             record.partition,
@@ -124,7 +126,7 @@ def raw(record: Record, message: RawRecord) -> list[Row]:
             message.source,
             message.transport,
             message.address,
-            _time(message.received_at),
+            _time(received_at),
             message.content_type,
             message.headers,
             message.connector,

@@ -46,9 +46,19 @@ def test_only_a_quarrel_over_the_name_lets_no_one_join_again() -> None:
     assert not expulsions.may_join(1_181)
 
 
+def test_a_client_that_only_connects_tells_of_no_absence(consumption: Consumption) -> None:
+    assert consumption._expulsions.may_join(1_000)
+
+    consumption._tell(KafkaError(KafkaError._TRANSPORT, "one of two addresses"))
+
+    assert not consumption._expulsions.may_join(1_001)
+    consumption.close()
+
+
 @pytest.mark.parametrize("code", [KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN])
 def test_after_an_absence_of_kafka_one_may_join_again(consumption: Consumption, code: int) -> None:
     assert consumption._expulsions.may_join(1_000)
+    consumption.joined = True
 
     consumption._tell(KafkaError(code, "away"))
 
