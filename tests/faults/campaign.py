@@ -81,7 +81,7 @@ def _stored(one: Run) -> int:
     """Rows in the store; 0 when it is just being killed."""
     with suppress(ClickHouseError):
         client = store_side.connect(one.world.settings.clickhouse)
-        count: int = client.query("SELECT count() FROM points").result_rows[0][0]
+        count: int = client.query("SELECT count() FROM points FINAL").result_rows[0][0]
         client.close()
         return count
     return 0
