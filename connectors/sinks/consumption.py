@@ -8,7 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
 
@@ -23,8 +23,9 @@ Position = tuple[str, int]
 """Topic without prefix, and partition."""
 
 TELL_S = 10.0
-COMMIT_S = 20.0
-"""longer than the client waits for its coordinator, shorter than the watchdog's patience"""
+SOON_S, LEAVING_S, COMMIT_S = 0.5, 5.0, 20.0
+"""A commit is waited for so long: at once, when leaving, and at all, which is longer than the client waits for its
+coordinator and shorter than the watchdog's patience."""
 ALONE_S = 60.0
 """Two members with one name put each other out again and again: one of them has to end."""
 ABSENT = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
@@ -38,6 +39,15 @@ class Start(Struct, frozen=True):
     position: Position
     offset: int
     metadata: str
+
+
+class _Commit(Struct):
+    """On its way. ``owned``: the assignment that it belongs to."""
+
+    done: Future[Any]
+    news: Mapping[Position, int]
+    owned: frozenset[Position]
+    since: float
 
 
 class Expulsions:
@@ -71,6 +81,7 @@ class Consumption:
         self._callbacks: tuple[Callable[[list[Start]], None], Callable[[], None]] | None = None
         self._expulsions = Expulsions()
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._under_way: _Commit | None = None
         self._reached: dict[Position, int] = {}
         self._owned: frozenset[Position] = frozenset()
         self._paused: set[Position] = set()
@@ -110,6 +121,7 @@ class Consumption:
                 not away: another member has this one's name.
         """
         try:
+            self._end_commit(0)
             messages = self._consumer.consume(limit, timeout_s)
             records = [self._record(message) for message in messages if not _event(message.error())]
             if self._failed:
@@ -129,31 +141,43 @@ class Consumption:
         self._paused = wanted
 
     def commit(self, offsets: Mapping[Position, int], metadata: Callable[[Position], str]) -> None:
-        """Commit what is news among ``offsets``; a commit that fails is news again next time."""
+        """Commit what is news among ``offsets``; what fails, or comes while a commit is under way, is news again next time.
+
+        The client lets a commit wait for a rebalance, and that for our callback, which comes from within ``take``: whoever
+        waits here until the end waits for himself (confluent-kafka-python, issue 1801).
+        """
+        self._end_commit(0)
         news = {p: offset for p, offset in offsets.items() if offset > self._reached.get(p, -1)}
-        if not news:
+        if not news or self._under_way:
             return
         partitions = [self._partition(p, offset, metadata(p)) for p, offset in news.items()]
+        done = self._committer.submit(self._consumer.commit, offsets=partitions, asynchronous=False)
+        self._under_way = _Commit(done, news, self._owned, time.monotonic())
+        self._end_commit(SOON_S)
+
+    def _end_commit(self, within_s: float) -> None:
+        """See what became of the commit that is under way."""
+        commit = self._under_way
+        if commit is None:
+            return
+        if not wait([commit.done], within_s).done:
+            _end_if_stuck(commit)
+            return
+        self._under_way = None
         try:
-            self._commit(partitions)
+            commit.done.result()
         except KafkaException as error:
             if kafka.is_over(error.args[0]):
                 self._failed = error
             logger.warning("commit-failed", detail=str(error.args[0]))
-            return
-        self._reached |= news
-        for (topic, partition), offset in news.items():
-            progress.HERE.committed(self._settings.prefix + topic, partition, offset)
+        else:
+            self._committed(commit)
 
-    def _commit(self, partitions: list[TopicPartition]) -> None:
-        """The client's own waiting has no limit, and now and then no end (confluent-kafka-python, issue 1801)."""
-        done = self._committer.submit(self._consumer.commit, offsets=partitions, asynchronous=False)
-        if not wait([done], COMMIT_S).done:
-            logger.error(
-                "commit-stuck", seconds=COMMIT_S, consequence="the process ends; it is read again from the last commit"
-            )
-            os._exit(1)
-        done.result()
+    def _committed(self, commit: _Commit) -> None:
+        for (topic, partition), offset in commit.news.items():
+            progress.HERE.committed(self._settings.prefix + topic, partition, offset)
+        if commit.owned is self._owned:
+            self._reached |= commit.news
 
     def measure_lag(self) -> None:
         """Set the lag metric, at most once a second. A paused partition hears nothing of new records unless asked."""
@@ -169,8 +193,9 @@ class Consumption:
 
     def close(self) -> None:
         """Leave."""
+        self._end_commit(LEAVING_S)
         self._consumer.close()
-        self._committer.shutdown()
+        self._committer.shutdown(wait=False)
 
     def _join_again(self, error: KafkaException) -> None:
         """With a client of its own: the old one never does anything again. A process would do the same, seconds later."""
@@ -179,6 +204,8 @@ class Consumption:
         on_revoked()
         self._own([])
         self.joined = False
+        self._end_commit(SOON_S)
+        self._under_way = None
         self._consumer.close()
         self._consumer, self._failed = self._make(), None
         self.subscribe(on_assigned, on_revoked)
@@ -252,6 +279,15 @@ class Consumption:
             value=_bytes(message.value()),
             timestamp=message.timestamp()[1] * 1_000_000,
         )
+
+
+def _end_if_stuck(commit: _Commit) -> None:
+    """A thread cannot be taken out of the client."""
+    if time.monotonic() - commit.since > COMMIT_S:
+        logger.error(
+            "commit-stuck", seconds=COMMIT_S, consequence="the process ends; it is read again from the last commit"
+        )
+        os._exit(1)
 
 
 def _properties(settings: Settings, sink: str) -> dict[str, Any]:

@@ -101,6 +101,7 @@ class Runner:
             self._begin_batch()
         elif time.monotonic() > self._next_settle:
             self._next_settle = time.monotonic() + SETTLE_S
+            self._commit()  # what could not be committed with its batch
             self._begin(self._settle, {})
 
     def _take(self, limit: int) -> None:
@@ -141,6 +142,9 @@ class Runner:
         self._done |= work.positions
         for (topic, partition), after in work.positions.items():
             progress.HERE.handled(self._prefix + topic, partition, after)
+        self._commit()
+
+    def _commit(self) -> None:
         self._consumption.commit({p: self._limited(p, offset) for p, offset in self._done.items()}, self._metadata)
 
     def _limited(self, position: Position, offset: int) -> int:

@@ -61,7 +61,7 @@ def fill(bench: Bench) -> None:
             received_at=ns(time) + 1_000_000_000,
             payload=payload,
         )
-        log.write([Record("raw", 0, n, b"k", avro.encode(raw), 0)])
+        log.write([Record("raw", 0, n, b"k", avro.encode(raw), raw.received_at)])
 
 
 @pytest.fixture(scope="module")

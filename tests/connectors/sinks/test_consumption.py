@@ -1,11 +1,15 @@
 """A membership that is over begins anew, or ends the process; a broker that is away is waited for."""
 
-import pytest
-from confluent_kafka import KafkaError, KafkaException
+from threading import Event
 
-from connectors.sinks.consumption import Consumption, Expulsions
+import pytest
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+
+from connectors.sinks import consumption as consumption_module
+from connectors.sinks.consumption import Consumption, Expulsions, Start
 from streams import kafka
 from streams.settings import KafkaSettings, Settings
+from tests.stack.harness import eventually
 
 
 @pytest.fixture
@@ -84,3 +88,81 @@ def test_an_answer_with_the_bare_code_says_that_the_membership_is_over(code: int
 def test_a_fault_that_passes_is_an_event_to_skip(code: int) -> None:
     assert not kafka.is_over(KafkaError(code))
     assert kafka.raise_on_error(KafkaError(code))
+
+
+class Client:
+    """A client whose commits wait until it is asked for records, as they wait for the callback of a rebalance."""
+
+    def __init__(self, *, ends: bool = True) -> None:
+        self._ends, self._asked = ends, Event()
+        self.committed: list[int] = []
+
+    def commit(self, offsets: list[TopicPartition], asynchronous: bool) -> None:
+        assert not asynchronous
+        self._asked.wait()
+        self.committed.append(offsets[0].offset)
+
+    def consume(self, _: int, __: float) -> list[Message]:
+        if self._ends:
+            self._asked.set()
+        return []
+
+    def close(self) -> None:
+        self._asked.set()
+
+
+RAW_0 = ("raw", 0)
+
+
+def owning(consumption: Consumption, client: Client) -> Consumption:
+    consumption._consumer.close()
+    consumption._consumer = client  # type: ignore[assignment]  # what of a client is asked here
+    consumption._own([Start(RAW_0, 0, "")])
+    return consumption
+
+
+def test_a_commit_that_waits_for_us_is_not_waited_for(consumption: Consumption) -> None:
+    client = Client()
+    owner = owning(consumption, client)
+
+    owner.commit({RAW_0: 5}, lambda _: "")
+    owner.commit({RAW_0: 7}, lambda _: "")
+    assert client.committed == []
+    owner.take(1, 0)
+    eventually(lambda: client.committed == [5])
+
+    owner.commit({RAW_0: 7}, lambda _: "")
+    eventually(lambda: client.committed == [5, 7])
+    owner.take(1, 0)
+    owner.commit({RAW_0: 7}, lambda _: "")
+    owner.close()
+    assert client.committed == [5, 7]
+
+
+def test_what_was_committed_of_an_assignment_that_is_over_says_nothing_of_the_next(consumption: Consumption) -> None:
+    client = Client()
+    owner = owning(consumption, client)
+    owner.commit({RAW_0: 5}, lambda _: "")
+    owner._own([Start(RAW_0, 3, "")])
+    owner.take(1, 0)
+    eventually(lambda: client.committed == [5])
+
+    owner.commit({RAW_0: 4}, lambda _: "")
+
+    eventually(lambda: client.committed == [5, 4])
+    owner.close()
+
+
+def test_a_commit_that_never_ends_ends_the_process(consumption: Consumption, monkeypatch: pytest.MonkeyPatch) -> None:
+    statuses: list[int] = []
+    monkeypatch.setattr("os._exit", statuses.append)
+    owner = owning(consumption, Client(ends=False))
+    owner.commit({RAW_0: 5}, lambda _: "")
+    owner.take(1, 0)
+    assert statuses == []
+
+    monkeypatch.setattr(consumption_module, "COMMIT_S", 0.0)
+    owner.take(1, 0)
+
+    assert statuses == [1]
+    owner.close()
