@@ -1,6 +1,8 @@
 """The three real servers of the local stack: what each needs before its first start, and its process."""
 
-from collections.abc import Callable
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -11,6 +13,7 @@ from msgspec.structs import replace
 from deploy.local import artemis, classes, jars, java, kafka, mosquitto, ports, store
 from deploy.local.plan import Process
 
+LOCK = ".lock"
 Name = Literal["kafka", "mqtt", "clickhouse"]
 ALL: tuple[Name, ...] = ("kafka", "mqtt", "clickhouse")
 
@@ -50,7 +53,19 @@ def prepare(
         "mqtt": lambda: _mosquitto(servers) if servers.mqtt_broker == "mosquitto" else _artemis(servers, advance, tell),
         "clickhouse": lambda: store.process(store.Store(servers.directory / "clickhouse", servers.clickhouse_port)),
     }
-    return tuple(makers[name]() for name in ALL if name in servers.names)
+    with _alone(_cache(servers)):
+        return tuple(makers[name]() for name in ALL if name in servers.names)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Several at once, as tests are, would each download and lay out the same."""
+    with ExitStack() as stack:
+        with suppress(OSError):  # nothing is made in a cache that may only be read
+            directory.mkdir(parents=True, exist_ok=True)
+            held = stack.enter_context((directory / LOCK).open("ab"))
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def _kafka(servers: Servers, advance: jars.Advance, tell: Callable[[str], None]) -> Process:

@@ -1,0 +1,56 @@
+"""A webhook or a poller that holds work and does not move ends with status 70, and comes back without loss."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.stack import doors
+from tests.stack.harness import Installation, eventually, free_port
+from tests.stack.proxy import Proxy
+from tests.stack.stalling import ended, stuck
+
+
+@pytest.fixture
+def proxy(installation: Installation) -> Iterator[Proxy]:
+    made = Proxy(installation.stack.kafka, kafka=True)
+    made.open()
+    yield made
+    made.close()
+
+
+def test_a_webhook_whose_spool_stands_still_ends_and_loses_nothing(
+    installation: Installation, tmp_path: Path, proxy: Proxy
+) -> None:
+    port, log = free_port(), tmp_path / "webhook.log"
+    at = installation.with_settings(
+        webhook={"port": port},
+        kafka={"bootstrap_servers": proxy.address},
+        spool=installation.overrides["spool"] | {"takeover_s": 0.3},
+    )
+    process = stuck(at, "forgets-its-spool", "run", "webhook", section="webhook", log=log)
+    eventually(process.ready)
+    proxy.shut()
+    bodies = {b"%d" % number for number in range(20)}
+    for body in bodies:
+        assert httpx.post(f"http://127.0.0.1:{port}/webhooks/json", content=body).status_code == 204
+    assert process.popen.poll() is None
+    proxy.open()
+
+    assert ended(process, "spool of webhook")
+
+    direct = at.with_settings(kafka={"bootstrap_servers": installation.stack.kafka})
+    direct.start("run", "webhook", section="webhook", log=log)
+    eventually(lambda: bodies <= {record.payload for record in doors.raw(installation)})
+
+
+def test_a_poller_whose_question_never_ends_ends(installation: Installation, tmp_path: Path) -> None:
+    settings = {"timeout_s": 0.5, "ict_eagleio": {"token": "t", "url": f"http://127.0.0.1:{free_port()}"}}
+    at = installation.with_settings(pollers=settings)
+    log = tmp_path / "poller.log"
+
+    assert ended(
+        stuck(at, "waits-for-an-answer", "run", "poller", "ict_eagleio", section="pollers", log=log),
+        "polls of ict_eagleio",
+    )
