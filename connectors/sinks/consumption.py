@@ -4,7 +4,6 @@ The first start reads from the beginning. Once offsets are committed there is no
 range records are missing, which a person has to know, so `Hole` ends the process instead of skipping.
 """
 
-import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException
 from msgspec import Struct
 
 from connectors.sinks.base import Record
+from connectors.sinks.expulsions import Expulsions
 from streams import kafka, log, metrics, progress
 from streams.settings import Settings
 
@@ -26,9 +26,6 @@ TELL_S = 10.0
 SOON_S, LEAVING_S, COMMIT_S = 0.5, 5.0, 20.0
 """A commit is waited for so long: at once, when leaving, and at all, which is longer than the client waits for its
 coordinator and shorter than the watchdog's patience."""
-ALONE_S = 60.0
-"""Two members with one name put each other out again and again: one of them has to end."""
-ABSENT = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
 
 logger = log.get(__name__)
 
@@ -48,22 +45,6 @@ class _Commit(Struct):
     news: Mapping[Position, int]
     owned: frozenset[Position]
     since: float
-
-
-class Expulsions:
-    """Whether a member that was put out of its group may join again, or has to leave its name to another process."""
-
-    def __init__(self) -> None:
-        self._not_before = -math.inf
-
-    def absence(self) -> None:
-        """Kafka was away: the next expulsion is by its memory of ourselves, as a broker that was killed has it."""
-        self._not_before = -math.inf
-
-    def may_join(self, now: float) -> bool:
-        """Put out now (monotonic seconds): not for the second time in a minute, unless Kafka was away."""
-        may, self._not_before = now >= self._not_before, now + ALONE_S
-        return may
 
 
 class Hole(Exception):
@@ -225,8 +206,8 @@ class Consumption:
         """
         if kafka.is_over(error):
             self._failed = KafkaException(error)
-        if self.joined and error.code() in ABSENT:  # a new client may tell the same while it connects
-            self._expulsions.absence()
+        if self.joined:  # a new client may tell of an absence while it connects
+            self._expulsions.told(error)
         if time.monotonic() > self._next_telling:
             self._next_telling = time.monotonic() + TELL_S
             logger.warning("kafka-away", detail=error.str())

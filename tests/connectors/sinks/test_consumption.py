@@ -6,7 +6,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from connectors.sinks import consumption as consumption_module
-from connectors.sinks.consumption import Consumption, Expulsions, Start
+from connectors.sinks.consumption import Consumption, Start
+from connectors.sinks.expulsions import Expulsions
 from streams import kafka
 from streams.settings import KafkaSettings, Settings
 from tests.stack.harness import eventually
@@ -45,7 +46,7 @@ def test_only_a_quarrel_over_the_name_lets_no_one_join_again() -> None:
     assert not expulsions.may_join(1_059)
     assert not expulsions.may_join(1_118)
     assert expulsions.may_join(1_178)
-    expulsions.absence()
+    expulsions.told(KafkaError(KafkaError._TRANSPORT))
     assert expulsions.may_join(1_180)
     assert not expulsions.may_join(1_181)
 
