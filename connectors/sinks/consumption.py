@@ -7,7 +7,6 @@ range records are missing, which a person has to know, so `Hole` ends the proces
 import os
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
 
@@ -23,9 +22,8 @@ Position = tuple[str, int]
 """Topic without prefix, and partition."""
 
 TELL_S = 10.0
-SOON_S, LEAVING_S, COMMIT_S = 0.5, 5.0, 20.0
-"""A commit is waited for so long: at once, when leaving, and at all, which is longer than the client waits for its
-coordinator and shorter than the watchdog's patience."""
+LEAVING_S, COMMIT_S = 5.0, 20.0
+"""A commit is waited for so long: when leaving; and at all, longer than the client waits for its coordinator."""
 
 logger = log.get(__name__)
 
@@ -41,7 +39,6 @@ class Start(Struct, frozen=True):
 class _Commit(Struct):
     """On its way. ``owned``: the assignment that it belongs to."""
 
-    done: Future[Any]
     news: Mapping[Position, int]
     owned: frozenset[Position]
     since: float
@@ -56,12 +53,11 @@ class Consumption:
 
     def __init__(self, settings: Settings, sink: str, topics: tuple[str, ...]) -> None:
         self._settings, self._sink, self._topics = settings.kafka, sink, topics
-        extra = _properties(settings, sink) | {"error_cb": self._tell}
+        extra = _properties(settings, sink) | {"error_cb": self._tell, "on_commit": self._ended}
         self._make = partial(kafka.consumer, settings.kafka, f"sink-{sink}", **extra)
         self._consumer = self._make()
         self._callbacks: tuple[Callable[[list[Start]], None], Callable[[], None]] | None = None
         self._expulsions = Expulsions()
-        self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._under_way: _Commit | None = None
         self._reached: dict[Position, int] = {}
         self._owned: frozenset[Position] = frozenset()
@@ -102,7 +98,7 @@ class Consumption:
                 not away: another member has this one's name.
         """
         try:
-            self._end_commit(0)
+            _end_if_stuck(self._under_way)
             messages = self._consumer.consume(limit, timeout_s)
             records = [self._record(message) for message in messages if not _event(message.error())]
             if self._failed:
@@ -122,39 +118,35 @@ class Consumption:
         self._paused = wanted
 
     def commit(self, offsets: Mapping[Position, int], metadata: Callable[[Position], str]) -> None:
-        """Commit what is news among ``offsets``; what fails, or comes while a commit is under way, is news again next time.
+        """Begin to commit what is news among ``offsets``; what fails, or comes meanwhile, is news again next time.
 
-        The client lets a commit wait for a rebalance, and that for our callback, which comes from within ``take``: whoever
-        waits here until the end waits for himself (confluent-kafka-python, issue 1801).
+        It ends within ``take``. The client lets a commit wait for a rebalance, and that waits for our callback, which
+        comes from within ``take``: who waits here waits for himself (confluent-kafka-python, issue 1801).
         """
-        self._end_commit(0)
         news = {p: offset for p, offset in offsets.items() if offset > self._reached.get(p, -1)}
         if not news or self._under_way:
             return
         partitions = [self._partition(p, offset, metadata(p)) for p, offset in news.items()]
-        done = self._committer.submit(self._consumer.commit, offsets=partitions, asynchronous=False)
-        self._under_way = _Commit(done, news, self._owned, time.monotonic())
-        self._end_commit(SOON_S)
+        self._under_way = _Commit(news, self._owned, time.monotonic())
+        try:
+            self._consumer.commit(offsets=partitions, asynchronous=True)
+        except KafkaException as error:
+            self._ended(error.args[0], [])
 
-    def _end_commit(self, within_s: float) -> None:
-        """See what became of the commit that is under way."""
-        commit = self._under_way
+    def _ended(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        """See what became of the commit that was under way."""
+        commit, self._under_way = self._under_way, None
+        fault = error or next((partition.error for partition in partitions if partition.error), None)
+        if fault is None:
+            self._committed(commit)
+            return
+        if kafka.is_over(fault):
+            self._failed = KafkaException(fault)
+        logger.warning("commit-failed", detail=str(fault))
+
+    def _committed(self, commit: _Commit | None) -> None:
         if commit is None:
             return
-        if not wait([commit.done], within_s).done:
-            _end_if_stuck(commit)
-            return
-        self._under_way = None
-        try:
-            commit.done.result()
-        except KafkaException as error:
-            if kafka.is_over(error.args[0]):
-                self._failed = error
-            logger.warning("commit-failed", detail=str(error.args[0]))
-        else:
-            self._committed(commit)
-
-    def _committed(self, commit: _Commit) -> None:
         for (topic, partition), offset in commit.news.items():
             progress.HERE.committed(self._settings.prefix + topic, partition, offset)
         if commit.owned is self._owned:
@@ -174,9 +166,10 @@ class Consumption:
 
     def close(self) -> None:
         """Leave."""
-        self._end_commit(LEAVING_S)
+        deadline = time.monotonic() + LEAVING_S
+        while self._under_way and time.monotonic() < deadline:
+            self._consumer.poll(0.1)  # what comes is not handled, and read again
         self._consumer.close()
-        self._committer.shutdown(wait=False)
 
     def _join_again(self, error: KafkaException) -> None:
         """With a client of its own: the old one never does anything again. A process would do the same, seconds later."""
@@ -185,9 +178,8 @@ class Consumption:
         on_revoked()
         self._own([])
         self.joined = False
-        self._end_commit(SOON_S)
-        self._under_way = None
         self._consumer.close()
+        self._under_way = None
         self._consumer, self._failed = self._make(), None
         self.subscribe(on_assigned, on_revoked)
 
@@ -262,9 +254,9 @@ class Consumption:
         )
 
 
-def _end_if_stuck(commit: _Commit) -> None:
-    """A thread cannot be taken out of the client."""
-    if time.monotonic() - commit.since > COMMIT_S:
+def _end_if_stuck(commit: _Commit | None) -> None:
+    """The client is of no use any more."""
+    if commit and time.monotonic() - commit.since > COMMIT_S:
         logger.error(
             "commit-stuck", seconds=COMMIT_S, consequence="the process ends; it is read again from the last commit"
         )

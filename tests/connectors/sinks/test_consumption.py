@@ -1,6 +1,6 @@
 """A membership that is over begins anew, or ends the process; a broker that is away is waited for."""
 
-from threading import Event
+from collections.abc import Callable
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -10,7 +10,6 @@ from connectors.sinks.consumption import Consumption, Start
 from connectors.sinks.expulsions import Expulsions
 from streams import kafka
 from streams.settings import KafkaSettings, Settings
-from tests.stack.harness import eventually
 
 
 @pytest.fixture
@@ -92,24 +91,30 @@ def test_a_fault_that_passes_is_an_event_to_skip(code: int) -> None:
 
 
 class Client:
-    """A client whose commits wait until it is asked for records, as they wait for the callback of a rebalance."""
+    """A client whose commits end when it is asked for records, as they wait for the callback of a rebalance."""
 
-    def __init__(self, *, ends: bool = True) -> None:
-        self._ends, self._asked = ends, Event()
+    def __init__(self, *, ends: bool = True, error: KafkaError | None = None) -> None:
+        self._ends, self._error, self._waiting = ends, error, list[TopicPartition]()
+        self.on_commit: Callable[[KafkaError | None, list[TopicPartition]], None]
         self.committed: list[int] = []
 
     def commit(self, offsets: list[TopicPartition], asynchronous: bool) -> None:
-        assert not asynchronous
-        self._asked.wait()
-        self.committed.append(offsets[0].offset)
+        assert asynchronous
+        assert not self._waiting
+        self._waiting = offsets
 
     def consume(self, _: int, __: float) -> list[Message]:
-        if self._ends:
-            self._asked.set()
+        if self._ends and self._waiting:
+            offsets, self._waiting = self._waiting, []
+            self.committed += [] if self._error else [offsets[0].offset]
+            self.on_commit(self._error, offsets)
         return []
 
+    def poll(self, _: float) -> None:
+        self.consume(1, 0)
+
     def close(self) -> None:
-        self._asked.set()
+        pass
 
 
 RAW_0 = ("raw", 0)
@@ -117,12 +122,13 @@ RAW_0 = ("raw", 0)
 
 def owning(consumption: Consumption, client: Client) -> Consumption:
     consumption._consumer.close()
+    client.on_commit = consumption._ended
     consumption._consumer = client  # type: ignore[assignment]  # what of a client is asked here
     consumption._own([Start(RAW_0, 0, "")])
     return consumption
 
 
-def test_a_commit_that_waits_for_us_is_not_waited_for(consumption: Consumption) -> None:
+def test_a_commit_ends_while_records_are_taken(consumption: Consumption) -> None:
     client = Client()
     owner = owning(consumption, client)
 
@@ -130,14 +136,22 @@ def test_a_commit_that_waits_for_us_is_not_waited_for(consumption: Consumption) 
     owner.commit({RAW_0: 7}, lambda _: "")
     assert client.committed == []
     owner.take(1, 0)
-    eventually(lambda: client.committed == [5])
+    assert client.committed == [5]
 
-    owner.commit({RAW_0: 7}, lambda _: "")
-    eventually(lambda: client.committed == [5, 7])
-    owner.take(1, 0)
     owner.commit({RAW_0: 7}, lambda _: "")
     owner.close()
     assert client.committed == [5, 7]
+
+
+def test_what_is_committed_is_no_news(consumption: Consumption) -> None:
+    client = Client()
+    owner = owning(consumption, client)
+    for _ in range(3):
+        owner.commit({RAW_0: 5}, lambda _: "")
+        owner.take(1, 0)
+
+    assert client.committed == [5]
+    owner.close()
 
 
 def test_what_was_committed_of_an_assignment_that_is_over_says_nothing_of_the_next(consumption: Consumption) -> None:
@@ -146,17 +160,43 @@ def test_what_was_committed_of_an_assignment_that_is_over_says_nothing_of_the_ne
     owner.commit({RAW_0: 5}, lambda _: "")
     owner._own([Start(RAW_0, 3, "")])
     owner.take(1, 0)
-    eventually(lambda: client.committed == [5])
 
     owner.commit({RAW_0: 4}, lambda _: "")
+    owner.take(1, 0)
 
-    eventually(lambda: client.committed == [5, 4])
+    assert client.committed == [5, 4]
+    owner.close()
+
+
+def test_a_commit_that_fails_is_made_again(consumption: Consumption) -> None:
+    client = Client(error=KafkaError(KafkaError.COORDINATOR_LOAD_IN_PROGRESS))
+    owner = owning(consumption, client)
+    owner.commit({RAW_0: 5}, lambda _: "")
+    owner.take(1, 0)
+    assert client.committed == []
+
+    client._error = None
+    owner.commit({RAW_0: 5}, lambda _: "")
+    owner.take(1, 0)
+
+    assert client.committed == [5]
+    owner.close()
+
+
+def test_a_commit_by_who_is_no_member_ends_the_membership(consumption: Consumption) -> None:
+    owner = owning(consumption, Client(error=KafkaError(KafkaError.FENCED_INSTANCE_ID)))
+    owner.commit({RAW_0: 5}, lambda _: "")
+
+    assert owner.take(1, 0) == []
+    assert owner._consumer is not None
+    assert not isinstance(owner._consumer, Client), "it has joined with a client of its own"
     owner.close()
 
 
 def test_a_commit_that_never_ends_ends_the_process(consumption: Consumption, monkeypatch: pytest.MonkeyPatch) -> None:
     statuses: list[int] = []
     monkeypatch.setattr("os._exit", statuses.append)
+    monkeypatch.setattr(consumption_module, "LEAVING_S", 0.0)
     owner = owning(consumption, Client(ends=False))
     owner.commit({RAW_0: 5}, lambda _: "")
     owner.take(1, 0)
