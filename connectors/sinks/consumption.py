@@ -22,8 +22,10 @@ Position = tuple[str, int]
 """Topic without prefix, and partition."""
 
 TELL_S = 10.0
-LEAVING_S, COMMIT_S = 5.0, 20.0
-"""A commit is waited for so long: when leaving; and at all, longer than the client waits for its coordinator."""
+LEAVING_S, COMMIT_S = 5.0, 90.0
+"""A commit is waited for so long: when leaving; and at all, longer than the client waits for an answer."""
+LOOK_S = 1.0
+"""More than that between two looks is no time in which it could have ended: we were frozen, or busy."""
 
 logger = log.get(__name__)
 
@@ -37,11 +39,21 @@ class Start(Struct, frozen=True):
 
 
 class _Commit(Struct):
-    """On its way. ``owned``: the assignment that it belongs to."""
+    """On its way. ``owned``: the assignment that it belongs to; ``looked_at``: monotonic seconds."""
 
     news: Mapping[Position, int]
     owned: frozenset[Position]
-    since: float
+    looked_at: float
+    waited_s: float = 0
+
+    def look(self, now: float) -> None:
+        """End the process when it never ends: the client is of no use any more."""
+        self.waited_s += min(now - self.looked_at, LOOK_S)
+        self.looked_at = now
+        if self.waited_s > COMMIT_S:
+            what = "the process ends; it is read again from the last commit"
+            logger.error("commit-stuck", seconds=COMMIT_S, consequence=what)
+            os._exit(1)
 
 
 class Hole(Exception):
@@ -63,7 +75,7 @@ class Consumption:
         self._owned: frozenset[Position] = frozenset()
         self._paused: set[Position] = set()
         self._failed: Exception | None = None
-        self._next_lag = self._next_telling = 0.0
+        self._next_lag = self._next_telling = self._next_complaint = 0.0
         self.joined = False
         """whether the group has answered, be it with no partition at all"""
 
@@ -98,7 +110,8 @@ class Consumption:
                 not away: another member has this one's name.
         """
         try:
-            _end_if_stuck(self._under_way)
+            if self._under_way:
+                self._under_way.look(time.monotonic())
             messages = self._consumer.consume(limit, timeout_s)
             records = [self._record(message) for message in messages if not _event(message.error())]
             if self._failed:
@@ -142,7 +155,9 @@ class Consumption:
             return
         if kafka.is_over(fault):
             self._failed = KafkaException(fault)
-        logger.warning("commit-failed", detail=str(fault))
+        if time.monotonic() > self._next_complaint:
+            self._next_complaint = time.monotonic() + TELL_S
+            logger.warning("commit-failed", detail=str(fault))
 
     def _committed(self, commit: _Commit | None) -> None:
         if commit is None:
@@ -252,15 +267,6 @@ class Consumption:
             value=_bytes(message.value()),
             timestamp=message.timestamp()[1] * 1_000_000,
         )
-
-
-def _end_if_stuck(commit: _Commit | None) -> None:
-    """The client is of no use any more."""
-    if commit and time.monotonic() - commit.since > COMMIT_S:
-        logger.error(
-            "commit-stuck", seconds=COMMIT_S, consequence="the process ends; it is read again from the last commit"
-        )
-        os._exit(1)
 
 
 def _properties(settings: Settings, sink: str) -> dict[str, Any]:

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from connectors.sinks import consumption as consumption_module
-from connectors.sinks.consumption import Consumption, Start
+from connectors.sinks.consumption import Consumption, Start, _Commit
 from connectors.sinks.expulsions import Expulsions
 from streams import kafka
 from streams.settings import KafkaSettings, Settings
@@ -93,8 +92,8 @@ def test_a_fault_that_passes_is_an_event_to_skip(code: int) -> None:
 class Client:
     """A client whose commits end when it is asked for records, as they wait for the callback of a rebalance."""
 
-    def __init__(self, *, ends: bool = True, error: KafkaError | None = None) -> None:
-        self._ends, self._error, self._waiting = ends, error, list[TopicPartition]()
+    def __init__(self, error: KafkaError | None = None) -> None:
+        self._error, self._waiting = error, list[TopicPartition]()
         self.on_commit: Callable[[KafkaError | None, list[TopicPartition]], None]
         self.committed: list[int] = []
 
@@ -104,7 +103,7 @@ class Client:
         self._waiting = offsets
 
     def consume(self, _: int, __: float) -> list[Message]:
-        if self._ends and self._waiting:
+        if self._waiting:
             offsets, self._waiting = self._waiting, []
             self.committed += [] if self._error else [offsets[0].offset]
             self.on_commit(self._error, offsets)
@@ -193,17 +192,15 @@ def test_a_commit_by_who_is_no_member_ends_the_membership(consumption: Consumpti
     owner.close()
 
 
-def test_a_commit_that_never_ends_ends_the_process(consumption: Consumption, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_that_never_ends_ends_the_process_and_a_freeze_is_no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     statuses: list[int] = []
     monkeypatch.setattr("os._exit", statuses.append)
-    monkeypatch.setattr(consumption_module, "LEAVING_S", 0.0)
-    owner = owning(consumption, Client(ends=False))
-    owner.commit({RAW_0: 5}, lambda _: "")
-    owner.take(1, 0)
-    assert statuses == []
+    commit = _Commit({RAW_0: 5}, frozenset(), looked_at=0)
 
-    monkeypatch.setattr(consumption_module, "COMMIT_S", 0.0)
-    owner.take(1, 0)
+    commit.look(1_000)
+    for second in range(1, 90):
+        commit.look(1_000 + second)
+    assert statuses == []
+    commit.look(1_090)
 
     assert statuses == [1]
-    owner.close()
