@@ -18,6 +18,9 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 from streams.settings import KafkaSettings
 
 ANSWER_S = 10
+UNANSWERED_S = 20
+"""A broker that was killed or taken for dead may never answer what it was asked then, nor what comes after it on that
+connection: the client makes a new one after so long, not after its own 60 or 90 s. Producers ask no coordinator."""
 
 
 class Undelivered(Exception):
@@ -87,6 +90,7 @@ def consumer(settings: KafkaSettings, group_name: str | None, **extra: Any) -> C
             "enable.auto.offset.store": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
+            "socket.timeout.ms": UNANSWERED_S * 1000,
             "fetch.queue.backoff.ms": 20,
             "fetch.wait.max.ms": 100,
             "fetch.message.max.bytes": 4_194_304,
@@ -124,7 +128,7 @@ def _has_no_leader_yet(error: BaseException) -> bool:
 
 def admin(settings: KafkaSettings) -> AdminClient:
     """An admin client."""
-    return AdminClient(connection(settings))
+    return AdminClient(connection(settings) | {"socket.timeout.ms": UNANSWERED_S * 1000})
 
 
 def committed(

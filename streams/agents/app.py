@@ -99,6 +99,7 @@ def create_app(
         consumer_metadata_max_age_ms=5000,
         broker_max_poll_records=batch_max,
         broker_commit_interval=1,
+        broker_request_timeout=kafka.UNANSWERED_S,
         broker_session_timeout=6,
         broker_heartbeat_interval=1.5,
         producer_request_timeout=30,
