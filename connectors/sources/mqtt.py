@@ -34,7 +34,7 @@ LOG = log.get(__name__)
 
 UNKNOWN = "unknown"
 """Source of a message that no subscription asked for, for example one of an earlier configuration's."""
-STOP_S, SETTLE_S = 5.0, 2.0
+STOP_S, SETTLE_S = 5.0, 5.0
 FIRST_PAUSE_S, MOST_PAUSE_S, STEADY_S = 0.2, 3.0, 4.0
 """Of two clients with one name each lives as long as the other pauses: that is never steady."""
 
