@@ -12,6 +12,7 @@ import pytest
 from streams import kafka, topics
 from streams.settings import KafkaSettings, Settings
 from tests.stack.harness import Installation, Stack
+from tests.stack.proxy import Proxy
 
 STACK_VARIABLE = "ISTHMUS_TEST_STACK"
 """`kafka=host:port,mqtt=host:port,clickhouse=url` of servers to use instead of starting some."""
@@ -40,6 +41,15 @@ def installation(stack: Stack, tmp_path: Path) -> Iterator[Installation]:
     """An installation that no other test has; more settings by `installation.with_settings(...)`."""
     with installed(stack, tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def proxy(installation: Installation) -> Iterator[Proxy]:
+    """Kafka, as it is reached while the proxy is open."""
+    made = Proxy(installation.stack.kafka, kafka=True)
+    made.open()
+    yield made
+    made.close()
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """An MQTT connector that holds work and does not move ends with status 70 and comes back without loss; one that waits does not end."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,6 @@ from tests.stack.harness import Installation, Process, eventually
 from tests.stack.proxy import Proxy
 from tests.stack.stalling import STALLED_S, ended, impatient, stuck
 from tests.stack.test_mqtt_door import door as mqtt_door
-
-
-@pytest.fixture
-def proxy(installation: Installation) -> Iterator[Proxy]:
-    made = Proxy(installation.stack.kafka, kafka=True)
-    made.open()
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize(("bug", "place"), [("forgets-to-poll", "records of mqtt"), ("blocks-its-loop", "event loop")])

@@ -1,23 +1,13 @@
 """A webhook or a poller that holds work and does not move ends with status 70, and comes back without loss."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.stack import doors
 from tests.stack.harness import Installation, eventually, free_port
 from tests.stack.proxy import Proxy
 from tests.stack.stalling import ended, stuck
-
-
-@pytest.fixture
-def proxy(installation: Installation) -> Iterator[Proxy]:
-    made = Proxy(installation.stack.kafka, kafka=True)
-    made.open()
-    yield made
-    made.close()
 
 
 def test_a_webhook_whose_spool_stands_still_ends_and_loses_nothing(
