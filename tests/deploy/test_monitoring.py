@@ -107,6 +107,15 @@ def test_every_process_of_the_compose_file_is_scraped() -> None:
         assert f":{port}/readyz" in compose[name]["healthcheck"]["test"][-1]
 
 
+def test_the_rules_tests_are_written_as_promtool_reads_them() -> None:
+    # What promtool would tell where it is installed: a sample that repeats is a number, never NaN.
+    sample = re.compile(r"-?[\d.]+([+-][\d.]+)?(x\d+)?|_(x\d+)?|NaN|stale")
+    tested = yaml.safe_load((PROMETHEUS / "alerts_test.yml").read_text("utf-8"))["tests"]
+
+    for series in (one for test in tested for one in test["input_series"]):
+        assert [one for one in series["values"].split() if not sample.fullmatch(one)] == [], series["series"]
+
+
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool, which comes with Prometheus")
 @pytest.mark.parametrize(
     "what", ["check rules alerts.yml", "check config prometheus.yml", "test rules alerts_test.yml"]
