@@ -13,7 +13,7 @@ from clickhouse_connect.driver.transform import NativeTransform
 from msgspec import Struct
 
 from benchmarks.result import Result, show
-from connectors.simulator import fleet, vibration
+from connectors.simulator import vibration
 from connectors.sinks.clickhouse.rows import POINTS, RUN_POINTS, run_rows
 from connectors.sinks.clickhouse.table import Table
 from streams import avro, pipeline
@@ -22,6 +22,7 @@ from streams.core.coverage import BEGINNING, Known
 from streams.core.decode import Context, decode
 from streams.core.fold import Windows
 from streams.core.records import DeviceMapping, Interval, Lineage, RawRecord, Reading
+from streams.core.times import SECOND
 from streams.core.window import Rule
 from streams.rows import points
 from streams.settings import Settings
@@ -133,15 +134,15 @@ def _context() -> Context:
 def _raw(number: int, payload: bytes) -> RawRecord:
     return RawRecord(
         id=f"0193{number:028x}", source="vibration", transport="mqtt", address=vibration.topic(SERIAL, "measurements"),
-        received_at=START + (number + 1) * fleet.SECOND, payload=payload,
+        received_at=START + (number + 1) * SECOND, payload=payload,
     )  # fmt: skip
 
 
 def _jittered(number: int) -> bytes:
     """A batch whose first sample came a nanosecond late."""
     body = vibration.batch(SERIAL, START, HZ, number)
-    first = vibration.written(START + number * fleet.SECOND).encode()
-    late = vibration.written(START + number * fleet.SECOND + 1).encode()
+    first = vibration.written(START + number * SECOND).encode()
+    late = vibration.written(START + number * SECOND + 1).encode()
     return body.replace(first, late, 1)
 
 

@@ -14,13 +14,13 @@ from streams.core.options import IctColumn, IctLayout, Options
 from streams.core.records import DeviceMapping, Rule
 from streams.core.rules import Rules
 from streams.core.signed_topic import SignedTopic
+from streams.core.times import SECOND
 from streams.javascript import codec as javascript
 from streams.javascript.process import Limits
 from streams.javascript.sandbox import Mode, Sandbox, shared
 from streams.settings import DecodeSettings
 from streams.source_settings import csv_layout, json_mapping
 
-SECOND = 1_000_000_000
 MODES: Mapping[str, Mode] = {"wrapped": "wrapped", "plain": "plain", "fresh": "fresh"}
 
 

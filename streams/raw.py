@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from streams import avro
-from streams.core.receipt import SECOND, TOLERANCE, by_log_time
+from streams.core.receipt import TOLERANCE, by_log_time
 from streams.core.records import RawRecord
+from streams.core.times import SECOND
 from streams.settings import Settings
 
 

@@ -15,12 +15,12 @@ from connectors.api.period import Asked, refuse
 from connectors.api.streaming import array, streamed
 from connectors.api.times import from_ns
 from connectors.sinks.base import Transient
+from streams.core.times import SECOND
 from streams.registry.store import Unavailable
 
 router = APIRouter(tags=["readings"])
 MOST, UNLIMITED = 65_536, 131_072
 """messages that one may ask for, and that one gets who does not say how many: IoTa's figures"""
-SECOND = 1_000_000_000
 Layout = Annotated[Literal["wide", "long"], Query(description="a column per name, or a row per value")]
 Zone = Annotated[
     str, Query(alias="zone", max_length=100, description="of ts_local, by its IANA name, such as Australia/Sydney")

@@ -23,11 +23,11 @@ from connectors.verify.report import Report
 from deploy.local import daemon
 from deploy.local.plan import Http, Port, Process
 from streams import lag, log, settings
+from streams.core.times import SECOND
 from streams.settings import LogSettings, Settings
 
 HOME = Path("var/demo")
 STUB_PORT, STUB_TOKEN = 25790, "demo-token"
-SECOND = 1_000_000_000
 MAPPED_BEFORE = 8 * 3600 * SECOND
 """Late messages are up to six hours old; their places were known then."""
 PATIENCE_S, SAMPLES = 180, 6

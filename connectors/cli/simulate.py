@@ -19,9 +19,9 @@ from connectors.simulator import factory, fleet, signed, vibration
 from connectors.simulator.ledger import Ledger
 from connectors.simulator.run import Drive, drive
 from streams import settings
+from streams.core.times import SECOND
 from streams.settings import Settings
 
-SECOND = 1_000_000_000
 GENERATION_S = 10.0
 """so soon after a topic was registered its generation is open"""
 FOLLOWS_S = 2.0

@@ -16,6 +16,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from streams.core.times import SECOND
 from streams.replay.store import Difference, Sample
 
 COLOURS = {"added": "#010203", "changed": "#020304", "removed": "#030405", "ink": "#040506", "rule": "#050607"}
@@ -44,7 +45,6 @@ STYLE: dict[Any, object] = {
 }
 KINDS = ("changed", "added", "removed")
 TOP, PANELS, WIDTH, LABEL = 12, 4, 9.2, 44
-SECOND = 1_000_000_000
 
 Plot = tuple[str, str]
 """(what it shows, SVG)"""

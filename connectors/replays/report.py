@@ -9,11 +9,11 @@ import msgspec
 from msgspec import Struct
 
 from streams.core.replay_record import Replay
+from streams.core.times import SECOND
 from streams.replay.job import Figures
 from streams.replay.selection import Selection
 from streams.replay.store import Difference, Sample
 
-SECOND = 1_000_000_000
 TITLES = {"day": "by day", "device": "by device", "measurement": "by measurement", "codec": "by codec"}
 MODES = {
     "decode": "decoded again from the raw bytes",

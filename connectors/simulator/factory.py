@@ -13,7 +13,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from connectors.simulator.fleet import SECOND, Message
+from connectors.simulator.fleet import Message
+from streams.core.times import SECOND
 
 HEARTBEAT_S = 60
 SENSORS = 40

@@ -14,7 +14,8 @@ from typing import Any
 
 from msgspec import Struct
 
-SECOND = 1_000_000_000
+from streams.core.times import SECOND
+
 DAY_S = 86_400
 SOURCES = ("ttn", "ydoc", "wombat", "json")
 MALFORMED = ("bad-json", "empty", "wrong-shape", "not-finite", "year-1970", "year-2106")

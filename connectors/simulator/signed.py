@@ -7,8 +7,9 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from connectors.simulator.fleet import SECOND, Message
+from connectors.simulator.fleet import Message
 from streams.core import signature
+from streams.core.times import SECOND
 
 DATASET, RETENTION_S = "simulation", 30 * 86_400
 FIELDS: dict[str, dict[str, Any]] = {

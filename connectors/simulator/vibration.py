@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.simulator.fleet import SECOND, Message
+from connectors.simulator.fleet import Message
+from streams.core.times import SECOND
 
 SINES = (
     (1.0, 5.0, 0.0),

@@ -150,18 +150,19 @@ class Consumption:
         """See what became of the commit that was under way."""
         commit, self._under_way = self._under_way, None
         fault = error or next((partition.error for partition in partitions if partition.error), None)
-        if fault is None:
+        if fault is not None:
+            self._refused(fault)
+        elif commit is not None:
             self._committed(commit)
-            return
+
+    def _refused(self, fault: KafkaError) -> None:
         if kafka.is_over(fault):
             self._failed = KafkaException(fault)
         if time.monotonic() > self._next_complaint:
             self._next_complaint = time.monotonic() + TELL_S
             logger.warning("commit-failed", detail=str(fault))
 
-    def _committed(self, commit: _Commit | None) -> None:
-        if commit is None:
-            return
+    def _committed(self, commit: _Commit) -> None:
         for (topic, partition), offset in commit.news.items():
             progress.HERE.committed(self._settings.prefix + topic, partition, offset)
         if commit.owned is self._owned:

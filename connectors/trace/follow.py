@@ -18,11 +18,10 @@ from streams import avro
 from streams.core.block import last
 from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, Lineage, Reading
+from streams.core.times import DAY, MILLISECOND, SECOND
 from streams.replay.selection import Selection
 from streams.settings import Settings
 
-SECOND, MILLISECOND = 1_000_000_000, 1_000_000
-DAY = 86_400 * SECOND
 BEFORE_MS, AFTER_MS = 2_000, 3_600_000
 """how long before (clocks of brokers) and after it (decoding that lagged) a record's readings are looked for"""
 ROLLUPS = (3600, 86_400)

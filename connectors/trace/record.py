@@ -12,11 +12,11 @@ from streams import avro, kafka
 from streams.agents.generations import in_force
 from streams.archive import Hole
 from streams.core.records import Lineage, RawRecord
+from streams.core.times import MILLISECOND
 from streams.replay import shelves
 from streams.settings import KafkaSettings, Settings
 
 ANSWER_S = 10
-MILLISECOND = 1_000_000
 STORED = """
 SELECT id, source, transport, address, received_at, content_type, headers, connector, hex(payload)
 FROM raw_messages FINAL WHERE raw_partition = {partition:UInt8} AND raw_offset = {offset:UInt64}

@@ -9,9 +9,8 @@ from connectors.trace.found import Latest, Row, StoredPoint, Window
 from streams.core.block import points
 from streams.core.identity import OFFSET_BITS, PARTITION_BITS, series_id, version_parts
 from streams.core.records import Lineage, Reading
+from streams.core.times import SECOND
 
-SECOND = 1_000_000_000
-DAY = 86_400 * SECOND
 PORTION = 2_000
 """keys in one question, which stays below ClickHouse's limit for a statement"""
 FIRST_TIME, LAST_TIME = 315_532_800 * SECOND, 7_258_118_400 * SECOND

@@ -12,8 +12,7 @@ from connectors.verify.scope import WHOLE, Scope
 from streams.core.block import points
 from streams.core.identity import row_version, series_id
 from streams.core.records import DeadLetter, Reading
-
-SECOND = 1_000_000_000
+from streams.core.times import SECOND
 
 PointKey = tuple[int, int]
 """(series id, time)"""

@@ -5,8 +5,9 @@ Pure. The log is read up to ``ends``; rows of records from there on are newer th
 
 from collections.abc import Collection, Mapping
 
-from connectors.verify.expected import SECOND, Contents, LetterKey, Point, PointKey
+from connectors.verify.expected import Contents, LetterKey, Point, PointKey
 from streams.core.identity import version_parts
+from streams.core.times import SECOND
 
 
 def newer_points(found: Contents, ends: Mapping[int, int]) -> set[PointKey]:

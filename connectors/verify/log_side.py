@@ -11,10 +11,11 @@ from connectors.verify.circumstances import LIMITS, Cut, as_it_was, cut
 from connectors.verify.core import Core
 from connectors.verify.expected import Contents, LetterKey, add_dead_letter, add_reading
 from connectors.verify.origins import Origins
-from connectors.verify.scope import SECOND, WHOLE, Scope
+from connectors.verify.scope import WHOLE, Scope
 from streams import avro, kafka
 from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, Lineage, RawRecord
+from streams.core.times import MILLISECOND, SECOND
 from streams.raw import point_ahead
 from streams.replay.runs import Runs
 from streams.scan import begins_of, ends_of, scan, until
@@ -22,7 +23,6 @@ from streams.settings import KafkaSettings, Settings
 
 CORE_STAGES = ("open", "codec", "normalise")
 ANSWER_S, WITHIN_S = 10, 30
-MILLISECOND = 1_000_000
 
 
 class LogSide(Struct):

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from streams.core.records import DeadLetter
-
-SECOND = 1_000_000_000
+from streams.core.times import SECOND
 
 
 class Scope(Struct, frozen=True):

@@ -9,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 
 from connectors.verify.expected import Contents, Fold, Point, PointKey
 from connectors.verify.scope import WHOLE, Scope
+from streams.core.times import SECOND
 from streams.settings import ClickHouseSettings
 
 OF_DEVICE = "series_id IN (SELECT series_id FROM series WHERE device = {device:String})"
@@ -28,7 +29,6 @@ SELECT series_id, window_s, toUnixTimestamp64Second(start), count, sum, min, max
 FROM aggregates FINAL WHERE window_s IN {windows:Array(UInt32)} AND
 """
 LATEST = "SELECT series_id, toUnixTimestamp64Nano(ts) FROM latest FINAL WHERE"
-SECOND = 1_000_000_000
 
 
 def connect(settings: ClickHouseSettings) -> Client:

@@ -22,8 +22,8 @@ from streams.agents.horizon import MS, Stretch, read_back
 from streams.agents.view import Views
 from streams.core.coverage import BEGINNING, known
 from streams.core.fold import Unfoldable, Windows
-from streams.core.receipt import SECOND
 from streams.core.records import Aggregate, DeadLetter, Generation, Reading, Repair
+from streams.core.times import SECOND
 from streams.core.window import Rule
 from streams.kafka import BatchProducer, Undelivered, topic
 from streams.raw import point_ahead

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from streams.core.message import Value
 from streams.core.names import is_name
+from streams.core.times import SECOND
 
 CODES = {
     "u8": "B",
@@ -25,7 +26,6 @@ CODES = {
 THREE_BYTES = ("u24", "i24")
 TIME = "time"
 """u32: s since the epoch; the part's values are of that time"""
-SECOND = 1_000_000_000
 PART_LIMIT = 4_096
 """bytes"""
 

@@ -13,7 +13,8 @@ from streams.core.coverage import Known, covered
 from streams.core.identity import generation_of, row_version
 from streams.core.points import Points, weight
 from streams.core.records import Aggregate, Block, Reading, Repair
-from streams.core.window import SECOND, Rule, start_of
+from streams.core.times import SECOND
+from streams.core.window import Rule, start_of
 
 Series = tuple[str, str]
 Window = tuple[str, str, int, int]

@@ -7,8 +7,8 @@ Everything that is not in the future when it is decoded rests on one fact: nothi
 from msgspec.structs import replace
 
 from streams.core.records import RawRecord
+from streams.core.times import MILLISECOND, SECOND
 
-MILLISECOND, SECOND = 1_000_000, 1_000_000_000
 TOLERANCE = 60 * SECOND
 """Within it the connector's word counts: it says the same of a record and its second copy, Kafka does not."""
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from math import isfinite
 
-SECOND = 1_000_000_000
+MILLISECOND, SECOND = 1_000_000, 1_000_000_000
 DAY = 86_400 * SECOND
 EARLIEST = 315_532_800 * SECOND
 """1980-01-01: earlier is a clock that was never set."""

@@ -9,7 +9,7 @@ from math import gcd, lcm
 
 from msgspec import Struct
 
-SECOND = 1_000_000_000
+from streams.core.times import SECOND
 
 
 class Rule(Struct, frozen=True):

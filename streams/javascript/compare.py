@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from math import isclose
 from typing import Any
 
-from streams.core.times import from_text
+from streams.core.times import MILLISECOND, from_text
 
 TOLERANCE = 1e-9
-MILLISECOND = 1_000_000
 
 
 def differences(expected: Any, got: Any, path: str = "data", *, moments: bool = True) -> Iterator[str]:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from streams.core.replay_record import Replay
+from streams.core.times import SECOND
 from streams.registry import replays
 from streams.registry.replays import OVER
 from streams.registry.state import Author, Refused
@@ -18,7 +19,6 @@ from streams.replay.job import Figures, Progress, State
 
 WRITTEN_EVERY_S = 10
 """Reports of progress only are written this often, so that a topic does not grow by a bar."""
-SECOND = 1_000_000_000
 
 _STOPS = {State.CANCELLED, State.FAILED}
 FOLLOWING: dict[State, set[State]] = {

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from streams.core.replay_record import Replay
+from streams.core.times import SECOND
 from streams.registry.hashes import PARTS
 from streams.registry.state import REPLAYS, Author, Change, Refused
 from streams.registry.state import State as Registry
@@ -19,7 +20,6 @@ from streams.replay.selection import Offsets, Selection
 
 HELD_S = 30
 """A runner that was silent for longer has lost the replay; another one may go on with it."""
-SECOND = 1_000_000_000
 LOOKING = (State.QUEUED, State.SCANNING, State.DIFFING)
 CORRECTING = (State.APPLYING, State.UNDOING)
 OVER = (State.UNDONE, State.CANCELLED)

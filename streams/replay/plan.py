@@ -11,6 +11,7 @@ from streams.archive import Hole
 from streams.core.codec_record import Codec
 from streams.core.records import Generation, Rule, Source
 from streams.core.signed_topic import SignedTopic
+from streams.core.times import MILLISECOND
 from streams.raw import point_ahead, receipt_ahead
 from streams.registry.hashes import code_hash, codecs_hash, rules_hash, topics_hash
 from streams.replay import shelves
@@ -21,7 +22,6 @@ from streams.replay.source import ANSWER_S, RAW
 from streams.scan import ends_of, table
 from streams.settings import Settings
 
-MILLISECOND = 1_000_000
 RECORDS_PER_S = 30_000
 """of small records that one process decodes, about: its start and large records take longer"""
 

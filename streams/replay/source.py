@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from streams import kafka, log, progress
 from streams.archive import Archived, Hole
+from streams.core.times import MILLISECOND
 from streams.replay import shelves
 from streams.settings import Settings
 
@@ -20,7 +21,6 @@ READ_AT_ONCE, READ_WITHIN_S = 2000, 0.1
 CHUNK_BYTES = 8_000_000
 BACK_OFF_S = (0.2, 0.5, 1, 2, 5)
 ANSWER_S = 10
-MILLISECOND = 1_000_000
 CONSUMER = {
     "auto.offset.reset": "error",  # offsets that are gone are told, not jumped over
     "isolation.level": "read_uncommitted",  # as the decode agent reads

@@ -15,8 +15,8 @@ from connectors.sinks.base import Record
 from connectors.sinks.shelf import Shelf
 from streams import archive
 from streams.archive import Entry
+from streams.core.times import SECOND
 
-SECOND = 1_000_000_000
 Fields = dict[str, Any]
 ONE_BLOCK = 1 << 40
 """bytes: the writer never begins a block by itself"""

@@ -8,8 +8,8 @@ from string import Template
 
 import sql
 from connectors.sinks.clickhouse.store import Store
+from streams.core.times import SECOND
 
-SECOND = 1_000_000_000
 PORTION = 2000
 """keys of at most 50 bytes"""
 

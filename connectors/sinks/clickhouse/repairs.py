@@ -14,8 +14,8 @@ from connectors.sinks.clickhouse.recompute import Window
 from connectors.sinks.clickhouse.store import Store
 from streams.core.identity import series_id
 from streams.core.records import Repair
+from streams.core.times import SECOND
 
-SECOND = 1_000_000_000
 LIMIT = 100_000
 """a partition with more waiting repairs is not read further"""
 

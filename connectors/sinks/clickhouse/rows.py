@@ -9,10 +9,10 @@ import numpy as np
 from connectors.sinks.clickhouse.table import Table
 from streams.core.identity import GENERATION_BITS, series_id
 from streams.core.records import Aggregate, Repair
+from streams.core.times import SECOND
 from streams.rows import FIRST_TIME, LAST_TIME, Fault, Run, run_columns
 
 LABEL_BITS = 46
-SECOND = 1_000_000_000
 
 POINTS = Table(
     "points",

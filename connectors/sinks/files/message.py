@@ -5,8 +5,7 @@ from typing import Any
 
 from connectors.sinks.outgoing import Message
 from streams.core.records import Measurement
-
-SECOND = 1_000_000_000
+from streams.core.times import SECOND
 
 
 def body(message: Message) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from connectors.sinks.files.message import body, iso
 from connectors.sinks.outgoing import Message
 from connectors.sinks.shelf import STILL_S, Shelf
 from streams.archive import OPEN
+from streams.core.times import SECOND
 
-SECOND = 1_000_000_000
 SEGMENTS, PARTITION, SUFFIX = "segments", "readings-{}", ".ndjson"
 LATE_S = 60
 """an idle segment is closed so long after its time is over"""

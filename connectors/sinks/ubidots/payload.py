@@ -13,8 +13,8 @@ import orjson
 
 from connectors.sinks.outgoing import Message
 from streams.core.records import Measurement
+from streams.core.times import MILLISECOND
 
-MILLISECOND = 1_000_000
 PER_DOT = 4
 """bytes of quotes, colon, brackets and comma around a dot, at most"""
 

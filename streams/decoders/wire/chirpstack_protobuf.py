@@ -8,6 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from streams.core.message import Rejected
 from streams.core.payload import detail
+from streams.core.times import SECOND
 from streams.decoders.wire.chirpstack_event import Device, Event
 from streams.decoders.wire.chirpstack_pb2 import (
     DeviceInfo,
@@ -20,7 +21,6 @@ from streams.decoders.wire.chirpstack_pb2 import (
 
 M = TypeVar("M", bound=Message)
 
-SECOND = 1_000_000_000
 ERROR = 2
 
 

@@ -13,13 +13,12 @@ from msgspec import Struct
 
 from streams.core.message import Ignored, Opened, Rejected, Value
 from streams.core.payload import detail
-from streams.core.times import EARLIEST, to_text
+from streams.core.times import EARLIEST, MILLISECOND, to_text
 from streams.decoders.wire.sparkplug_pb2 import Metric, Payload
 
 METRIC_LIMIT = 5_000
 """Metrics of a payload; more are refused."""
 COMPRESSED = "SPBV1.0_COMPRESSED"
-MILLISECOND = 1_000_000
 
 SIGNED = {1: 8, 2: 16, 3: 32, 4: 64}
 UNSIGNED = {5: 8, 6: 16, 7: 32, 8: 64}

@@ -4,8 +4,9 @@ from itertools import islice
 from pathlib import Path
 
 from connectors.simulator import fleet
-from connectors.simulator.fleet import SECOND, Options
+from connectors.simulator.fleet import Options
 from connectors.simulator.ledger import Ledger, acknowledged, fingerprint
+from streams.core.times import SECOND
 
 START = 1_764_000_000 * SECOND
 OPTIONS = Options(seed=7, devices=8, start=START, interval=SECOND // 2)

@@ -4,10 +4,11 @@ import numpy as np
 from msgspec.structs import replace
 
 from connectors.verify.compare import compare
-from connectors.verify.expected import SECOND, Contents, Fold, Point, add_reading, derive, fold
+from connectors.verify.expected import Contents, Fold, Point, add_reading, derive, fold
 from streams.core.block import made
 from streams.core.identity import series_id
 from streams.core.records import Measurement, Reading
+from streams.core.times import SECOND
 
 S = series_id("ttn:a", "t")
 

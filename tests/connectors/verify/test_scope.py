@@ -4,11 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from connectors.verify.expected import SECOND, Contents, Fold, Point, add_dead_letter, add_reading, derive
+from connectors.verify.expected import Contents, Fold, Point, add_dead_letter, add_reading, derive
 from connectors.verify.live import is_newer_letter, newer_points, without
 from connectors.verify.scope import WHOLE, Scope
 from streams.core.identity import row_version, series_id
 from streams.core.records import DeadLetter, Measurement
+from streams.core.times import SECOND
 from tests.connectors.sinks.making import reading
 
 A, B = series_id("json:a", "t"), series_id("json:b", "t")

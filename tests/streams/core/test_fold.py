@@ -11,7 +11,8 @@ from streams.core.block import made
 from streams.core.coverage import BEGINNING, Known
 from streams.core.fold import Unfoldable, Windows
 from streams.core.records import Aggregate, Block, Measurement, Reading, Repair
-from streams.core.window import SECOND, Rule
+from streams.core.times import SECOND
+from streams.core.window import Rule
 
 RULE = Rule.of_seconds((60, 300), hold=180, ahead=3660)
 NOON = 1_800_000_000 * SECOND

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from streams.core.receipt import MILLISECOND, SECOND, TOLERANCE, by_log_time
+from streams.core.receipt import TOLERANCE, by_log_time
 from streams.core.records import RawRecord
+from streams.core.times import MILLISECOND, SECOND
 
 APPENDED = 1_715_382_000_123_000_000
 DAY = 86_400 * SECOND

@@ -2,7 +2,8 @@
 
 import pytest
 
-from streams.core.window import SECOND, Rule, start_of, starts
+from streams.core.times import SECOND
+from streams.core.window import Rule, start_of, starts
 
 MINUTE = 60 * SECOND
 

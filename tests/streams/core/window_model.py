@@ -12,7 +12,8 @@ from streams.core.coverage import BEGINNING, Known, known
 from streams.core.fold import Windows
 from streams.core.identity import row_version
 from streams.core.records import Aggregate, Generation, Measurement, Reading, Repair
-from streams.core.window import SECOND, Rule
+from streams.core.times import SECOND
+from streams.core.window import Rule
 
 LENGTHS, HOLD, AHEAD = (10, 20), 8, 6
 RULE = Rule.of_seconds(LENGTHS, hold=HOLD, ahead=AHEAD)
