@@ -34,7 +34,7 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
         "security.protocol": settings.security_protocol,
         "log.connection.close": False,
         "log_level": 2,  # a lost broker is told by whoever waits for it, not twenty times a second by the library
-        "reconnect.backoff.max.ms": 1000,
+        "reconnect.backoff.max.ms": 500,
     }
     if settings.sasl_mechanism:
         config |= {

@@ -43,6 +43,16 @@ def test_data_topics_get_the_partition_count_of_the_settings() -> None:
     assert made["x.device-mapping"].num_partitions == 1
 
 
+def test_segments_are_small_and_larger_than_any_record() -> None:
+    def segment(**settings: int) -> str:
+        return next(
+            str((n.config or {})["segment.bytes"]) for n in topics.wanted(KafkaSettings(**settings)) if n.topic == "raw"
+        )
+
+    assert segment() == "134217728"
+    assert segment(max_record_bytes=100_000_000) == "200000000"
+
+
 def test_raw_is_kept_for_ever_unless_the_settings_say_otherwise() -> None:
     def retention(settings: KafkaSettings) -> str:
         return next(str((new.config or {})["retention.ms"]) for new in topics.wanted(settings) if new.topic == "raw")

@@ -43,8 +43,8 @@ background.threads=4
 num.recovery.threads.per.data.dir=2
 log.cleaner.threads=1
 log.cleaner.dedupe.buffer.size=16777216
-broker.session.timeout.ms=2000
-broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=1600
+broker.heartbeat.interval.ms=100
 """
 
 
