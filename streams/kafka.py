@@ -34,7 +34,8 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
         "security.protocol": settings.security_protocol,
         "log.connection.close": False,
         "log_level": 2,  # a lost broker is told by whoever waits for it, not twenty times a second by the library
-        "reconnect.backoff.max.ms": 500,
+        "reconnect.backoff.max.ms": 250,
+        "retry.backoff.max.ms": 250,
     }
     if settings.sasl_mechanism:
         config |= {
@@ -92,6 +93,7 @@ def consumer(settings: KafkaSettings, group_name: str | None, **extra: Any) -> C
             "auto.offset.reset": "earliest",
             "socket.timeout.ms": UNANSWERED_S * 1000,
             "fetch.queue.backoff.ms": 20,
+            "fetch.error.backoff.ms": 100,
             "fetch.wait.max.ms": 100,
             "fetch.message.max.bytes": 4_194_304,
             "receive.message.max.bytes": 268_435_456,

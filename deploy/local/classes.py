@@ -1,8 +1,8 @@
 """The classes of a Java server, kept as the JVM has laid them out (class data sharing): later starts take half the time.
 
 A server that was killed is away for as long as it starts, and loading and checking seven thousand classes is most of that.
-They are laid out once per Java and set of jars: the server is run until it listens, which tells the classes that a start
-needs. A file that does not fit is ignored by the JVM, so nothing depends on it.
+They are laid out once per Java and set of jars: the server is run until it listens, and asked what it will be asked, which
+tells the classes that this needs. A file that does not fit is ignored by the JVM, so nothing depends on it.
 """
 
 import asyncio
@@ -26,6 +26,10 @@ TIED = 'exec 3<&0; "$@" 3<&- & server=$!; (cat <&3 >/dev/null; kill -9 $server) 
 
 Trial = Callable[[Path], Process]
 """Prepares the server in a scratch directory, on ports that are free; its process."""
+Use = Callable[[int], None]
+"""Asks the server on a port what clients ask; raises StackError when it does not answer."""
+CALLS = b"2"
+"""Another one when the calls are others: what was laid out by an older version is not used."""
 
 
 def options(laid_out: Path | None) -> tuple[str, ...]:
@@ -36,7 +40,7 @@ def options(laid_out: Path | None) -> tuple[str, ...]:
 def place(java: str, jars: Path) -> Path:
     """The file for this Java and these jars, which may not be there yet."""
     said = subprocess.run([java, "-version"], capture_output=True, check=False).stderr
-    return jars / f"classes-{hashlib.sha256(java.encode() + said).hexdigest()[:12]}.jsa"
+    return jars / f"classes-{hashlib.sha256(CALLS + java.encode() + said).hexdigest()[:12]}.jsa"
 
 
 def missing(file: Path) -> bool:
@@ -44,12 +48,12 @@ def missing(file: Path) -> bool:
     return not file.is_file() or any(jar.stat().st_mtime > file.stat().st_mtime for jar in file.parent.glob("*.jar"))
 
 
-def provide(java: str, jars: Path, trial: Trial) -> Path | None:
+def provide(java: str, jars: Path, trial: Trial, use: Use) -> Path | None:
     """The file, which is made when it is missing; None when it cannot be made, which only costs time."""
     file = place(java, jars)
     if missing(file):
         try:
-            _make(java, jars, trial, file)
+            _make(java, jars, trial, use, file)
         except (OSError, StackError, subprocess.SubprocessError):
             _refuse(file)
     return file if file.is_file() and file.stat().st_size else None
@@ -62,31 +66,33 @@ def _refuse(file: Path) -> None:
         file.touch()
 
 
-def _make(java: str, jars: Path, trial: Trial, file: Path) -> None:
+def _make(java: str, jars: Path, trial: Trial, use: Use, file: Path) -> None:
     """In a directory beside it: of two at once both are whole, and the later one stays."""
     with tempfile.TemporaryDirectory(dir=jars.parent) as scratch:
         made = Path(scratch) / file.name
-        _lay_out(java, jars, _loaded(trial, Path(scratch)), made)
+        _lay_out(java, jars, _loaded(trial, use, Path(scratch)), made)
         made.replace(file)
 
 
-def _loaded(trial: Trial, scratch: Path) -> Path:
-    """The list of classes that a start loads."""
+def _loaded(trial: Trial, use: Use, scratch: Path) -> Path:
+    """The list of classes that starting and serving load."""
     process, names = trial(scratch / "trial"), scratch / "classes"
     command = [process.command[0], f"-XX:DumpLoadedClassList={names}", *process.command[1:]]
     with subprocess.Popen(["sh", "-c", TIED, "sh", *command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as running:  # fmt: skip
-        _wait_until_it_listens(running, process)
+        use(_listening(running, process))
         running.communicate()
     return names
 
 
-def _wait_until_it_listens(running: "subprocess.Popen[bytes]", process: Process) -> None:
+def _listening(running: "subprocess.Popen[bytes]", process: Process) -> int:
+    """Its port, once it listens."""
     deadline = time.monotonic() + START_S
     while not (process.ready and asyncio.run(probe.answers(process.ready))):
         if running.poll() is not None or time.monotonic() > deadline:
             raise StackError(f"{process.name} does not start on trial")
         time.sleep(LOOK_S)
+    return process.ports[0].number
 
 
 def _lay_out(java: str, jars: Path, names: Path, file: Path) -> None:

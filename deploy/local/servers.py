@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from deploy.local import artemis, classes, jars, java, kafka, mosquitto, ports, store
+from deploy.local import artemis, classes, jars, java, kafka, mosquitto, ports, serving, store
 from deploy.local.plan import Process
 
 LOCK = ".lock"
@@ -77,7 +77,9 @@ def _kafka(servers: Servers, advance: jars.Advance, tell: Callable[[str], None])
         controller_port=servers.kafka_controller_port,
         record_bytes=servers.record_bytes,
     )
-    broker = replace(broker, classes=_classes("Kafka", broker, lambda there: _kafka_trial(broker, there), tell))
+    broker = replace(
+        broker, classes=_classes("Kafka", broker, lambda there: _kafka_trial(broker, there), serving.serve_kafka, tell)
+    )
     kafka.prepare(broker)
     return kafka.process(broker)
 
@@ -97,7 +99,10 @@ def _artemis(servers: Servers, advance: jars.Advance, tell: Callable[[str], None
         port=servers.mqtt_port,
     )
     broker = replace(
-        broker, classes=_classes("the MQTT broker", broker, lambda there: _artemis_trial(broker, there), tell)
+        broker,
+        classes=_classes(
+            "the MQTT broker", broker, lambda there: _artemis_trial(broker, there), serving.serve_mqtt, tell
+        ),
     )
     artemis.prepare(broker)
     return artemis.process(broker)
@@ -110,11 +115,15 @@ def _artemis_trial(broker: artemis.Artemis, directory: Path) -> Process:
 
 
 def _classes(
-    name: str, broker: kafka.Kafka | artemis.Artemis, trial: classes.Trial, tell: Callable[[str], None]
+    name: str,
+    broker: kafka.Kafka | artemis.Artemis,
+    trial: classes.Trial,
+    use: classes.Use,
+    tell: Callable[[str], None],
 ) -> Path | None:
     if classes.missing(classes.place(broker.java, broker.jars)):
         tell(f"{name}: laying out its classes, once, so that it starts in half the time …")
-    return classes.provide(broker.java, broker.jars, trial)
+    return classes.provide(broker.java, broker.jars, trial, use)
 
 
 def _mosquitto(servers: Servers) -> Process:

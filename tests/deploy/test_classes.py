@@ -1,13 +1,14 @@
 """Classes are laid out once per Java and set of jars, and a Java that makes none starts without."""
 
 import os
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
 from deploy.local import classes
-from deploy.local.plan import Process, StackError, Tcp
+from deploy.local.plan import Port, Process, StackError, Tcp
 from tests.stack.harness import free_port
 
 LAYS_OUT = (
@@ -34,7 +35,13 @@ def listens(scratch: Path) -> Process:
     """It does nothing but that; `-X…`, which a JVM understands, is nothing to Python."""
     port = free_port()
     script = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
-    return Process("server", (sys.executable, "-c", script), ready=Tcp(port))
+    return Process("server", (sys.executable, "-c", script), ready=Tcp(port), ports=(Port(port, "port"),))
+
+
+def asked(port: int) -> None:
+    """Only what is there to be asked can be: it is asked while it listens."""
+    with socket.create_connection(("127.0.0.1", port), 1):
+        pass
 
 
 def times_made(java: str) -> int:
@@ -44,23 +51,23 @@ def times_made(java: str) -> int:
 def test_it_is_made_once(tmp_path: Path, jars: Path) -> None:
     java = fake(tmp_path, LAYS_OUT)
 
-    made = classes.provide(java, jars, listens)
+    made = classes.provide(java, jars, listens, asked)
 
     assert made is not None
     assert made.parent == jars
     assert made.read_text() == "laid out\n"
-    assert classes.provide(java, jars, listens) == made
+    assert classes.provide(java, jars, listens, asked) == made
     assert times_made(java) == 1
     assert [file.name for file in jars.parent.iterdir()] == [jars.name]
 
 
 def test_jars_that_were_fetched_again_want_another(tmp_path: Path, jars: Path) -> None:
     java = fake(tmp_path, LAYS_OUT)
-    made = classes.provide(java, jars, listens)
+    made = classes.provide(java, jars, listens, asked)
     assert made is not None
     os.utime(made, (1_000_000, 1_000_000))
 
-    assert classes.provide(java, jars, listens) == made
+    assert classes.provide(java, jars, listens, asked) == made
     assert times_made(java) == 2
 
 
@@ -76,7 +83,7 @@ def test_another_java_has_another(tmp_path: Path, jars: Path) -> None:
 def test_a_java_that_makes_none_starts_without_and_is_not_asked_again(tmp_path: Path, jars: Path) -> None:
     java = fake(tmp_path, 'echo once >> "$0.made"; exit 1')
 
-    assert [classes.provide(java, jars, listens) for _ in range(2)] == [None, None]
+    assert [classes.provide(java, jars, listens, asked) for _ in range(2)] == [None, None]
     assert times_made(java) == 3, "twice for its version, once to lay out"
     assert classes.options(None) == ()
 
@@ -84,11 +91,25 @@ def test_a_java_that_makes_none_starts_without_and_is_not_asked_again(tmp_path: 
 def test_a_server_that_ends_on_trial_is_laid_out_in_no_way(tmp_path: Path, jars: Path) -> None:
     java = fake(tmp_path, LAYS_OUT)
 
-    assert classes.provide(java, jars, lambda _: Process("server", ("true",), ready=Tcp(free_port()))) is None
+    def ends(_: Path) -> Process:
+        return Process("server", ("true",), ready=Tcp(free_port()))
+
+    assert classes.provide(java, jars, ends, asked) is None
 
 
 def test_a_server_that_cannot_be_tried_is_no_fault_here(tmp_path: Path, jars: Path) -> None:
     def refused(_: Path) -> Process:
         raise StackError("cannot be formatted")
 
-    assert classes.provide(fake(tmp_path, LAYS_OUT), jars, refused) is None
+    assert classes.provide(fake(tmp_path, LAYS_OUT), jars, refused, asked) is None
+
+
+def test_a_server_that_does_not_serve_on_trial_is_laid_out_in_no_way(tmp_path: Path, jars: Path) -> None:
+    ports = []
+
+    def silent(port: int) -> None:
+        ports.append(port)
+        raise StackError("no answer")
+
+    assert classes.provide(fake(tmp_path, LAYS_OUT), jars, listens, silent) is None
+    assert len(ports) == 1
