@@ -135,3 +135,19 @@ def test_kafka_takes_records_as_large_as_locally(compose: dict[str, Any]) -> Non
     largest = str(Settings().kafka.max_record_bytes + kafka.HEADROOM)
 
     assert compose["services"]["kafka"]["environment"]["KAFKA_MESSAGE_MAX_BYTES"] == largest
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "auto.create.topics.enable",
+        "offsets.retention.minutes",
+        "group.initial.rebalance.delay.ms",
+        "broker.session.timeout.ms",
+        "broker.heartbeat.interval.ms",
+    ],
+)
+def test_kafka_keeps_and_waits_as_locally(compose: dict[str, Any], name: str) -> None:
+    locally = dict(line.split("=", 1) for line in kafka.PROPERTIES.splitlines())
+
+    assert compose["services"]["kafka"]["environment"][f"KAFKA_{name.upper().replace('.', '_')}"] == locally[name]
