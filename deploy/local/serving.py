@@ -5,14 +5,14 @@ the first time. So the trial makes the calls that our processes make; nothing of
 """
 
 import asyncio
+from typing import Any
 
 import aiomqtt
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from deploy.local.plan import StackError
-from streams import kafka
-from streams.settings import KafkaSettings
 
 NAME = "trial"
 TRIAL_S = 20.0
@@ -24,14 +24,15 @@ def serve_kafka(port: int) -> None:
     Raises:
         StackError: it does not serve.
     """
-    settings = KafkaSettings(bootstrap_servers=f"127.0.0.1:{port}")
+    client: dict[str, Any] = {"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 2}
     try:
-        admin = kafka.admin(settings)
+        admin = AdminClient(client)
         admin.create_topics([NewTopic(NAME, 2, 1)])[NAME].result(TRIAL_S)
-        _produce(settings)
-        _consume(settings)
-        kafka.committed(admin, settings, NAME, NAME, [0])
-    except (KafkaException, kafka.Undelivered, TimeoutError) as fault:
+        _produce(client)
+        _consume(client)
+        asked = ConsumerGroupTopicPartitions(NAME, [TopicPartition(NAME, 0)])
+        admin.list_consumer_group_offsets([asked])[NAME].result(TRIAL_S)
+    except (KafkaException, TimeoutError) as fault:
         raise StackError(f"Kafka does not serve on trial: {fault}") from fault
 
 
@@ -47,20 +48,23 @@ def serve_mqtt(port: int) -> None:
         raise StackError(f"the MQTT broker does not serve on trial: {fault}") from fault
 
 
-def _produce(settings: KafkaSettings) -> None:
-    batch = kafka.BatchProducer(settings)
+def _produce(client: dict[str, Any]) -> None:
+    alike = client | {"enable.idempotence": True, "compression.type": "lz4"}
+    producer = Producer(alike)
     for number in range(10):
-        batch.send(NAME, str(number), b"value" * 100)
-    batch.flush()
-    writer = kafka.producer(settings, linger_ms=0, **{"transactional.id": NAME})
+        producer.produce(NAME, b"value" * 100, str(number))
+    if producer.flush(TRIAL_S):
+        raise TimeoutError("records are not confirmed")
+    writer = Producer(alike | {"transactional.id": NAME})
     writer.init_transactions(TRIAL_S)
     writer.begin_transaction()
     writer.produce(NAME, b"value", b"key")
     writer.commit_transaction(TRIAL_S)
 
 
-def _consume(settings: KafkaSettings) -> None:
-    reader = kafka.consumer(settings, NAME, **{"group.instance.id": NAME, "enable.partition.eof": False})
+def _consume(client: dict[str, Any]) -> None:
+    member = {"group.id": NAME, "group.instance.id": NAME, "auto.offset.reset": "earliest", "enable.auto.commit": False}
+    reader = Consumer(client | member)
     reader.subscribe([NAME])
     records = reader.consume(1, TRIAL_S)
     if not records:
