@@ -18,7 +18,7 @@ from streams import avro
 from streams.core.block import last
 from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, Lineage, Reading
-from streams.core.times import DAY, MILLISECOND, SECOND
+from streams.core.times import DAY, EARLIEST, LATEST, MILLISECOND, SECOND
 from streams.replay.selection import Selection
 from streams.settings import Settings
 
@@ -135,7 +135,7 @@ class Follower:
         received = raw.record.received_at if raw.record else raw.appended_at
         times = [m.time for reading in made for m in reading.measurements] + ([received] if received else [])
         times += [time for reading in made for block in reading.blocks for time in (block.start, last(block))]
-        return (min(times) - DAY, max(times) + DAY) if times else (stored.FIRST_TIME, stored.LAST_TIME)
+        return (min(times) - DAY, max(times) + DAY) if times else (EARLIEST, LATEST)
 
     def _covering(self, trace: Trace) -> list[Covering]:
         found = []

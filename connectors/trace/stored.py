@@ -9,11 +9,10 @@ from connectors.trace.found import Latest, Row, StoredPoint, Window
 from streams.core.block import points
 from streams.core.identity import OFFSET_BITS, PARTITION_BITS, series_id, version_parts
 from streams.core.records import Lineage, Reading
-from streams.core.times import SECOND
+from streams.core.times import EARLIEST, LATEST, SECOND
 
 PORTION = 2_000
 """keys in one question, which stays below ClickHouse's limit for a statement"""
-FIRST_TIME, LAST_TIME = 315_532_800 * SECOND, 7_258_118_400 * SECOND
 COLUMNS = "series_id, toUnixTimestamp64Nano(ts), value, text, quality, logical_uid, version, is_deleted"
 
 Key = tuple[int, int]
@@ -42,7 +41,7 @@ def rows_of(store: Store, lineage: Lineage, devices: Collection[str], span: tupl
     """Every row of the raw record with a time in ``span``, of these devices when any are named."""
     packed = lineage.offset << PARTITION_BITS | lineage.partition
     mask = (1 << OFFSET_BITS + PARTITION_BITS) - 1
-    first, last = (min(max(t, FIRST_TIME), LAST_TIME) for t in span)
+    first, last = (min(max(t, EARLIEST), LATEST) for t in span)
     where = (
         f"ts >= fromUnixTimestamp64Nano(toInt64({first})) AND ts <= fromUnixTimestamp64Nano(toInt64({last})) "
         f"AND bitAnd(version, {mask}) = {packed}"
