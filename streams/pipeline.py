@@ -14,7 +14,7 @@ from streams.core.options import IctColumn, IctLayout, Options
 from streams.core.records import DeviceMapping, Rule
 from streams.core.rules import Rules
 from streams.core.signed_topic import SignedTopic
-from streams.core.times import SECOND
+from streams.core.times import MINUTE, SECOND
 from streams.javascript import codec as javascript
 from streams.javascript.process import Limits
 from streams.javascript.sandbox import Mode, Sandbox, shared
@@ -32,7 +32,7 @@ def decoders(settings: DecodeSettings, topics: Iterable[SignedTopic] = ()) -> Ma
 def options(settings: DecodeSettings, topics: Iterable[SignedTopic] = ()) -> Options:
     """What decoders are told."""
     return Options(
-        ydoc_utc_offset=settings.ydoc_utc_offset_minutes * 60 * SECOND,
+        ydoc_utc_offset=settings.ydoc_utc_offset_minutes * MINUTE,
         json_device=settings.json_source.device,
         json_time=settings.json_source.time,
         json_values=settings.json_source.values,

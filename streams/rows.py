@@ -14,9 +14,8 @@ from streams.core import block as blocks
 from streams.core.block import Times, Values
 from streams.core.identity import row_version, series_id
 from streams.core.records import Block, Measurement, Reading
+from streams.core.times import EARLIEST, LATEST
 
-FIRST_TIME, LAST_TIME = 315_532_800_000_000_000, 7_258_118_400_000_000_000
-"""1980-01-01 and 2200-01-01: times outside are faults of clocks, and ClickHouse would bend them silently"""
 UID_LIMIT, QUALITY_LIMIT = 1 << 32, 1 << 8
 
 Fault = tuple[str, str]
@@ -171,11 +170,11 @@ def _add_block(made: Points, origin: Origin, block: Block) -> Fault | None:
     broken = blocks.fault(block)
     if broken is not None:
         return "bad-block", broken
-    fault = _fault(Measurement(block.name, block.unit, FIRST_TIME, 0.0, None, block.quality, block.logical_uid))
+    fault = _fault(Measurement(block.name, block.unit, EARLIEST, 0.0, None, block.quality, block.logical_uid))
     if fault is not None:
         return fault
     times, values = blocks.times(block), blocks.values(block)
-    finite, outside = np.isfinite(values), (times < FIRST_TIME) | (times >= LAST_TIME)
+    finite, outside = np.isfinite(values), (times < EARLIEST) | (times >= LATEST)
     kept = finite & ~outside
     if kept.any():
         _add_run(made, origin, block, times[kept], values[kept])
@@ -192,7 +191,7 @@ def _add_run(made: Points, origin: Origin, block: Block, times: Times, values: V
 
 
 def _fault(m: Measurement) -> Fault | None:
-    if not FIRST_TIME <= m.time < LAST_TIME:
+    if not EARLIEST <= m.time < LATEST:
         return "time-out-of-range", f"{m.name}: {m.time} ns is not between 1980 and 2200"
     if m.value is not None and not isfinite(m.value):
         return "not-finite", f"{m.name}: {m.value}"

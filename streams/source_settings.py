@@ -6,8 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from streams.core import options, topic
 from streams.core.paths import compiled
-
-MINUTE = 60_000_000_000
+from streams.core.times import MINUTE
 
 
 def _path(text: str) -> str:

@@ -9,8 +9,8 @@ from fastapi import Depends, HTTPException, Query
 
 from connectors.api.bodies import Time
 from connectors.api.times import to_ns
+from streams.core.times import HOUR
 
-HOUR = 3_600_000_000_000
 UNITS = {"h": HOUR, "d": 24 * HOUR, "w": 7 * 24 * HOUR, "m": 28 * 24 * HOUR, "y": 364 * 24 * HOUR}
 LAST = re.compile(r"([0-9]{1,6})([hdwmy])", re.IGNORECASE)
 

@@ -15,12 +15,12 @@ from connectors.api.documents import HELD_UP, MISSING, NOT_BASIC, TAKEN
 from connectors.api.gate import unavailable
 from connectors.api.passwords import Busy, new_token, token_hash
 from streams import metrics
+from streams.core.times import DAY
 from streams.core.user_record import Token, User
 from streams.registry import tokens, users
 from streams.registry.state import Author, Refused
 
 router = APIRouter(tags=["tokens"])
-DAY = 86_400_000_000_000
 
 
 async def _own(request: Request) -> str:

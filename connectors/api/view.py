@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 
+from streams.core.times import HOUR
 from streams.settings import ApiSettings
 
 State = Literal["live", "late", "missing"]
-HOUR = 3_600_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,12 @@ from connectors.verify.report import Report
 from deploy.local import daemon
 from deploy.local.plan import Http, Port, Process
 from streams import lag, log, settings
-from streams.core.times import SECOND
+from streams.core.times import HOUR, SECOND
 from streams.settings import LogSettings, Settings
 
 HOME = Path("var/demo")
 STUB_PORT, STUB_TOKEN = 25790, "demo-token"
-MAPPED_BEFORE = 8 * 3600 * SECOND
+MAPPED_BEFORE = 8 * HOUR
 """Late messages are up to six hours old; their places were known then."""
 PATIENCE_S, SAMPLES = 180, 6
 QUESTIONS: dict[str, dict[str, str]] = {

@@ -25,6 +25,7 @@ from connectors.sinks.base import Transient
 from connectors.sinks.clickhouse.replay import ClickHouseReplayStore
 from streams import log, metrics, ops, progress, watchdog
 from streams.core.replay_record import Replay
+from streams.core.times import DAY
 from streams.kafka import Undelivered
 from streams.progress import Work
 from streams.registry.replays import is_correcting
@@ -39,7 +40,6 @@ PASSING = (Transient, KafkaException, Undelivered, TimeoutError, NoAnswer, OSErr
 """something is away; every step of a replay can be done again"""
 LOOK_S, LONGEST_BACK_OFF_S = 0.5, 15
 TIDY_S = 3600
-DAY_NS = 86_400_000_000_000
 Show = Callable[[Replay, Progress], None]
 
 logger = log.get("replay")
@@ -116,7 +116,7 @@ class Worker:
         if time.monotonic() < self._tidied:
             return
         self._tidied = time.monotonic() + TIDY_S
-        oldest = time.time_ns() - self._settings.replay.keep_days * DAY_NS
+        oldest = time.time_ns() - self._settings.replay.keep_days * DAY
         for replay in list(self._view.data.values()):
             if replay.changed_at < oldest and replay.state not in WORKING and not is_correcting(replay):
                 self._store.drop(replay.id, journal=True)

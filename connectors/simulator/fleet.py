@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from streams.core.times import SECOND
+from streams.core.times import HOUR, SECOND
 
 DAY_S = 86_400
 SOURCES = ("ttn", "ydoc", "wombat", "json")
@@ -110,7 +110,7 @@ def _device(source: str, number: int, seed: int) -> Device:
 
 
 def _silent(box: Device, at: int, options: Options) -> bool:
-    hour = at // (3600 * SECOND)
+    hour = at // HOUR
     return random.Random(f"{options.seed}/{box.number}/{hour}").random() < options.gaps  # noqa: S311 - repeatable
 
 

@@ -22,8 +22,8 @@ Position = tuple[str, int]
 """Topic without prefix, and partition."""
 
 TELL_S = 10.0
-LEAVING_S, COMMIT_S = 5.0, 30.0
-"""A commit is waited for so long: when leaving; and at all, longer than the client waits for an answer (20 s)."""
+LEAVING_S, COMMIT_S = 5.0, 1.5 * kafka.UNANSWERED_S
+"""A commit is waited for so long: when leaving; and at all, longer than the client waits for an answer."""
 LOOK_S = 1.0
 """More than that between two looks is no time in which it could have ended: we were frozen, or busy."""
 

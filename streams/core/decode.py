@@ -15,7 +15,6 @@ from streams.core.identity import content_id
 from streams.core.memory import NOTHING, Recall, Recollect, no_history, remembers
 from streams.core.message import Decoder, Message, Opened, Rejected, Sender
 from streams.core.normalise import is_time, normalise
-from streams.core.options import HOUR
 from streams.core.outcome import Outcome, dead_letter
 from streams.core.payload import detail
 from streams.core.records import (
@@ -30,6 +29,7 @@ from streams.core.records import (
 )
 from streams.core.rules import Rules
 from streams.core.samples import Scope
+from streams.core.times import HOUR
 
 Item = tuple[RawRecord, Lineage, int]
 """A raw record, where it stands in ``raw``, and the generation that it is decoded in."""

@@ -3,8 +3,7 @@
 from msgspec import Struct
 
 from streams.core.signed_topic import SignedTopic
-
-HOUR = 3_600_000_000_000
+from streams.core.times import HOUR
 
 
 class IctColumn(Struct, frozen=True):

@@ -7,9 +7,9 @@ Everything that is not in the future when it is decoded rests on one fact: nothi
 from msgspec.structs import replace
 
 from streams.core.records import RawRecord
-from streams.core.times import MILLISECOND, SECOND
+from streams.core.times import MILLISECOND, MINUTE
 
-TOLERANCE = 60 * SECOND
+TOLERANCE = MINUTE
 """Within it the connector's word counts: it says the same of a record and its second copy, Kafka does not."""
 
 

@@ -6,9 +6,10 @@ from functools import lru_cache
 from math import isfinite
 
 MILLISECOND, SECOND = 1_000_000, 1_000_000_000
-DAY = 86_400 * SECOND
+MINUTE = 60 * SECOND
+HOUR, DAY = 60 * MINUTE, 1440 * MINUTE
 EARLIEST = 315_532_800 * SECOND
-"""1980-01-01: earlier is a clock that was never set."""
+"""1980-01-01: earlier is a clock that was never set, and ClickHouse would bend it silently."""
 LATEST = 7_258_118_400 * SECOND
 """2200-01-01, exclusive: the store's last day."""
 

@@ -14,6 +14,8 @@ from streams.core.signed_topic import SignedTopic, digest
 from streams.settings import DecodeSettings
 
 DECODING = ("streams.core", "streams.decoders", "streams.codecs", "streams.javascript")
+DECODING_FILES = ("pipeline.py", "raw.py")
+"""of package streams itself: what decoders are told, and how a raw record is opened"""
 CODE_SUFFIXES = (".py", ".json", ".toml", ".js")
 """Tables that decoding code reads from its own folder change readings as much as the code does."""
 NOT_TOLD = (
@@ -73,7 +75,9 @@ def _hash_of_set(items: Iterable[tuple[object, ...]]) -> str:
 @cache
 def _decoding_files() -> tuple[tuple[str, bytes], ...]:
     """Read once: the code that runs is the code that was there at the start."""
-    return tuple(sorted(entry for package in DECODING for entry in _files_under(package, files(package))))
+    alone = ((f"streams/{name}", (files("streams") / name).read_bytes()) for name in DECODING_FILES)
+    below = (entry for package in DECODING for entry in _files_under(package, files(package)))
+    return tuple(sorted((*alone, *below)))
 
 
 def _files_under(path: str, folder: Traversable) -> Iterator[tuple[str, bytes]]:

@@ -7,9 +7,10 @@ process it reaches. Source: the IETF draft "The Idempotency-Key HTTP Header Fiel
 from collections.abc import Sequence
 
 from streams.core.registry_records import Request
+from streams.core.times import DAY
 from streams.registry.state import REQUESTS, Change, Command, Refused, State
 
-KEPT = 86_400_000_000_000
+KEPT = DAY
 """ns"""
 AT_ONCE = 1000
 

@@ -21,9 +21,9 @@ from connectors.simulator.ledger import Ledger
 from connectors.simulator.run import Drive, drive
 from connectors.verify import store_side
 from streams.core.identity import series_id
+from streams.core.times import SECOND
 from tests.faults.world import World
 
-SECOND = 1_000_000_000
 PROBES_PER_S = 4
 PROBE = "json:probe-{}"
 ADDRESSES = {"mqtt": "json/probe-mqtt", "http": "/webhooks/json"}

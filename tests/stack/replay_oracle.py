@@ -17,7 +17,8 @@ from streams.core.decode import Context, decode
 from streams.core.identity import row_version, series_id, version_parts
 from streams.core.place import place
 from streams.core.records import DeviceMapping, Lineage
-from tests.stack.replay_world import SECOND, Standing
+from streams.core.times import SECOND
+from tests.stack.replay_world import Standing
 
 Key = tuple[int, int]
 """(series id, time)"""

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from connectors.sinks.clickhouse.rows import POINTS
 from connectors.sinks.clickhouse.store import Store
 from streams.core.identity import row_version, series_id, version_parts
+from streams.core.times import SECOND
 from streams.replay.store import SeriesName, Staged
 from tests.stack.harness import eventually
 
-SECOND = 1_000_000_000
 MONTH_END = 1_793_491_200 * SECOND
 """2026-11-01 00:00 UTC"""
 NAMES = [(f"json:{device}", name) for device in ("a", "b", "c") for name in ("t", "h", "state")]

@@ -17,10 +17,9 @@ from msgspec import Struct
 
 from streams import avro, kafka
 from streams.core.records import DeviceMapping, Interval, Pause, RawRecord, Rule
+from streams.core.times import DAY, HOUR, SECOND
 from streams.settings import KafkaSettings
 
-SECOND = 1_000_000_000
-HOUR, DAY = 3600 * SECOND, 86_400 * SECOND
 START = 1_708_387_200 * SECOND
 """2024-02-20"""
 DAYS, HOURS, SLOTS, SLOT = 50, 24, 12, 20 * SECOND

@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from streams import avro, kafka
 from streams.core.records import DeadLetter, DeviceMapping, Interval, Measurement, Reading
+from streams.core.times import SECOND
 from streams.settings import KafkaSettings
-from tests.connectors.sinks.making import NOON, SECOND, reading
+from tests.connectors.sinks.making import NOON, reading
 from tests.stack.harness import Installation
 
 DEVICES = 6

@@ -13,9 +13,9 @@ from connectors.sinks.clickhouse.store import Store
 from streams import avro
 from streams.core.identity import series_id
 from streams.core.records import Aggregate, Block, Measurement, Reading, Repair
+from streams.core.times import SECOND
 from streams.settings import Settings
 
-SECOND = 1_000_000_000
 NOON = 1_793_620_800 * SECOND
 """2026-11-02 12:00 UTC"""
 DEVICE = "json:probe"

@@ -12,11 +12,11 @@ from streams.core.coverage import BEGINNING, Known
 from streams.core.fold import Windows
 from streams.core.receipt import TOLERANCE
 from streams.core.records import Aggregate
+from streams.core.times import SECOND
 from streams.kafka import BatchProducer
 from streams.settings import KafkaSettings
 from tests.stack import windows
 from tests.stack.harness import Installation, eventually
-from tests.stack.windows import SECOND
 
 
 def write(settings: KafkaSettings, count: int) -> list[int]:

@@ -11,7 +11,8 @@ from connectors.sinks.clickhouse.log_sink import LogSink
 from connectors.sinks.clickhouse.migrate import migrate
 from connectors.sinks.clickhouse.store import Store
 from streams.core.records import LogicalDevice
-from tests.connectors.replays.making import DEVICE, MAPPING, NOON, PROBE, SECOND, correction, replay
+from streams.core.times import SECOND
+from tests.connectors.replays.making import DEVICE, MAPPING, NOON, PROBE, correction, replay
 from tests.stack import raw_log
 from tests.stack.harness import Installation, Stack
 from tests.stack.store import records

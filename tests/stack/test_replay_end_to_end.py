@@ -14,12 +14,13 @@ import pytest
 
 from streams.core.message import Decoder
 from streams.core.records import DeviceMapping, Interval
+from streams.core.times import DAY
 from tests.stack import raw_log, replay_candidate
 from tests.stack.conftest import installed
 from tests.stack.harness import Stack
 from tests.stack.replay_oracle import Difference, Place, Row, differences, found
 from tests.stack.replay_run import Running
-from tests.stack.replay_world import DAY, START, Standing, World, iso, mappings, remapped, rules
+from tests.stack.replay_world import START, Standing, World, iso, mappings, remapped, rules
 
 SCHEDULES = int(os.environ.get("ISTHMUS_TEST_SCHEDULES", "1"))
 """more of them try more candidates, on more records"""

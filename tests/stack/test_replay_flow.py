@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from streams.core.times import DAY, HOUR
 from tests.stack import replay_candidate
 from tests.stack.conftest import installed
 from tests.stack.harness import PATIENCE, Stack, eventually
 from tests.stack.replay_oracle import Model
 from tests.stack.replay_run import Running, decode_as_older_code
-from tests.stack.replay_world import DAY, HOUR, SLOT, World, mappings, remapped
+from tests.stack.replay_world import SLOT, World, mappings, remapped
 
 SEED = int(os.environ.get("ISTHMUS_TEST_SEED", "1"))
 RECORDS, AT_ONCE, EVERY_S = 300, 8, 0.1

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from streams.core.identity import series_id
+from streams.core.times import SECOND
 from streams.replay.runs import Runs
 from tests.stack.harness import Stack
 from tests.stack.replay_rows import final, put
-from tests.stack.store import NOON, SECOND
+from tests.stack.store import NOON
 from tests.stack.test_replay_store import GENERATION, JOB, Replayed
 from tests.stack.test_replay_store_modes import DEVICE, applied, row, staged, undone
 

@@ -13,11 +13,12 @@ from connectors.sinks.clickhouse import recompute
 from connectors.sinks.clickhouse.replay import ClickHouseReplayStore
 from connectors.sinks.clickhouse.store import Store
 from streams.core.identity import series_id
+from streams.core.times import SECOND
 from streams.replay.runs import Runs
 from streams.replay.store import Staged
 from tests.stack import replay_rows
 from tests.stack.harness import Stack
-from tests.stack.replay_rows import LENGTHS, SECOND, Rows, Table, World, aggregated, difference, newest, put
+from tests.stack.replay_rows import LENGTHS, Rows, Table, World, aggregated, difference, newest, put
 from tests.stack.store import Bench
 
 JOB, GENERATION, UNDO = 7, 5, 6

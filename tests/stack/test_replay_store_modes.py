@@ -6,18 +6,18 @@ import pytest
 
 from streams.core.identity import row_version, series_id
 from streams.core.records import DeadLetter, DeviceMapping, Interval, Pause
+from streams.core.times import HOUR
 from streams.replay.job import Counts
 from streams.replay.runs import Runs
 from streams.replay.selection import Selection
 from streams.replay.store import GROUPS, Difference, SeriesName, Staged, TouchedWindow
 from tests.stack.harness import Stack
 from tests.stack.replay_rows import Row, Rows, final, latest, put
-from tests.stack.store import NOON, SECOND
+from tests.stack.store import NOON
 from tests.stack.test_replay_store import GENERATION, JOB, UNDO, Replayed
 
 DEVICE = "json:probe"
 T, H = series_id(DEVICE, "t"), series_id(DEVICE, "h")
-HOUR = 3600 * SECOND
 
 
 @pytest.fixture(scope="module")

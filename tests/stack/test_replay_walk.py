@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
+from streams.core.times import DAY
 from tests.stack.conftest import installed
 from tests.stack.harness import Stack
 from tests.stack.replay_oracle import Difference, Place, Rows
 from tests.stack.replay_run import Running
-from tests.stack.replay_world import DAY, START, World, iso, mappings, remapped
+from tests.stack.replay_world import START, World, iso, mappings, remapped
 
 STEPS = int(os.environ.get("ISTHMUS_TEST_SCHEDULES", "0"))
 SEED = int(os.environ.get("ISTHMUS_TEST_SEED", "1"))

@@ -8,13 +8,13 @@ import httpx
 
 import sql
 from streams.core import signature
+from streams.core.times import SECOND
 from tests.stack import doors
 from tests.stack.harness import Installation, eventually, free_port
 from tests.stack.replay_run import Running
 from tests.stack.replay_world import World
 
 OLD_KEY, NEW_KEY = "the old key of bench 1", "the new key of bench 1"
-SECOND = 1_000_000_000
 NORTH, SOUTH = "sensors/house/1", "signed/house/2"
 
 

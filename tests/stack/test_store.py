@@ -10,9 +10,10 @@ from connectors.sinks.base import Transient
 from connectors.sinks.clickhouse.sink import ClickHouseSink
 from streams.core.identity import row_version, series_id, version_parts
 from streams.core.records import Block, Lineage
+from streams.core.times import SECOND
 from streams.settings import Settings
 from tests.stack.harness import Stack
-from tests.stack.store import DEVICE, NOON, SECOND, Bench, measured, reading, records
+from tests.stack.store import DEVICE, NOON, Bench, measured, reading, records
 
 MONTH_END = 1_793_491_200 * SECOND
 """2026-11-01 00:00 UTC"""

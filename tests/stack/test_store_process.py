@@ -14,9 +14,10 @@ from connectors.sinks.clickhouse.store import Store
 from streams import avro, kafka
 from streams.core.identity import series_id
 from streams.core.records import Measurement, Reading, Repair
+from streams.core.times import SECOND
 from streams.lag import LagMeter
 from tests.stack.harness import Installation, eventually
-from tests.stack.store import NOON, SECOND, reading
+from tests.stack.store import NOON, reading
 from tests.stack.test_store_windows import folded
 
 PARTITIONS, DEVICES, READINGS, KILLS = 4, 6, 900, 2

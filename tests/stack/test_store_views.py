@@ -26,8 +26,9 @@ from streams.core.records import (
     Variable,
 )
 from streams.core.signed_topic import SignedTopic
+from streams.core.times import SECOND
 from tests.stack.harness import Stack
-from tests.stack.store import DEVICE, NOON, SECOND, Bench, measured, reading, records
+from tests.stack.store import DEVICE, NOON, Bench, measured, reading, records
 
 MINUTE, DAY = 60 * SECOND, 86_400
 MAPPING = DeviceMapping(

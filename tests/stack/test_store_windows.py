@@ -11,8 +11,9 @@ import pytest
 from connectors.sinks.base import Transient
 from connectors.sinks.clickhouse import rollups
 from streams.core.identity import row_version, series_id
+from streams.core.times import SECOND
 from tests.stack.harness import Stack
-from tests.stack.store import DEVICE, NOON, SECOND, SERIES, Bench, aggregate, measured, reading, records, repair
+from tests.stack.store import DEVICE, NOON, SERIES, Bench, aggregate, measured, reading, records, repair
 
 HOUR, DAY = 3600, 86_400
 S = NOON // SECOND

@@ -27,12 +27,11 @@ from streams import avro, kafka
 from streams.core.identity import row_version, series_id
 from streams.core.records import DeadLetter, DeviceMapping, Interval, Lineage, RawRecord
 from streams.core.replay_record import Replay
+from streams.core.times import SECOND
 from streams.settings import Settings
 from tests.stack import raw_log
 from tests.stack.conftest import installed
 from tests.stack.harness import Installation, Stack, eventually
-
-SECOND = 1_000_000_000
 
 
 def json_record(device: str, value: float, at: int, payload: bytes = b"") -> RawRecord:

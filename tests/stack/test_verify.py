@@ -16,11 +16,10 @@ from connectors.sinks.clickhouse.migrate import migrate
 from connectors.sources.receipt import receive
 from connectors.verify import store_side
 from streams.core.identity import series_id
+from streams.core.times import SECOND
 from streams.settings import Settings
 from tests.stack import raw_log
 from tests.stack.harness import Installation, eventually
-
-SECOND = 1_000_000_000
 
 
 def message(device: str, at: int, value: float) -> bytes:

@@ -12,6 +12,7 @@ import sql
 from connectors.simulator import vibration
 from connectors.verify.report import check
 from streams.core.records import DeviceMapping, Interval, Pause, PhysicalDevice
+from streams.core.times import SECOND
 from streams.scan import table
 from tests.stack import doors
 from tests.stack.conftest import installed
@@ -19,7 +20,6 @@ from tests.stack.harness import Process, Stack, eventually, free_port
 from tests.stack.replay_run import Running
 from tests.stack.replay_world import World
 
-SECOND = 1_000_000_000
 SERIAL, HZ = "AAD-1123", 25_000
 START = time.time_ns() // SECOND * SECOND - 3 * SECOND
 """The device's second, some of which is paused; the window agent folds what is of now."""

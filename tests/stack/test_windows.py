@@ -7,12 +7,13 @@ from pathlib import Path
 
 from streams import avro, scan
 from streams.core.records import Aggregate, DeadLetter, Generation, Reading, Repair
+from streams.core.times import SECOND
 from streams.kafka import BatchProducer
 from streams.lag import LagMeter
 from streams.settings import KafkaSettings
 from tests.stack import windows
 from tests.stack.harness import Installation, Process, eventually
-from tests.stack.windows import SECOND, Load
+from tests.stack.windows import Load
 
 LENGTHS = (1, 2)
 SHORT = {"base_s": LENGTHS, "fold_tolerance_s": 1, "grace_s": 0, "emit_interval_s": 0.5}

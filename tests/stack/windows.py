@@ -12,6 +12,7 @@ from streams import avro, scan
 from streams.avro import encode
 from streams.core.identity import row_version
 from streams.core.records import Aggregate, Generation, Measurement, Reading, Repair
+from streams.core.times import SECOND
 from streams.kafka import BatchProducer
 from streams.settings import KafkaSettings
 
@@ -21,7 +22,6 @@ Point = tuple[int, int, float]
 Points = dict[tuple[str, str], dict[int, list[Point]]]
 """series -> time -> every value that the log gives, of which the highest version counts"""
 Figures = tuple[float, ...]
-SECOND = 1_000_000_000
 
 
 def superseded(records: Iterable[Aggregate | Repair]) -> int:

@@ -9,9 +9,9 @@ from streams import avro, pipeline, raw
 from streams.agents.output import Output, raw_records
 from streams.core.decode import decode
 from streams.core.records import Lineage, RawRecord
+from streams.core.times import SECOND
 from streams.settings import DecodeSettings, Settings
 
-SECOND = 1_000_000_000
 NOW = 1_715_382_000_000_000_000
 TOMORROW = NOW + 86_400 * SECOND
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from streams.core.block import made as made_block
 from streams.core.identity import row_version, series_id
 from streams.core.records import Block, Measurement, Reading
-from streams.rows import FIRST_TIME, LAST_TIME, Name, Points, points, run_columns
+from streams.core.times import EARLIEST, LATEST
+from streams.rows import Name, Points, points, run_columns
 
 NOON = 1_793_620_800_000_000_000
 
@@ -17,7 +18,7 @@ measurements = st.builds(
     Measurement,
     name=st.text(max_size=5),
     unit=st.sampled_from(["", "C"]),
-    time=st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(FIRST_TIME, LAST_TIME - 1),
+    time=st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(EARLIEST, LATEST - 1),
     value=st.none() | st.floats(),
     text=st.none() | st.text(max_size=5),
     quality=st.integers(-1, 256),
@@ -83,7 +84,7 @@ def test_columns_are_equally_long_and_every_measurement_is_stored_or_named_in_a_
 def test_every_stored_value_fits_its_column(some: list[Measurement]) -> None:
     made = points([(0, reading(*some))])
 
-    assert all(FIRST_TIME <= ts < LAST_TIME for ts in made.ts)
+    assert all(EARLIEST <= ts < LATEST for ts in made.ts)
     assert all(0 <= quality < 256 for quality in made.quality)
     assert all(0 <= uid < 1 << 32 for uid in made.logical_uid)
     assert all(value is None or abs(value) < float("inf") for value in made.value)
@@ -112,14 +113,14 @@ def test_what_is_no_number_in_a_block_is_left_out() -> None:
 
 
 def test_what_a_block_has_after_2200_is_rejected_and_the_rest_is_stored() -> None:
-    block = Block(name="x", unit="", start=LAST_TIME - 10, period=10, values=struct.pack("<2d", 1.0, 2.0))
+    block = Block(name="x", unit="", start=LATEST - 10, period=10, values=struct.pack("<2d", 1.0, 2.0))
 
     made = points([(4, reading(blocks=(block,)))])
 
     assert [(r.reason, r.detail) for r in made.refused] == [
         ("time-out-of-range", "x: 7258118400000000000 ns is not between 1980 and 2200")
     ]
-    assert [run.ts.tolist() for run in made.runs] == [[LAST_TIME - 10]]
+    assert [run.ts.tolist() for run in made.runs] == [[LATEST - 10]]
 
 
 def test_a_block_whose_columns_do_not_fit_is_rejected() -> None:
@@ -132,9 +133,7 @@ def test_a_block_whose_columns_do_not_fit_is_rejected() -> None:
     assert (made.value, made.runs) == ([1.0], [])
 
 
-offset_lists = st.lists(
-    st.integers(-(10**12), 10**12) | st.just(LAST_TIME - NOON), min_size=1, max_size=20, unique=True
-)
+offset_lists = st.lists(st.integers(-(10**12), 10**12) | st.just(LATEST - NOON), min_size=1, max_size=20, unique=True)
 
 
 @given(offset_lists, st.data(), st.none() | st.integers(1, 9), st.integers(0, 8))
@@ -152,7 +151,7 @@ def test_a_block_gives_the_rows_of_its_measurements_one_by_one(
 
     assert rows_of(whole) == rows_of(single)
     assert whole.names == single.names
-    outside = any(not FIRST_TIME <= time < LAST_TIME for time in times)
+    outside = any(not EARLIEST <= time < LATEST for time in times)
     assert [r.reason for r in whole.refused] == ["time-out-of-range"] * outside
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from connectors.sinks.clickhouse.table import Table
 from streams.core.identity import GENERATION_BITS, series_id
 from streams.core.records import Aggregate, Repair
-from streams.core.times import SECOND
-from streams.rows import FIRST_TIME, LAST_TIME, Fault, Run, run_columns
+from streams.core.times import EARLIEST, LATEST, SECOND
+from streams.rows import Fault, Run, run_columns
 
 LABEL_BITS = 46
 
@@ -102,7 +102,7 @@ def aggregate_fault(record: Repair) -> Fault | None:
     """Why an aggregate or a repair can never be stored."""
     if record.window <= 0 or record.start % (record.window * SECOND):
         return "not-a-window", f"{record.name}: {record.window} s from {record.start} ns"
-    if not FIRST_TIME <= record.start < LAST_TIME:
+    if not EARLIEST <= record.start < LATEST:
         return "time-out-of-range", f"{record.name}: {record.start} ns is not between 1980 and 2200"
     if record.generation >> GENERATION_BITS or record.label >> LABEL_BITS:
         return "lineage-out-of-range", f"generation {record.generation}, label {record.label}"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from connectors.api.view import HOUR
 from streams.core.records import PhysicalDevice
+from streams.core.times import HOUR
 from streams.registry.state import PHYSICAL, Change
 from tests.connectors.api.memory import Api
 from tests.connectors.api.test_app import REGISTERED

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from connectors.api import replay_shapes as shapes
 from connectors.api.replay_desk import Desk
 from streams.core.replay_record import Replay
+from streams.core.times import SECOND
 from streams.registry.state import REPLAYS, Change
 from streams.replay.job import Counts, Figures, Progress
 from streams.replay.selection import Selection
@@ -19,7 +20,6 @@ from streams.replay.store import Sample
 from tests.connectors.api.test_app import Caller
 
 APRIL = 1_715_382_000_123_456_000
-SECOND = 1_000_000_000
 
 
 def record(number: int, state: str, **fields: Any) -> Replay:

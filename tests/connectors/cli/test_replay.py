@@ -16,10 +16,9 @@ from connectors.cli import replay_view as view
 from connectors.cli.main import build
 from connectors.cli.replay_follow import rests
 from streams.core.replay_record import Replay
+from streams.core.times import HOUR
 from streams.replay.job import Counts, Figures, Progress
 from streams.replay.store import Difference, Sample
-
-HOUR = 3_600_000_000_000
 
 
 @pytest.fixture(autouse=True)

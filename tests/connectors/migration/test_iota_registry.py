@@ -12,6 +12,7 @@ from connectors.migration.iota_registry import Import
 from connectors.migration.iota_values import Unfit, location
 from streams import avro
 from streams.core.records import DeviceMapping, Interval, Location, LogicalDevice, Pause, PhysicalDevice
+from streams.core.times import DAY
 from streams.registry import whole_records
 from streams.registry.snapshot import Tables as Held
 from streams.registry.state import LOGICAL, MAPPING, NOTES, PHYSICAL, SOURCES, USERS, Author, State
@@ -20,7 +21,6 @@ from tests.connectors.migration import iota
 AUTHOR = Author("isthmus", 1_700_000_000_000_000_000, "imported from IoTa")
 FEBRUARY = 1_706_745_600_000_000_000
 """2024-02-01T00:00:00Z"""
-DAY = 86_400_000_000_000
 
 
 def planned(folder: Path, held: Held | None = None, tables: Any = None) -> Import:

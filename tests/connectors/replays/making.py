@@ -4,8 +4,8 @@ from connectors.replays.corrected import Correction, Receipt, Surroundings
 from streams.core.identity import series_id
 from streams.core.records import DeviceMapping, Interval, Lineage, PhysicalDevice, Variable
 from streams.core.replay_record import Replay
+from streams.core.times import SECOND
 
-SECOND = 1_000_000_000
 NOON = 1_793_620_800 * SECOND
 """2026-11-02 12:00 UTC"""
 DEVICE = "json:probe"

@@ -1,6 +1,7 @@
 from connectors.replays.corrected import Corrected, Correction, corrected
 from streams.core.records import Measurement
-from tests.connectors.replays.making import AROUND, NOON, SECOND, correction
+from streams.core.times import SECOND
+from tests.connectors.replays.making import AROUND, NOON, correction
 
 
 def told(*rows: Correction) -> Corrected:

@@ -10,8 +10,9 @@ from connectors.replays.corrected import Correction, corrected
 from connectors.replays.corrections import write_files
 from connectors.replays.generation_files import Manifest
 from connectors.sinks.base import Transient
+from streams.core.times import SECOND
 from streams.settings import Settings
-from tests.connectors.replays.making import AROUND, NOON, SECOND, correction, replay
+from tests.connectors.replays.making import AROUND, NOON, correction, replay
 
 ROWS = [
     correction(21.5, offset=5),

@@ -11,10 +11,11 @@ from msgspec.json import encode
 
 from connectors.replays import report
 from streams.core.replay_record import Replay
+from streams.core.times import SECOND
 from streams.replay.job import Counts, Figures
 from streams.replay.selection import Selection
 from streams.replay.store import Difference, Sample
-from tests.connectors.replays.making import NOON, SECOND, replay
+from tests.connectors.replays.making import NOON, replay
 
 EVIL = '<script>alert("x")</script>$x^$ {{ 7 * 7 }} 温室'
 

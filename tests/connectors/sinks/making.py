@@ -6,8 +6,8 @@ from connectors.sinks.base import Record
 from connectors.sinks.outgoing import Message, messages
 from streams import avro
 from streams.core.records import DeviceMapping, Interval, Measurement, Reading
+from streams.core.times import SECOND
 
-SECOND = 1_000_000_000
 NOON = 1_793_620_800 * SECOND
 """2026-11-02 12:00 UTC"""
 DEVICE = "json:probe"

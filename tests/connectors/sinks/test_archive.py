@@ -13,8 +13,8 @@ from connectors.sinks.archive import ArchiveSink
 from connectors.sinks.base import Record
 from streams import archive
 from streams.archive import Archived, Hole
+from streams.core.times import SECOND
 from streams.settings import Settings
-from tests.connectors.sinks.making import SECOND
 
 
 def sink(root: Path, **options: object) -> ArchiveSink:

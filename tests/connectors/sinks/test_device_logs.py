@@ -11,10 +11,9 @@ from connectors.sinks import device_logs
 from connectors.sinks.base import Record
 from connectors.sinks.device_logs.line_files import LineFiles
 from streams.core.records import Measurement, Reading
+from streams.core.times import DAY
 from streams.settings import Settings
-from tests.connectors.sinks.making import NOON, SECOND, measured, reading, record
-
-DAY = 86_400 * SECOND
+from tests.connectors.sinks.making import NOON, measured, reading, record
 
 
 def logged(serial: str, *texts: str, time: int = NOON, offset: int = 0) -> Reading:

@@ -10,7 +10,8 @@ from connectors.sinks.files.iota import IotaLayout
 from connectors.sinks.files.message import body, iso
 from connectors.sinks.outgoing import messages
 from streams.core.records import DeviceMapping, Interval, Pause, Variable
-from tests.connectors.sinks.making import DEVICE, NOON, SECOND, measured, message, reading
+from streams.core.times import SECOND
+from tests.connectors.sinks.making import DEVICE, NOON, measured, message, reading
 
 
 def files(root: Path) -> list[str]:

@@ -9,7 +9,8 @@ from connectors.sinks.base import Record, Transient
 from connectors.sinks.files.segments import Segments
 from connectors.sinks.outgoing import Message
 from connectors.sinks.shelf import manifest
-from tests.connectors.sinks.making import NOON, SECOND, message, record
+from streams.core.times import SECOND
+from tests.connectors.sinks.making import NOON, message, record
 
 HOUR = 3600
 

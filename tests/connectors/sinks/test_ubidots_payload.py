@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.sinks.ubidots.payload import Dot, body, dots, number, requests
-from tests.connectors.sinks.making import NOON, SECOND, measured, message
+from streams.core.times import SECOND
+from tests.connectors.sinks.making import NOON, measured, message
 
 
 def test_is_the_body_that_ubidots_documents() -> None:

@@ -12,12 +12,11 @@ from connectors.demo.mapping import Away, settle_box, text_of
 from connectors.simulator import fleet
 from connectors.simulator.fleet import Message
 from streams import kafka
+from streams.core.times import DAY, SECOND
 from tests.faults.load import Load, sending
 from tests.faults.run import Case, Run
 from tests.stack.harness import eventually
 
-SECOND = 10**9
-DAY = 86_400 * SECOND
 BURST_S, TIMES = 60.0, 10
 FAIR_S = 5.0
 """the longest that 99 of 100 messages of others take while one device floods"""

@@ -12,14 +12,13 @@ from connectors.replays.office import Office
 from connectors.simulator.fleet import Message
 from connectors.verify import store_side
 from streams import lag
+from streams.core.times import HOUR
 from streams.replay.job import Mode, State
 from tests.faults import disks, written
 from tests.faults.judge import GROUPS
 from tests.faults.run import Case, Run
 from tests.stack.harness import eventually
 
-SECOND = 1_000_000_000
-HOUR = 3600 * SECOND
 DAY_S, HOUR_S = 86_400, 3600
 JUMPS_S = (HOUR_S, -HOUR_S, DAY_S, 0, -DAY_S, 0)
 CLOCKS = ("mqtt", "webhook", "decode", "window", "sink-clickhouse", "sink-clickhouse-log", "sink-files", "sink-archive",

@@ -7,13 +7,13 @@ from contextlib import ExitStack
 
 from connectors.demo.mapping import settle_box, text_of
 from connectors.replays.office import Office
+from streams.core.times import HOUR
 from streams.replay.job import Mode, State
 from tests.faults.cases.common import die, kill_at_random
 from tests.faults.run import Case, Run
 from tests.stack.harness import eventually
 
 FROZEN_S = 90.0
-HOUR = 3600 * 10**9
 
 
 def kill_decode(one: Run) -> None:

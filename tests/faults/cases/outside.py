@@ -8,6 +8,7 @@ from connectors.simulator import fleet
 from connectors.sinks.ubidots.payload import number
 from streams import avro, lag
 from streams.core.records import Reading
+from streams.core.times import HOUR
 from streams.scan import scan
 from tests.faults.cases.common import PROCESSES, SINKS, die, kill_at_random
 from tests.faults.judge import GROUPS
@@ -18,7 +19,6 @@ from tests.stack.harness import eventually
 AWAY_S = 600.0
 BUSY_S, MEASURED_S = 3600.0, 20.0
 MS, SECOND = 1_000_000, 1_000_000_000
-HOUR = 3600 * SECOND
 
 
 def kill_store_sink(one: Run) -> None:

@@ -11,9 +11,9 @@ from streams.core.normalise import DEPTH_LIMIT, MEASUREMENT_LIMIT, TEXT_LIMIT, N
 from streams.core.records import DeviceMapping, Interval, Measurement, Rule
 from streams.core.rules import Rules
 from streams.core.samples import Scope
+from streams.core.times import HOUR
 
 T = 1_715_382_000_000_000_000
-HOUR = 3_600_000_000_000
 SENDER = Sender(device="ttn:1", source_ids={}, model="acme/x1")
 
 

@@ -6,10 +6,9 @@ from msgspec.structs import replace
 
 from streams.core.receipt import TOLERANCE, by_log_time
 from streams.core.records import RawRecord
-from streams.core.times import MILLISECOND, SECOND
+from streams.core.times import DAY, MILLISECOND
 
 APPENDED = 1_715_382_000_123_000_000
-DAY = 86_400 * SECOND
 moments = st.integers(APPENDED - 400 * DAY, APPENDED + 400 * DAY)
 offsets = st.integers(0, 1 << 38)
 

@@ -12,10 +12,10 @@ from streams.core import signature
 from streams.core.decode import decode
 from streams.core.records import Lineage, RawRecord
 from streams.core.signed_topic import SignedField, SignedKey, SignedTopic
+from streams.core.times import SECOND
 from streams.registry.device_keys import key_of
 from streams.settings import DecodeSettings
 
-SECOND = 1_000_000_000
 AT = 1_759_384_453 * SECOND
 FIELDS = [
     SignedField(name="level", type="float", unit="m", min=0, max=5),

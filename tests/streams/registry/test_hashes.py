@@ -3,7 +3,7 @@ import msgspec
 from streams.core.codec_record import Codec
 from streams.core.records import Rule
 from streams.ict_settings import IctMqttSource
-from streams.registry.hashes import NOT_TOLD, code_hash, codecs_hash, rules_hash
+from streams.registry.hashes import NOT_TOLD, _decoding_files, code_hash, codecs_hash, rules_hash
 from streams.settings import CsvSource, DecodeSettings, JsonSource
 
 LPP = Codec(name="lpp", hash="aa", language="native", code="", applies_to=["b", "a"])
@@ -16,6 +16,11 @@ def test_code_hash_is_short_hex_and_stable() -> None:
     assert len(code_hash()) == 16
     assert int(code_hash(), 16) >= 0
     assert code_hash() == code_hash()
+
+
+def test_code_hash_covers_how_a_raw_record_is_opened_and_what_decoders_are_told() -> None:
+    covered = {path for path, _ in _decoding_files()}
+    assert {"streams/raw.py", "streams/pipeline.py", "streams.core/receipt.py", "streams.decoders/ydoc.py"} <= covered
 
 
 def test_hashes_do_not_depend_on_order() -> None:

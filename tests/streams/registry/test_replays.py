@@ -10,6 +10,7 @@ from msgspec import structs
 
 from streams.core.records import Generation
 from streams.core.replay_record import Replay
+from streams.core.times import SECOND
 from streams.registry import replay_reports, replays
 from streams.registry.replay_reports import Report
 from streams.registry.replays import HELD_S, Asked
@@ -18,7 +19,6 @@ from streams.registry.state import State as Registry
 from streams.replay.job import Counts, Figures, Mode, Progress, State
 from streams.replay.selection import Selection
 
-SECOND = 1_000_000_000
 HASHES = {"code": "c0", "codecs": "c1", "rules": "c2"}
 DRY_RUN = (State.SCANNING, State.DIFFING, State.READY)
 

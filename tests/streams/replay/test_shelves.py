@@ -8,10 +8,9 @@ from connectors.sinks.archive import ArchiveSink
 from connectors.sinks.base import Record
 from streams import archive
 from streams.archive import Archived, Hole
+from streams.core.times import SECOND
 from streams.replay import shelves
 from streams.settings import Settings
-
-SECOND = 1_000_000_000
 
 
 def fill(root: Path, *ranges: range) -> Path:

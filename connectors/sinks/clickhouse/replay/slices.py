@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from connectors.sinks.clickhouse.replay.tables import Tables
+from streams.core.times import DAY
 
 ROWS = 300_000
 """of a part, as far as one series in one day has not more"""
-DAY = 86_400 * 1_000_000_000
 
 
 class Slice(Struct, frozen=True):

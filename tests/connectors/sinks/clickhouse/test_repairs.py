@@ -5,8 +5,7 @@ import pytest
 from connectors.sinks.clickhouse import repairs
 from connectors.sinks.clickhouse.repairs import Repairs
 from streams.core.records import Repair
-
-MINUTE = 60_000_000_000
+from streams.core.times import MINUTE
 
 
 def repair(label: int, start: int = 0) -> Repair:

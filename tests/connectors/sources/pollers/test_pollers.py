@@ -18,11 +18,11 @@ from connectors.sources.pollers.feed import Feed
 from connectors.sources.pollers.fetch import Fault, Fetcher
 from streams.core.cursor_record import Cursor
 from streams.core.records import RawRecord
+from streams.core.times import DAY
 from streams.poller_settings import PollersSettings
 from streams.settings import KafkaSettings, Settings, SettingsError
 from tests.serving import serving
 
-DAY = 86_400 * 10**9
 NOON = 20_000 * DAY + DAY // 2
 
 
