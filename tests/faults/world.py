@@ -1,6 +1,5 @@
 """A whole installation of its own on free ports, whose processes can be killed, frozen, ended and kept away."""
 
-import json
 import os
 import signal
 import subprocess
@@ -22,7 +21,7 @@ from deploy.local import daemon, servers
 from deploy.local.plan import Http, Plan, Port, Process
 from deploy.local.status import ProcessStatus, State
 from streams.settings import Settings
-from tests.faults import clock
+from tests.faults import clock, layout
 from tests.faults.disks import Disk, mounted
 from tests.faults.kept import Kept
 from tests.faults.ports import with_ports
@@ -48,6 +47,7 @@ class World:
     kept: Kept
     disks: dict[str, Disk]
     """by directory, where the installation has small ones"""
+    plan: Plan | None = None
 
     @property
     def home(self) -> Path:
@@ -208,6 +208,28 @@ class World:
             popen.kill()
             popen.wait(10)
 
+    def up(self) -> None:
+        """What `make up` does: also where it was killed and left its processes behind."""
+        assert self.plan
+        daemon.up(self.home, self.plan, timeout_s=240)
+        self.behave("unlimited")
+
+    def kill_supervisor(self) -> None:
+        """kill -9 who starts the others again; they live on."""
+        found = eventually(lambda: daemon.current(self.home))
+        assert found
+        os.kill(found.pid, signal.SIGKILL)
+        eventually(lambda: not daemon.running(self.home))
+
+    def kill_everything(self) -> int:
+        """kill -9 the supervisor and all others, at once; how many these are."""
+        pids = [process.pid for process in self.processes().values() if process.pid is not None]
+        self.kill_supervisor()
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return len(pids)
+
     def down(self) -> None:
         """Stop everything."""
         self.store_proxy.shut()
@@ -220,7 +242,7 @@ def running(directory: Path, *, module: str | None = None, only: Callable[[str],
             small_disks: bool = False, **sections: dict[str, Any]) -> Iterator[World]:  # fmt: skip
     """Start an installation and stop it at the end. ``sections``: further settings; ``module``: runs our processes
     in place of ``connectors.cli``; ``only``: which of our processes."""
-    overrides: dict[str, Any] = _overrides(directory)
+    overrides: dict[str, Any] = layout.overrides(directory)
     for name, values in sections.items():
         overrides[name] = overrides.get(name, {}) | values
     overrides = with_ports(overrides)
@@ -228,23 +250,16 @@ def running(directory: Path, *, module: str | None = None, only: Callable[[str],
     overrides["ubidots"] = {"token": TOKEN, "url": f"http://127.0.0.1:{ubidots_port}", "requests_per_s": 100.0}
     settings = Settings(**overrides)
     with ExitStack() as stack:
-        disks = stack.enter_context(mounted(_places(settings))) if small_disks else {}
+        disks = stack.enter_context(mounted(layout.places(settings))) if small_disks else {}
         proxy = Proxy(settings.clickhouse.url)
         world = World(
-            directory, settings, ubidots_port, proxy, _environment(directory, overrides), Kept(settings), disks
+            directory, settings, ubidots_port, proxy, layout.environment(directory, overrides), Kept(settings), disks
         )
         world.store_proxy.open()
         stack.callback(world.down)
-        daemon.up(world.home, _plan(world, module, only), timeout_s=240)
-        world.behave("unlimited")
+        world.plan = _plan(world, module, only)
+        world.up()
         yield world
-
-
-def _places(settings: Settings) -> dict[str, Path]:
-    files = {name: getattr(settings.files, name) for name in ("archive", "device_logs")}
-    here = settings.stack.directory
-    servers = {"clickhouse": here / "clickhouse", "kafka": here / "kafka", "mqtt-broker": here / "artemis"}
-    return {**servers, "files": settings.files.directory, "spool": settings.spool.directory, **files}
 
 
 def _plan(world: World, module: str | None, only: Callable[[str], bool]) -> Plan:
@@ -262,16 +277,6 @@ def _ours(process: Process, world: World, module: str | None) -> Process:
     return replace(process, command=command, environment=more | process.environment)
 
 
-def _environment(directory: Path, overrides: dict[str, Any]) -> dict[str, str]:
-    made = {
-        f"ISTHMUS_{section.upper()}__{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-        for section, fields in overrides.items()
-        for name, value in fields.items()
-    }
-    ours = {"ISTHMUS_TEST_POINTS": str(directory / "points"), "ISTHMUS_TEST_CLOCKS": str(directory / "clocks")}
-    return made | ours | {"ISTHMUS_PROFILE": "local"}
-
-
 def _stub(world: World) -> Process:
     return Process(
         name="ubidots-stub",
@@ -279,13 +284,3 @@ def _stub(world: World) -> Process:
         ready=Http(world.ubidots_port, "/stats"),
         ports=(Port(world.ubidots_port, "the Ubidots stub"),),
     )
-
-
-def _overrides(directory: Path) -> dict[str, dict[str, Any]]:
-    return {
-        "stack": {"directory": str(directory / "stack")},
-        "files": {name: str(directory / name) for name in ("directory", "archive", "device_logs")},
-        "spool": {"directory": str(directory / "spool")},
-        "diversion": {"url": str(directory / "diverted")},
-        "api": {"directory": str(directory / "api")},
-    }

@@ -100,6 +100,28 @@ def kill_while_starting(one: Run) -> None:
     one.fresh_row(at)
 
 
+def kill_everything(one: Run) -> None:
+    """All processes and who supervises them at once, as when a host restarts; then `make up`, and the same again."""
+    for _ in range(2):
+        at = time.time()
+        one.result.kills += one.world.kill_everything()
+        one.world.up()
+        one.fresh_row(at)
+        one.load.more(60)
+
+
+def kill_supervisor(one: Run) -> None:
+    """Nobody needs it to go on; the next one ends what this one left behind, and starts all again."""
+    one.world.kill_supervisor()
+    one.result.kills += 1
+    one.wait(60, least=5)
+    one.load.more(60)
+    one.fresh_row(time.time())
+    at = time.time()
+    one.world.up()
+    one.fresh_row(at)
+
+
 def kill_clickhouse(one: Run) -> None:
     kill_at_random(one, "clickhouse", 2)
 
@@ -188,6 +210,8 @@ CASES = (
     Case("servers-end", 18, servers_end),
     Case("kill-together", 6, kill_together),
     Case("kill-while-starting", 4, kill_while_starting),
+    Case("kill-everything", 6, kill_everything),
+    Case("kill-supervisor", 4, kill_supervisor),
     Case("kill-clickhouse", 7, kill_clickhouse),
     Case("clickhouse-hangs", 7, clickhouse_hangs),
     Case("clickhouse-away", 7, clickhouse_away),
