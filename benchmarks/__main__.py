@@ -25,6 +25,7 @@ from benchmarks import (
 )
 from benchmarks.result import Result, show, write
 from connectors.cli import processes, stack
+from connectors.demo import own
 from deploy.local import daemon
 from streams.settings import Settings
 
@@ -40,7 +41,7 @@ def main() -> None:
     parts = parser.parse_args().parts or list(PARTS)
     if unknown := set(parts) - set(PARTS):
         sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    settings = whole_path.settings_for(HOME)
+    settings = own.load(HOME)
     results = []
     for part in parts:
         print(f"measuring {part} …", flush=True)

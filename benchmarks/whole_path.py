@@ -12,7 +12,6 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import psutil
@@ -21,14 +20,14 @@ from clickhouse_connect.driver.client import Client
 from benchmarks.load import MEASUREMENTS, payloads, publish
 from benchmarks.result import Result
 from connectors.cli import processes, stack
-from connectors.cli.demo import STUB_PORT, STUB_TOKEN, stub
+from connectors.cli.demo import stub
 from connectors.demo import quiet
 from connectors.verify import store_side
 from deploy.local import daemon
 from deploy.local.status import StackStatus
 from streams import lag
 from streams.core.identity import series_id
-from streams.settings import Settings, load
+from streams.settings import Settings
 
 MS, SECOND = 1_000_000, 1_000_000_000
 POINTS = "SELECT count() FROM points WHERE series_id IN (SELECT series_id FROM series WHERE device LIKE 'json:bench-%')"
@@ -220,20 +219,3 @@ def _quantile(histogram: dict[float, float], q: float) -> float:
             return lower + (bound - lower) * (total * q - below) / (count - below)
         below, lower = count, bound
     return lower
-
-
-def settings_for(directory: Path) -> Settings:
-    """Settings of a stack whose data live under ``directory`` only."""
-    own = {
-        "STACK__DIRECTORY": directory / "stack",
-        "FILES__DIRECTORY": directory / "files",
-        "FILES__ARCHIVE": directory / "archive",
-        "SPOOL__DIRECTORY": directory / "spool",
-        "DIVERSION__URL": directory / "diverted",
-        "API__DIRECTORY": directory / "api",
-        "UBIDOTS__TOKEN": STUB_TOKEN,
-        "UBIDOTS__URL": f"http://127.0.0.1:{STUB_PORT}",
-    }
-    for name, value in own.items():
-        os.environ[f"ISTHMUS_{name}"] = str(value)
-    return load()

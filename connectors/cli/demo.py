@@ -1,10 +1,8 @@
 """`isthmus demo`: the main job, end to end, on real parts, with its proof."""
 
-import os
 import shutil
 import sys
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from connectors.api import operator
 from connectors.cli import processes, replay_end, replay_follow, replay_view, simulate, stack, verify
-from connectors.demo import correct, figures, plot, quiet
+from connectors.demo import correct, figures, own, plot, quiet
 from connectors.demo.mapping import Api, map_fleet, place_name, text_of
 from connectors.simulator import fleet
 from connectors.simulator.ledger import Ledger
@@ -22,12 +20,10 @@ from connectors.verify import store_side
 from connectors.verify.report import Report
 from deploy.local import daemon
 from deploy.local.plan import Http, Port, Process
-from streams import lag, log, settings
+from streams import lag, log
 from streams.core.times import HOUR, SECOND
-from streams.settings import LogSettings, Settings
+from streams.settings import CONFIG_VARIABLE, LogSettings, Settings
 
-HOME = Path("var/demo")
-STUB_PORT, STUB_TOKEN = 25790, "demo-token"
 MAPPED_BEFORE = 8 * HOUR
 """Late messages are up to six hours old; their places were known then."""
 PATIENCE_S, SAMPLES = 180, 6
@@ -53,7 +49,7 @@ def demo(
     Its data are in var/demo and begin anew each time, unless a demo's stack was kept and still runs. Exit status 1 when
     the check finds anything lost, doubled or wrong.
     """
-    loaded, console = _settings(), Console(emoji=False)
+    loaded, console = own.load(), Console(emoji=False)
     began = _bring_up(loaded, console)
     try:
         report = _show(loaded, console, fleet_of(devices, rate), seconds=seconds, rate=rate)
@@ -75,28 +71,13 @@ def fleet_of(devices: int, rate: float) -> fleet.Options:
     return fleet.Options(seed=now // SECOND % 65_536, devices=devices, start=now, interval=int(SECOND / rate))
 
 
-def _settings() -> Settings:
-    """The demo's own directories, and Ubidots played by a stub that enforces its documented limits."""
-    own = {
-        "STACK__DIRECTORY": HOME / "stack",
-        "FILES__DIRECTORY": HOME / "files",
-        "FILES__ARCHIVE": HOME / "archive",
-        "SPOOL__DIRECTORY": HOME / "spool",
-        "DIVERSION__URL": HOME / "diverted",
-        "API__DIRECTORY": HOME / "api",
-        "UBIDOTS__TOKEN": STUB_TOKEN,
-        "UBIDOTS__URL": f"http://127.0.0.1:{STUB_PORT}",
-    }
-    for name, value in own.items():
-        os.environ[f"ISTHMUS_{name}"] = str(value)
-    return settings.load()
-
-
 def _bring_up(loaded: Settings, console: Console) -> float:
     began = time.monotonic()
     if not daemon.running(loaded.stack.directory):
         daemon.down(loaded.stack.directory)
-        shutil.rmtree(HOME, ignore_errors=True)
+        tables = own.tables()
+        shutil.rmtree(own.HOME, ignore_errors=True)
+        own.write(tables)
     with stack.one_message():
         wanted = processes.needed_servers(loaded)
         stack.bring_up(loaded, wanted, (*processes.ours(loaded, wanted.names), stub()))
@@ -110,10 +91,10 @@ def stub() -> Process:
         name="ubidots-stub",
         command=(
             *(sys.executable, "-m", "connectors.simulator.ubidots_stub"),
-            *("--port", str(STUB_PORT), "--token", STUB_TOKEN),
+            *("--port", str(own.STUB_PORT), "--token", own.STUB_TOKEN),
         ),
-        ready=Http(STUB_PORT, "/stats"),
-        ports=(Port(STUB_PORT, "the demo's Ubidots stub"),),
+        ready=Http(own.STUB_PORT, "/stats"),
+        ports=(Port(own.STUB_PORT, "the demo's Ubidots stub"),),
     )
 
 
@@ -122,10 +103,10 @@ def _show(loaded: Settings, console: Console, options: fleet.Options, *, seconds
     boxes, since = fleet.devices(options), options.start - MAPPED_BEFORE
     mapped = map_fleet(api, boxes, since)
     console.print(f"{mapped} of {options.devices} devices mapped over the API; now they send for {seconds:.0f} s")
-    with Ledger(HOME / f"ledger-{options.seed}.ndjson") as book:
+    with Ledger(own.HOME / f"ledger-{options.seed}.ndjson") as book:
         simulate.run(loaded, options, book, rate=rate, count=round(rate * seconds))
         _wait(loaded)
-        report = quiet.settled(loaded, sorted(HOME.glob("ledger-*.ndjson")), PATIENCE_S)
+        report = quiet.settled(loaded, sorted(own.HOME.glob("ledger-*.ndjson")), PATIENCE_S)
         console.print(figures.summary(loaded, book, report))
     for table in figures.answers(loaded, QUESTIONS):
         console.print(table)
@@ -135,7 +116,7 @@ def _show(loaded: Settings, console: Console, options: fleet.Options, *, seconds
         return report
     _correct(loaded, console, api, boxes[-1], since)
     api.close()
-    report = quiet.settled(loaded, sorted(HOME.glob("ledger-*.ndjson")), PATIENCE_S)
+    report = quiet.settled(loaded, sorted(own.HOME.glob("ledger-*.ndjson")), PATIENCE_S)
     verify.show(report, console)
     return report
 
@@ -184,8 +165,8 @@ def _conclude(loaded: Settings, console: Console, report: Report | None, took_s:
     if keep:
         console.print(
             f"look further: SQL http://127.0.0.1:{loaded.stack.clickhouse_port} database {loaded.clickhouse.database} · "
-            f"API http://{loaded.api.host}:{loaded.api.port}/docs · with ISTHMUS_STACK__DIRECTORY="
-            f"{loaded.stack.directory} in front: make logs, make status, make down"
+            f"API http://{loaded.api.host}:{loaded.api.port}/docs · after `export {CONFIG_VARIABLE}={own.FILE}`: "
+            ".venv/bin/isthmus pd ls, make status, make logs, and in the end make down"
         )
     failed = report is None or bool(report.faults)
     verdict = "[red]FAILED[/red]" if failed else "[green]passed[/green]: nothing lost, nothing doubled, nothing wrong"
