@@ -192,11 +192,11 @@ class Consumption:
         logger.warning("membership-over", detail=error.args[0].str(), next="joins again, from the last commit")
         on_assigned, on_revoked = self._callbacks or (lambda _: None, lambda: None)
         on_revoked()
-        self._own([])
         self.joined = False
         self._consumer.close()
         self._under_way = None
         self._consumer, self._failed = self._make(), None
+        self._own([])
         self.subscribe(on_assigned, on_revoked)
 
     def _keeping_errors(self, callback: Callable[[], None]) -> None:
@@ -248,6 +248,8 @@ class Consumption:
         return end
 
     def _own(self, starts: list[Start]) -> None:
+        """The client remembers a pause, also of a partition that went away (librdkafka, issue 1849): nothing would flow."""
+        self._consumer.resume([self._partition(position) for position in self._paused])
         for topic, partition in self._owned:
             progress.HERE.forget(self._settings.prefix + topic, partition)
         for start in starts:

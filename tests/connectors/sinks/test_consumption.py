@@ -102,6 +102,10 @@ class Client:
         assert not self._waiting
         self._waiting = offsets
 
+    def resume(self, partitions: list[TopicPartition]) -> None:
+        """Nothing was paused."""
+        assert partitions == []
+
     def consume(self, _: int, __: float) -> list[Message]:
         if self._waiting:
             offsets, self._waiting = self._waiting, []
