@@ -25,6 +25,8 @@ def test_it_runs_on_the_version_of_faust_that_it_was_written_for() -> None:
         (Consumer._filter_tps_with_pending_acks, "self topics"),
         (Consumer._new_offset, "self tp"),
         (Consumer._commit, "self offsets"),
+        (Consumer._new_consumer_thread, "self"),
+        (AIOKafkaConsumerThread._create_worker_consumer, "self transport"),
         (Consumer.perform_seek, "self"),
         (Consumer.seek_to_committed, "self"),
         (Consumer.seek_wait, "self partitions"),
@@ -55,6 +57,11 @@ def test_it_finds_what_says_that_the_coordinator_has_given_up() -> None:
     assert list(inspect.signature(AIOKafkaConsumerThread.call_thread).parameters)[:2] == ["self", "fun"]
     assert "self._coordinator = GroupCoordinator(" in inspect.getsource(AIOKafkaConsumer.start)
     assert "self._coordination_task.result()" in inspect.getsource(GroupCoordinator.check_errors)
+
+
+def test_it_finds_how_long_kafka_may_hold_a_fetch() -> None:
+    assert "self._fetch_max_wait_ms = fetch_max_wait_ms" in inspect.getsource(AIOKafkaConsumer.__init__)
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in inspect.getsource(AIOKafkaConsumer.start)
 
 
 def test_it_delivers_whatever_the_read_offset_says() -> None:
