@@ -17,7 +17,7 @@ from streams.core.records import Reading
 from streams.core.window import Rule
 from streams.settings import KafkaSettings
 
-READ_AT_ONCE, READ_WITHIN_S, ANSWER_WITHIN_S = 1000, 0.5, 10
+READ_AT_ONCE, READ_WITHIN_S, ANSWER_WITHIN_S = 1000, 0.05, 10
 BACK_OFF_S = 1.0
 UNKNOWN = -1
 MS = 1_000_000
