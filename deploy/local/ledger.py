@@ -89,10 +89,15 @@ def _noted(file: Path) -> Iterator[Child]:
 def _living(child: Child) -> psutil.Process | None:
     try:
         process = psutil.Process(child.pid)
-        same = process.create_time() == child.created and process.status() != psutil.STATUS_ZOMBIE
+        same = process.create_time() == child.created and not _is_over(process)
     except psutil.NoSuchProcess:
         return None
     return process if same else None
+
+
+def _is_over(process: psutil.Process) -> bool:
+    """A large process that was killed is a zombie while its other threads still hold its ports and files."""
+    return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
 
 
 def _end(process: psutil.Process, child: Child) -> None:

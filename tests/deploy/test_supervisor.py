@@ -20,6 +20,13 @@ from deploy.local.status import ProcessStatus, State
 from tests.stack.harness import eventually, free_port
 
 RUN_ON = "exec sleep 600"
+HALF_DEAD = """
+import ctypes, socket, sys, threading, time
+listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+threading.Thread(target=time.sleep, args=(600,)).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+"""what a large process is on its way out: its first thread has ended, others hold its port"""
 
 
 @pytest.fixture
@@ -145,6 +152,21 @@ def test_what_a_killed_supervisor_leaves_is_ended_by_the_next(directory: Path) -
     daemon.up(directory, wanted)
     assert not any(living(one) for one in left)
     assert {pid(directory, "a"), pid(directory, "b")}.isdisjoint(left)
+
+
+def test_what_is_on_its_way_out_when_its_supervisor_was_killed_is_waited_for(directory: Path) -> None:
+    port = free_port()
+    command = (sys.executable, "-c", HALF_DEAD, str(port))
+    wanted = plan(Process("half-dead", command, ports=(Port(port, "half-dead's"),)))
+    now = daemon.up(directory, wanted)
+    left = pid(directory, "half-dead")
+    eventually(lambda: psutil.Process(left).status() == psutil.STATUS_ZOMBIE)
+    os.kill(now.pid, signal.SIGKILL)
+    eventually(lambda: not daemon.running(directory))
+
+    assert daemon.orphans(directory) == ["half-dead"]
+    daemon.up(directory, wanted)
+    assert pid(directory, "half-dead") != left
 
 
 def test_down_ends_what_a_killed_supervisor_leaves(directory: Path) -> None:
