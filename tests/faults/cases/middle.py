@@ -82,6 +82,20 @@ def freeze(one: Run) -> None:
         one.fresh_row(time.time())
 
 
+def freeze_file_sinks(one: Run) -> None:
+    """A zombie holds its files; who takes its partitions over waits for them, and what it had begun is written once."""
+    for name in ("files", "archive", "device-logs"):
+        with one.world.another("sink", name) as other:
+            with one.world.frozen(f"sink-{name}"):
+                one.wait(FROZEN_S, least=12)
+            one.load.more(60)
+            other.send_signal(signal.SIGTERM)
+            other.wait(30)
+        one.load.more(60)
+    one.fresh_row(time.time())
+    one.world.ready("sink-files", "sink-archive", "sink-device-logs")
+
+
 def freeze_alone(one: Run) -> None:
     """Nobody takes over: its membership ends, and it goes on."""
     with one.world.frozen("decode-0", "window-0", "sink-clickhouse", "mqtt"):
@@ -126,6 +140,7 @@ CASES = (
     Case("kill-replay", 5, kill_replay),
     Case("rebalances", 13, rebalance),
     Case("frozen-while-others-take-over", 19, freeze),
+    Case("file-sinks-frozen", 19, freeze_file_sinks),
     Case("frozen-alone", 19, freeze_alone),
     Case("wiped-state", 20, wiped_state),
     Case("broken-spool", 20, broken_spool),

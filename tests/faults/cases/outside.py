@@ -1,14 +1,17 @@
 """Rows 4, 6, 7, 8 and 15: sinks and servers."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 from connectors.demo.mapping import settle_box, text_of
 from connectors.simulator import fleet
 from connectors.sinks.ubidots.payload import number
+from deploy.local import daemon
+from deploy.local.plan import StackError
 from streams import avro, lag
 from streams.core.records import Reading
-from streams.core.times import HOUR
+from streams.core.times import HOUR, MILLISECOND, SECOND
 from streams.scan import scan
 from tests.faults.cases.common import PROCESSES, SINKS, die, kill_at_random
 from tests.faults.judge import GROUPS
@@ -18,7 +21,6 @@ from tests.stack.harness import eventually
 
 AWAY_S = 600.0
 BUSY_S, MEASURED_S = 3600.0, 20.0
-MS, SECOND = 1_000_000, 1_000_000_000
 
 
 def kill_store_sink(one: Run) -> None:
@@ -48,6 +50,15 @@ def kafka_hangs(one: Run) -> None:
     with one.world.frozen("kafka"):
         one.wait(75, least=20)
     one.fresh_row(time.time())
+
+
+def kafka_hangs_briefly(one: Run) -> None:
+    """Again and again for longer than its session: it takes itself for dead, and says so to whoever asks too soon."""
+    for _ in range(max(3, round(12 * one.scale))):
+        with one.world.frozen("kafka"):
+            time.sleep(one.rng.uniform(3, 9))
+        one.fresh_row(time.time())
+        time.sleep(one.rng.uniform(1, 5))
 
 
 def restart_kafka(one: Run) -> None:
@@ -101,13 +112,18 @@ def kill_while_starting(one: Run) -> None:
 
 
 def kill_everything(one: Run) -> None:
-    """All processes and who supervises them at once, as when a host restarts; then `make up`, and the same again."""
-    for _ in range(2):
-        at = time.time()
+    """All processes and who supervises them at once, as when a host restarts; again while they start; then `make up`."""
+    at = time.time()
+    one.result.kills += one.world.kill_everything()
+    with ThreadPoolExecutor(1) as beside:
+        starting = beside.submit(one.world.up)
+        eventually(lambda: daemon.running(one.world.home))
+        time.sleep(one.rng.uniform(1, 15))
         one.result.kills += one.world.kill_everything()
-        one.world.up()
-        one.fresh_row(at)
-        one.load.more(60)
+        one.holds("who starts it says so", isinstance(starting.exception(60), StackError | None))
+    one.world.up()
+    one.fresh_row(at)
+    one.load.more(60)
 
 
 def kill_supervisor(one: Run) -> None:
@@ -184,7 +200,7 @@ def every_dot(one: Run) -> None:
     readings = (avro.decode(message.value() or b"", Reading) for message in scan(settings, "readings"))
     expected = len(
         {
-            (m.logical_uid, m.name, m.time // MS)
+            (m.logical_uid, m.name, m.time // MILLISECOND)
             for reading in readings
             if reading.device in devices
             for m in reading.measurements
@@ -203,6 +219,7 @@ CASES = (
     Case("kill-kafka", 6, kill_kafka),
     Case("restart-kafka", 6, restart_kafka),
     Case("kafka-hangs", 6, kafka_hangs),
+    Case("kafka-hangs-briefly", 6, kafka_hangs_briefly),
     Case("kafka-away", 6, kafka_away, rate=20),
     Case("kill-mqtt-broker", 6, kill_mqtt_broker),
     Case("mqtt-broker-away", 6, mqtt_broker_away),
