@@ -18,7 +18,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 from streams.settings import KafkaSettings
 
 ANSWER_S = 10
-REBOOTSTRAP_MS = 2000
+REBOOTSTRAP_MS = 10_000
 """A lone broker that comes to after a pause is fenced for a moment, and says that there are no brokers. librdkafka believes it,
 forgets its only one, and asks nobody any more (its issue 5301). A client that has no metadata for so long begins anew with the
 bootstrap servers; left to itself it waits for 5 min."""
