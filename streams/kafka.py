@@ -18,10 +18,6 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 from streams.settings import KafkaSettings
 
 ANSWER_S = 10
-REBOOTSTRAP_MS = 10_000
-"""A lone broker that comes to after a pause is fenced for a moment, and says that there are no brokers. librdkafka believes it,
-forgets its only one, and asks nobody any more (its issue 5301). A client that has no metadata for so long begins anew with the
-bootstrap servers; left to itself it waits for 5 min."""
 UNANSWERED_S = 20
 """A broker that was killed or taken for dead may never answer what it was asked then, nor what comes after it on that
 connection: the client makes a new one after so long, not after its own 60 or 90 s. Producers ask no coordinator."""
@@ -40,7 +36,6 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
         "log_level": 2,  # a lost broker is told by whoever waits for it, not twenty times a second by the library
         "reconnect.backoff.max.ms": 250,
         "retry.backoff.max.ms": 250,
-        "metadata.recovery.rebootstrap.trigger.ms": REBOOTSTRAP_MS,
     }
     if settings.sasl_mechanism:
         config |= {

@@ -4,7 +4,6 @@ The first start reads from the beginning. Once offsets are committed there is no
 range records are missing, which a person has to know, so `Hole` ends the process instead of skipping.
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -14,18 +13,16 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException
 from msgspec import Struct
 
 from connectors.sinks.base import Record
+from connectors.sinks.commit import Commit, Position
 from connectors.sinks.expulsions import Expulsions
 from streams import kafka, log, metrics, progress
 from streams.settings import Settings
 
-Position = tuple[str, int]
-"""Topic without prefix, and partition."""
-
 TELL_S = 10.0
-LEAVING_S, COMMIT_S = 5.0, 1.5 * kafka.UNANSWERED_S
-"""A commit is waited for so long: when leaving; and at all, longer than the client waits for an answer."""
-LOOK_S = 1.0
-"""More than that between two looks is no time in which it could have ended: we were frozen, or busy."""
+LEAVING_S = 5.0
+"""a commit is waited for so long when leaving"""
+DOUBT_S, ANSWER_S = 5.0, 1.0
+"""after so long without a partition the client is asked whether it reaches Kafka at all, and waited for so long"""
 
 logger = log.get(__name__)
 
@@ -36,24 +33,6 @@ class Start(Struct, frozen=True):
     position: Position
     offset: int
     metadata: str
-
-
-class _Commit(Struct):
-    """On its way. ``owned``: the assignment that it belongs to; ``looked_at``: monotonic seconds."""
-
-    news: Mapping[Position, int]
-    owned: frozenset[Position]
-    looked_at: float
-    waited_s: float = 0
-
-    def look(self, now: float) -> None:
-        """End the process when it never ends: the client is of no use any more."""
-        self.waited_s += min(now - self.looked_at, LOOK_S)
-        self.looked_at = now
-        if self.waited_s > COMMIT_S:
-            what = "the process ends; it is read again from the last commit"
-            logger.error("commit-stuck", seconds=COMMIT_S, consequence=what)
-            os._exit(1)
 
 
 class Hole(Exception):
@@ -70,12 +49,13 @@ class Consumption:
         self._consumer = self._make()
         self._callbacks: tuple[Callable[[list[Start]], None], Callable[[], None]] | None = None
         self._expulsions = Expulsions()
-        self._under_way: _Commit | None = None
+        self._under_way: Commit | None = None
         self._reached: dict[Position, int] = {}
         self._owned: frozenset[Position] = frozenset()
         self._paused: set[Position] = set()
         self._failed: Exception | None = None
         self._next_lag = self._next_telling = self._next_complaint = 0.0
+        self._next_doubt = time.monotonic() + DOUBT_S
         self.joined = False
         """whether the group has answered, be it with no partition at all"""
 
@@ -112,6 +92,7 @@ class Consumption:
         try:
             if self._under_way:
                 self._under_way.look(time.monotonic())
+            self._revive()
             messages = self._consumer.consume(limit, timeout_s)
             records = [self._record(message) for message in messages if not _event(message.error())]
             if self._failed:
@@ -119,9 +100,23 @@ class Consumption:
         except KafkaException as error:
             if not kafka.is_over(error.args[0]) or not self._expulsions.may_join(time.monotonic()):
                 raise
-            self._join_again(error)
+            self._join_again(error.args[0].str())
             return []
         return records
+
+    def _revive(self) -> None:
+        """Make a new client when this one has lost Kafka for good (librdkafka, issue 5301).
+
+        A lone Kafka that was paused for longer than its session says for a moment that there are no brokers, and the client
+        may never look for one again.
+        """
+        if self._owned or time.monotonic() < self._next_doubt:
+            return
+        self._next_doubt = time.monotonic() + DOUBT_S
+        try:
+            self._exists(self._settings.prefix + self._topics[0], ANSWER_S)
+        except KafkaException as error:
+            self._join_again(error.args[0].str())
 
     def flow(self, held: Callable[[Position], bool]) -> None:
         """Fetch nothing from the partitions that are ``held``; what was on its way may still come."""
@@ -140,7 +135,7 @@ class Consumption:
         if not news or self._under_way:
             return
         partitions = [self._partition(p, offset, metadata(p)) for p, offset in news.items()]
-        self._under_way = _Commit(news, self._owned, time.monotonic())
+        self._under_way = Commit(news, self._owned, time.monotonic())
         try:
             self._consumer.commit(offsets=partitions, asynchronous=True)
         except KafkaException as error:
@@ -162,7 +157,7 @@ class Consumption:
             self._next_complaint = time.monotonic() + TELL_S
             logger.warning("commit-failed", detail=str(fault))
 
-    def _committed(self, commit: _Commit) -> None:
+    def _committed(self, commit: Commit) -> None:
         for (topic, partition), offset in commit.news.items():
             progress.HERE.committed(self._settings.prefix + topic, partition, offset)
         if commit.owned is self._owned:
@@ -187,9 +182,9 @@ class Consumption:
             self._consumer.poll(0.1)  # what comes is not handled, and read again
         self._consumer.close()
 
-    def _join_again(self, error: KafkaException) -> None:
+    def _join_again(self, why: str) -> None:
         """With a client of its own: the old one never does anything again. A process would do the same, seconds later."""
-        logger.warning("membership-over", detail=error.args[0].str(), next="joins again, from the last commit")
+        logger.warning("membership-over", detail=why, next="joins again, from the last commit")
         on_assigned, on_revoked = self._callbacks or (lambda _: None, lambda: None)
         on_revoked()
         self.joined = False
@@ -257,6 +252,7 @@ class Consumption:
         self._owned = frozenset(start.position for start in starts)
         self._reached = {start.position: start.offset for start in starts}
         self._paused = set()
+        self._next_doubt = time.monotonic() + DOUBT_S
 
     def _partition(self, position: Position, offset: int = OFFSET_INVALID, metadata: str = "") -> TopicPartition:
         return TopicPartition(self._settings.prefix + position[0], position[1], offset, metadata)

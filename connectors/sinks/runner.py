@@ -14,7 +14,8 @@ from confluent_kafka import KafkaException
 from msgspec import Struct
 
 from connectors.sinks.base import Deferring, Interruptible, Partitioned, Record, Settling, Sink, Transient
-from connectors.sinks.consumption import Consumption, Position, Start
+from connectors.sinks.commit import Position
+from connectors.sinks.consumption import Consumption, Start
 from connectors.sinks.dead_letters import DeadLetters
 from connectors.sinks.delivery import Abandoned, Delivery
 from connectors.sinks.lineages import Lineages

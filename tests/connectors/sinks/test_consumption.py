@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from connectors.sinks.consumption import Consumption, Start, _Commit
+from connectors.sinks.commit import Commit
+from connectors.sinks.consumption import Consumption, Start
 from connectors.sinks.expulsions import Expulsions
 from streams import kafka
 from streams.settings import KafkaSettings, Settings
@@ -199,7 +200,7 @@ def test_a_commit_by_who_is_no_member_ends_the_membership(consumption: Consumpti
 def test_a_commit_that_never_ends_ends_the_process_and_a_freeze_is_no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     statuses: list[int] = []
     monkeypatch.setattr("os._exit", statuses.append)
-    commit = _Commit({RAW_0: 5}, frozenset(), looked_at=0)
+    commit = Commit({RAW_0: 5}, frozenset(), looked_at=0)
 
     commit.look(1_000)
     for second in range(1, 30):
@@ -208,3 +209,34 @@ def test_a_commit_that_never_ends_ends_the_process_and_a_freeze_is_no_waiting(mo
     commit.look(1_030)
 
     assert statuses == [1]
+
+
+def test_a_client_that_reaches_nobody_and_owns_nothing_is_made_anew(
+    consumption: Consumption, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+    consumption.subscribe(lambda _: None, lambda: ended.append("revoked"))
+    before = consumption._consumer
+    monkeypatch.setattr(consumption, "_next_doubt", 0.0)
+
+    assert consumption.take(1, 0.01) == []
+
+    assert ended == ["revoked"]
+    assert consumption._consumer is not before
+    consumption.close()
+
+
+def test_who_owns_partitions_or_has_waited_for_a_moment_only_keeps_its_client(
+    consumption: Consumption, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumption.subscribe(lambda _: None, lambda: None)
+    before = consumption._consumer
+    consumption.take(1, 0.01)
+    assert consumption._consumer is before
+    monkeypatch.setattr(consumption, "_owned", frozenset({("raw", 0)}))
+    monkeypatch.setattr(consumption, "_next_doubt", 0.0)
+
+    consumption.take(1, 0.01)
+
+    assert consumption._consumer is before
+    consumption.close()
