@@ -94,9 +94,9 @@ class Consumption:
                 self._under_way.look(time.monotonic())
             self._revive()
             messages = self._consumer.consume(limit, timeout_s)
-            records = [self._record(message) for message in messages if not _event(message.error())]
-            if self._failed:
+            if self._failed:  # first: who failed to say where to begin is told here that there is no place
                 raise self._failed
+            records = [self._record(message) for message in messages if not _event(message.error())]
         except KafkaException as error:
             if not kafka.is_over(error.args[0]) or not self._expulsions.may_join(time.monotonic()):
                 raise
@@ -230,7 +230,7 @@ class Consumption:
         position = committed.topic.removeprefix(self._settings.prefix), committed.partition
         if committed.offset >= 0:
             return Start(position, committed.offset, committed.metadata or "")
-        first, _ = self._consumer.get_watermark_offsets(self._partition(position), timeout=30)
+        first, _ = kafka.watermarks(self._consumer, self._partition(position), 30)
         return Start(position, first, "")
 
     def _exists(self, name: str, timeout_s: float) -> bool:

@@ -76,7 +76,7 @@ def _range(settings: KafkaSettings, partition: int) -> tuple[int, int]:
         known = reader.list_topics(topic, timeout=ANSWER_S).topics[topic].partitions
         if partition not in known:
             raise Unknown(f"raw has partitions {', '.join(map(str, sorted(known))) or 'none'}: there is no {partition}")
-        begin, end = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=ANSWER_S)
+        begin, end = kafka.watermarks(reader, TopicPartition(topic, partition), ANSWER_S)
     finally:
         reader.close()
     return begin, end

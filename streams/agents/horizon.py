@@ -74,7 +74,7 @@ def _read(
 
 def _begin(reader: Consumer, topic: str, stretch: Stretch, horizon: int) -> tuple[int, int, int]:
     """The first offset to read; the first that may be trusted; from which log time on nothing is missing then."""
-    low, _ = reader.get_watermark_offsets(TopicPartition(topic, stretch.partition), timeout=ANSWER_WITHIN_S)
+    low, _ = kafka.watermarks(reader, TopicPartition(topic, stretch.partition), ANSWER_WITHIN_S)
     wanted = TopicPartition(topic, stretch.partition, max(horizon, 0) // MS)
     (found,) = reader.offsets_for_times([wanted], timeout=ANSWER_WITHIN_S)
     start = min(max(found.offset, low), stretch.end) if found.offset >= 0 else stretch.end

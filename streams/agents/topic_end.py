@@ -39,4 +39,4 @@ class TopicEnd:
         return await asyncio.get_running_loop().run_in_executor(None, self._ask)
 
     def _ask(self) -> int:
-        return self._reader.get_watermark_offsets(self._place, timeout=ANSWER_S)[1]
+        return kafka.watermarks(self._reader, self._place, ANSWER_S)[1]

@@ -196,7 +196,7 @@ class _Log:
 
     def low(self, partition: int) -> int:
         """The first offset that Kafka has."""
-        return self._reader.get_watermark_offsets(TopicPartition(self._topic, partition), ANSWER_S, cached=False)[0]
+        return kafka.watermarks(self._reader, TopicPartition(self._topic, partition), ANSWER_S)[0]
 
     def since(self, partition: int, moment: int, end: int) -> int:
         """An offset before which nothing was appended at or after ``moment`` (ns)."""

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, Message, TopicPartition
 
 from connectors.sinks.commit import Commit
-from connectors.sinks.consumption import Consumption, Start
+from connectors.sinks.consumption import Consumption, Hole, Start
 from connectors.sinks.expulsions import Expulsions
 from streams import kafka
 from streams.settings import KafkaSettings, Settings
@@ -119,6 +119,23 @@ class Client:
 
     def close(self) -> None:
         pass
+
+
+class Placeless(Client):
+    """A client that found no place to begin at, for want of a leader or of the records that were committed."""
+
+    def __init__(self, leaderless: int = 0) -> None:
+        super().__init__()
+        self.leaderless = leaderless
+
+    def get_watermark_offsets(self, _: TopicPartition, timeout: float) -> tuple[int, int]:
+        self.leaderless -= 1
+        if self.leaderless >= 0:
+            raise KafkaException(KafkaError(KafkaError.NOT_LEADER_FOR_PARTITION))
+        return 3, 7
+
+    def consume(self, _: int, __: float) -> list[Message]:
+        return [Message(topic="raw", partition=0, error=KafkaError(KafkaError._AUTO_OFFSET_RESET))]
 
 
 RAW_0 = ("raw", 0)
@@ -240,3 +257,27 @@ def test_who_owns_partitions_or_has_waited_for_a_moment_only_keeps_its_client(
 
     assert consumption._consumer is before
     consumption.close()
+
+
+def test_committed_offsets_that_are_out_of_range_are_a_hole(consumption: Consumption) -> None:
+    owner = owning(consumption, Placeless())
+
+    with pytest.raises(Hole):
+        owner.take(1, 0)
+    owner.close()
+
+
+def test_who_failed_to_say_where_to_begin_speaks_of_no_hole(consumption: Consumption) -> None:
+    owner = owning(consumption, Placeless())
+    owner._failed = KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+    with pytest.raises(KafkaException):
+        owner.take(1, 0)
+    owner.close()
+
+
+def test_a_first_start_waits_for_a_partition_that_gets_its_leader(consumption: Consumption) -> None:
+    owner = owning(consumption, Placeless(leaderless=2))
+
+    assert owner._where(TopicPartition("raw", 0, OFFSET_INVALID)) == Start(RAW_0, 3, "")
+    owner.close()
