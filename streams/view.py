@@ -42,7 +42,7 @@ class CompactedView(Generic[T]):
         """Everything before this offset is known, markers of transactions included, at which ``position`` never arrives."""
         self._settings, self._kind, self._on_change = settings, kind, on_change
         self._data: dict[bytes, T] = {}
-        self._caught_up, self._halt = threading.Event(), threading.Event()
+        self._caught_up, self._halt, self._lost = threading.Event(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"view-{name}", daemon=True)
         self._unfollow: Callable[[], None] = lambda: None
 
@@ -80,6 +80,12 @@ class CompactedView(Generic[T]):
         """Wait up to ``timeout`` seconds until caught up; say whether it is."""
         return self._caught_up.wait(timeout) and self.ready
 
+    def renew(self) -> None:
+        """Read on with another client: this one has lost Kafka, which has more, and may never look for it again."""
+        if not self._lost.is_set():
+            logger.warning("view takes another client", topic=self.name, reached=self.reached)
+        self._lost.set()
+
     def stop(self) -> None:
         """End the thread; safe to call twice."""
         self._unfollow()
@@ -102,9 +108,10 @@ class CompactedView(Generic[T]):
                 return
 
     def _read(self) -> None:
+        self._lost.clear()
         consumer = self._consumer()
         try:
-            while not self._halt.is_set():
+            while not (self._halt.is_set() or self._lost.is_set()):
                 for message in consumer.consume(READ_AT_ONCE, READ_WITHIN_S):
                     self._take(message)
         finally:

@@ -28,7 +28,7 @@ class MappingChanges:
 
     def __init__(self, settings: Settings) -> None:
         self._settings, self._wait_s = settings, settings.replay.place_after_s
-        self._topic, self._committed = kafka.topic(settings.kafka, TOPIC), 0
+        self._topic, self._committed, self._read = kafka.topic(settings.kafka, TOPIC), 0, 0
         self._reader, self._barrier = self._begun(), Barrier(settings.kafka)
         self._changed: dict[str, DeviceMapping] = {}
         self._next, self._quiet_from = -1, 0.0
@@ -45,7 +45,7 @@ class MappingChanges:
             if kafka.raise_on_error(message.error()):
                 continue
             self._take(message.value())
-            self._next = (message.offset() or 0) + 1
+            self._next = self._read = (message.offset() or 0) + 1
             self._wait_again()
 
     def due(self) -> Mapping[str, DeviceMapping]:
@@ -83,8 +83,8 @@ class MappingChanges:
         Raises:
             KafkaException: Kafka is away.
         """
-        if position < self._committed:
-            self._commit(position)
+        if position < self._read:
+            self._commit(min(position, self._committed))
             self._reader.assign([TopicPartition(self._topic, 0, position)])
             self._next = -1
             self._wait_again()
@@ -98,7 +98,7 @@ class MappingChanges:
         reader = kafka.consumer(self._settings.kafka, GROUP)
         (committed,) = reader.committed([TopicPartition(self._topic, 0)], timeout=ANSWER_S)
         start = committed.offset if committed.offset >= 0 else OFFSET_BEGINNING
-        self._committed = max(committed.offset, 0)
+        self._committed = self._read = max(committed.offset, 0)
         reader.assign([TopicPartition(self._topic, 0, start)])
         return reader
 

@@ -88,11 +88,11 @@ class Worker:
     def _turn(self) -> bool:
         """One replay, or one look at what else there is to do; whether something was done."""
         waiting = next_of(list(self._view.data.values()))
-        if waiting is not None and next_of([self._office.get(waiting.id)]) is not None:  # the view may be a moment old
-            rested = run_replay(self._settings, waiting.id, self._stop, office=self._office, store=self._store)
-            if rested is not None and rested.state == State.UNDONE:
-                self._mapping_changes().again(msgspec.json.decode(rested.figures, type=Figures).mapping_position)
-            return rested is not None
+        now = waiting and next_of([self._office.get(waiting.id)])  # the view may be a moment old
+        if now is not None:
+            if is_to_be_undone(now):
+                self._mapping_changes().again(msgspec.json.decode(now.figures, type=Figures).mapping_position)
+            return run_replay(self._settings, now.id, self._stop, office=self._office, store=self._store) is not None
         self._tidy()
         return self._place()
 
@@ -126,6 +126,11 @@ class Worker:
             self._changes.close()
         self._view.stop()
         self._office.close()
+
+
+def is_to_be_undone(replay: Replay) -> bool:
+    """Its rows go back to the places that they had. Remembered before it begins: nobody remembers it who dies after."""
+    return replay.wish == "undo" or replay.state == State.UNDOING
 
 
 def next_of(replays: Sequence[Replay]) -> Replay | None:

@@ -1,6 +1,6 @@
--- Does any row that a replay wrote still stand in `points`? (asked when its first rows do not: others replaced them)
+-- In which months does any row that a replay wrote still stand in `points`? (others may have replaced its first rows)
 -- table: the rows that were written. A live row may have the same version, but then another content.
-SELECT 1
+SELECT DISTINCT toYYYYMM(r.ts)
 FROM replay_${job}_$table AS r
 INNER JOIN
 (
@@ -11,5 +11,4 @@ INNER JOIN
 ) AS p USING (series_id, ts, version)
 WHERE r.value IS NOT DISTINCT FROM p.value AND r.text = p.text AND r.quality = p.quality
   AND r.logical_uid = p.logical_uid AND r.is_deleted = p.is_deleted
-LIMIT 1
 SETTINGS join_algorithm = 'full_sorting_merge', max_bytes_in_join = 0

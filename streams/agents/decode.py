@@ -23,6 +23,7 @@ from streams.agents.output import (
     largest_reading,
     raw_records,
 )
+from streams.agents.up_to_date import UpToDate
 from streams.agents.view import MappingView, Views
 from streams.core.decode import Context, decode_batch
 from streams.core.records import Generation, Lineage
@@ -67,6 +68,7 @@ class DecodeAgent:
         self, settings: Settings, mapping: MappingView, fence: Fence, memories: Memories, producer: kafka.BatchProducer
     ) -> None:
         self._settings, self._mapping, self._fence = settings, mapping, fence
+        self._mapping_now = UpToDate(settings.kafka, mapping)
         self._memories, self._producer = memories, producer
         self._notices = Notices(settings.decode.seen_interval_s * 1_000_000_000)
         self._confluent = avro.confluent_schemas(settings.kafka.schema_directory)
@@ -79,7 +81,7 @@ class DecodeAgent:
             Outdated: the records are past the fence of a generation that this worker's code is not of.
             Unable: JavaScript codecs cannot be run on this machine now.
         """
-        runs = await self._fence.runs(batch) if await self._memories.reach(batch) else []
+        runs = await self._runs(batch)
         output = Output(largest_reading(self._settings.kafka), self._notices.passes)
         for run in runs:
             await self._decode_run(batch, run, output)
@@ -89,6 +91,17 @@ class DecodeAgent:
             output.count()
         else:
             self._notices.forget()
+
+    async def _runs(self, batch: Batch) -> list[Run]:
+        """How to decode the batch, once all is known that was said before; empty when it was abandoned meanwhile.
+
+        The mapping too: what is decoded with one of some seconds ago is not looked at again (``connectors/replays/placing.py``).
+        """
+        runs = await self._fence.runs(batch) if await self._memories.reach(batch) else []
+        while runs and not await self._mapping_now.reached(batch):
+            if batch.abandoned:
+                return []
+        return runs
 
     async def _decode_run(self, batch: Batch, run: Run, output: Output) -> None:
         """Vendors' JavaScript may take seconds, which must not silence heartbeats and health: it is waited for outside."""

@@ -123,6 +123,7 @@ class BatchConsumer(Consumer):
     async def perform_seek(self) -> None:
         """Go to the committed offsets. Stock leaves a partition without one where its last fetch ended."""
         self.in_flight.clear()
+        self._looked_again.clear()  # what was missing then was another fetch's
         assigned = self.assignment()
         if not assigned:
             return

@@ -5,12 +5,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from confluent_kafka import KafkaException
 
 from streams import log, metrics, progress
 from streams.agents.batch import Batch
 from streams.agents.generations import Hashes, NoGeneration, Run, in_force, runs
-from streams.agents.topic_end import TopicEnd
+from streams.agents.up_to_date import SOON_S, UpToDate
 from streams.core.codec_record import Codec
 from streams.core.records import Generation, Rule
 from streams.core.signed_topic import SignedTopic
@@ -24,7 +23,7 @@ VERSIONS_KEPT = 64
 OPENED_WITHIN_S = 60
 """A generation follows the change of code, codecs, rules or signed topics that it is opened for."""
 
-SOON_S, LOOK_S, SAY_AGAIN_S = 0.02, 0.5, 15
+LOOK_S, SAY_AGAIN_S = 0.5, 15
 
 logger = log.get("fence")
 
@@ -70,8 +69,9 @@ class Fence:
     """
 
     def __init__(self, settings: KafkaSettings, code: str) -> None:
-        self._code, self._end = code, TopicEnd(settings, "generations")
+        self._code = code
         self.generations = CompactedView(settings, "generations", Generation, self._opened)
+        self._now = UpToDate(settings, self.generations)
         self.codecs = Versions(settings, "codecs", Codec, codecs_hash)
         self.rules = Versions(settings, "rules", Rule, rules_hash)
         self.topics = Versions(settings, "signed-topics", SignedTopic, topics_hash)
@@ -114,14 +114,8 @@ class Fence:
 
     async def _up_to_date(self, batch: Batch) -> bool:
         """Whether all is known that was announced before this moment; if not, some time has passed."""
-        try:
-            end = await self._end.now()
-        except KafkaException as away:
-            progress.HERE.waits(str(away.args[0]))
-            await batch.pause(LOOK_S)
+        if not await self._now.reached(batch):
             return False
-        while self.generations.reached < end and not batch.abandoned:
-            await batch.pause(SOON_S)
         if announced := [g.number for g in self.generations.data.values() if not g.fences]:
             self._say(f"generation {announced[0]} is announced, and has no fences yet", batch.tp.partition, batch.first)
             await batch.pause(SOON_S)

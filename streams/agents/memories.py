@@ -12,12 +12,13 @@ from confluent_kafka import KafkaException, TopicPartition
 from streams import avro, kafka, log, metrics, progress
 from streams.agents.batch import Batch
 from streams.agents.output import MEMORIES, UNDECODABLE
+from streams.agents.up_to_date import catch_up
 from streams.core.memory import Entries, History, Remembered
 from streams.core.records import Lineage, RawRecord
 from streams.settings import KafkaSettings
 from streams.view import CompactedView
 
-LOOK_S, BACK_OFF_S, ANSWER_S = 0.02, 1, 10
+BACK_OFF_S, ANSWER_S = 1, 10
 
 logger = log.get("memories")
 
@@ -48,10 +49,7 @@ class Memories:
         """
         if self._next.get(batch.tp.partition) == batch.first:
             return True
-        end = await self._end(batch)
-        while self.view.position < end - 1 and not batch.abandoned:
-            await batch.pause(LOOK_S)
-        return not batch.abandoned
+        return await catch_up(self.view, await self._end(batch), batch)
 
     def passed(self, batch: Batch) -> None:
         """All of the batch is durable."""

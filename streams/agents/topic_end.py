@@ -2,7 +2,7 @@
 
 import asyncio
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from streams import kafka
 from streams.settings import KafkaSettings
@@ -17,7 +17,7 @@ class TopicEnd:
     """
 
     def __init__(self, settings: KafkaSettings, name: str) -> None:
-        self._reader = kafka.consumer(settings, None)
+        self._settings, self._reader = settings, kafka.consumer(settings, None)
         self._place = TopicPartition(kafka.topic(settings, name), 0)
         self._asked: asyncio.Future[int] | None = None
         self._next: asyncio.Future[int] | None = None
@@ -39,4 +39,10 @@ class TopicEnd:
         return await asyncio.get_running_loop().run_in_executor(None, self._ask)
 
     def _ask(self) -> int:
-        return kafka.watermarks(self._reader, self._place, ANSWER_S)[1]
+        try:
+            end: int = kafka.watermarks(self._reader, self._place, ANSWER_S)[1]
+        except KafkaException:
+            self._reader.close()  # it may have lost Kafka for good (librdkafka, issue 5301): the next asks with another
+            self._reader = kafka.consumer(self._settings, None)
+            raise
+        return end

@@ -10,8 +10,8 @@ appended after the announcement; an agent asks for announcements before it decod
 
 from collections.abc import Mapping, Set
 
-from confluent_kafka import ConsumerGroupState, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
 from msgspec.structs import replace
 
 from streams import kafka
@@ -22,7 +22,6 @@ from streams.scan import ends_of
 from streams.settings import KafkaSettings
 
 ANSWER_S, MS = 10, 1_000_000
-GONE = (ConsumerGroupState.DEAD, ConsumerGroupState.EMPTY)
 
 
 def why_due(state: State, code: str) -> str | None:
@@ -73,22 +72,18 @@ def hashes(state: State, code: str) -> dict[str, str]:
 
 
 def fences(settings: KafkaSettings) -> dict[int, int]:
-    """Where in ``raw`` a generation that is opened now begins, per partition; blocks.
+    """Where in ``raw`` a generation that is opened now begins, per partition: at the end; blocks.
 
-    Where the decode agents stopped when none is running; else the end, for what they read now they decode as before.
+    Never before it, though no agent may seem to run: a frozen one is in no group, and has decoded more than it committed.
 
     Raises:
         KafkaException: Kafka is away.
     """
     reader = kafka.consumer(settings, None)
     try:
-        ends = ends_of(reader, kafka.topic(settings, "raw"))
+        return ends_of(reader, kafka.topic(settings, "raw"))
     finally:
         reader.close()
-    admin = kafka.admin(settings)
-    # First the offsets, then whether somebody may have moved them.
-    stopped_at = dict.fromkeys(ends, 0) | kafka.committed(admin, settings, "decode", "raw", ends)
-    return ends if _is_running(admin, kafka.group(settings, "decode")) else stopped_at
 
 
 def appended_at(settings: KafkaSettings) -> int:
@@ -109,13 +104,3 @@ def appended_at(settings: KafkaSettings) -> int:
     admin = kafka.admin(settings)  # kept: futures of one that is gone are never done
     answers = admin.list_offsets({TopicPartition(topic, p): newest for p in partitions}).values()
     return max(0, *(int(answer.result(ANSWER_S).timestamp) for answer in answers)) * MS
-
-
-def _is_running(admin: AdminClient, group: str) -> bool:
-    (future,) = admin.describe_consumer_groups([group]).values()
-    try:
-        return future.result(ANSWER_S).state not in GONE
-    except KafkaException as error:
-        if error.args[0].name() == "GROUP_ID_NOT_FOUND":
-            return False
-        raise

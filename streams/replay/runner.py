@@ -176,7 +176,7 @@ class Runner:
     def _apply(self, course: Course, barrier: Barrier) -> None:
         began = time.monotonic()
         course.enter(State.APPLYING, took_wish=True)
-        if not self._store.attached(course.id):
+        if not course.figures.visible_ms:
             self._correct_points(course, barrier)
         course.may_cancel = False
         self._finish(course, barrier, undo=False)
@@ -185,18 +185,24 @@ class Runner:
         course.enter(State.APPLIED)
 
     def _correct_points(self, course: Course, barrier: Barrier) -> None:
+        """A runner that was killed amid attaching may have left some of the rows visible: then all have to be."""
+        if not self._store.attached(course.id):
+            self._build(course, barrier)
+        course.count(visible_ms=max(self._store.attach(course.id), LEAST_MS))
+        course.note()
+
+    def _build(self, course: Course, barrier: Barrier) -> None:
         number = self._open_generation(course, "apply") if course.replay.mode != Mode.RESTORE else 0
         ends = self._pass(course, barrier)
         self._check_decoding(course)
         course.note(ends=_texts(ends))
         self._stage(course, barrier, ends)
+        self._check_decoding(course)  # a codec may have come meanwhile, and what was staged last be by that one
         self._diff(course)
         course.begin("building the correction")
         self._store.build(course.id, number)
         course.note()  # still this runner's, after statements that may have taken long
         course.heed()
-        course.count(visible_ms=max(self._store.attach(course.id), LEAST_MS))
-        course.note()
 
     def _undo(self, course: Course, barrier: Barrier) -> None:
         course.may_cancel = False
@@ -213,7 +219,7 @@ class Runner:
             self._store.build_undo(course.id, number)
             course.note()
             course.heed()
-            self._store.attach_undo(course.id)
+        self._store.attach_undo(course.id)
         self._finish(course, barrier, undo=True)
         course.enter(State.UNDONE)
 

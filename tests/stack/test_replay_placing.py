@@ -1,5 +1,9 @@
 """Mapping changes wait for what a decode worker may hold, and are looked at again when an undo asks for it."""
 
+import pytest
+from confluent_kafka import KafkaException
+
+from connectors.replays import placing
 from connectors.replays.placing import MappingChanges
 from streams import avro, kafka
 from streams.core.records import DeviceMapping, Interval
@@ -9,16 +13,34 @@ from tests.stack.harness import Installation, eventually
 DEVICE = "json:probe"
 
 
-def map_device(installation: Installation) -> None:
+def map_device(installation: Installation, device: str = DEVICE) -> None:
     producer = kafka.BatchProducer(installation.settings.kafka)
-    mapping = DeviceMapping(device=DEVICE, physical_uid=1, intervals=[Interval(7, 0)])
-    producer.send("device-mapping", DEVICE, avro.encode(mapping))
+    mapping = DeviceMapping(device=device, physical_uid=1, intervals=[Interval(7, 0)])
+    producer.send("device-mapping", device, avro.encode(mapping))
     producer.flush()
 
 
-def due(changes: MappingChanges) -> list[str]:
+def begun(installation: Installation) -> MappingChanges:
+    """As the worker does, who tries again while a new broker has no coordinator yet."""
+
+    def tried() -> MappingChanges | None:
+        try:
+            return MappingChanges(installation.settings)
+        except KafkaException:
+            return None
+
+    made = eventually(tried)
+    assert made is not None
+    return made
+
+
+def read(changes: MappingChanges) -> MappingChanges:
     changes.read()
-    return list(changes.due())
+    return changes
+
+
+def due(changes: MappingChanges) -> list[str]:
+    return list(read(changes).due())
 
 
 def test_a_change_waits_for_decode_and_is_looked_at_again_when_asked(installation: Installation) -> None:
@@ -28,7 +50,7 @@ def test_a_change_waits_for_decode_and_is_looked_at_again_when_asked(installatio
     producer.send("raw", "a", b"not decoded yet")
     producer.flush()
     map_device(made)
-    changes = MappingChanges(made.settings)
+    changes = begun(made)
     try:
         for _ in range(10):
             assert not due(changes)
@@ -39,5 +61,23 @@ def test_a_change_waits_for_decode_and_is_looked_at_again_when_asked(installatio
             assert not due(changes)
         changes.again(0)
         assert eventually(lambda: due(changes)) == [DEVICE]
+    finally:
+        changes.close()
+
+
+def test_what_was_looked_at_and_not_committed_is_looked_at_again_when_asked(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placing, "AT_ONCE", 1)
+    made = installation.with_settings(replay={"place_after_s": 0.0})
+    map_device(made, "json:first")
+    map_device(made, "json:second")
+    changes = begun(made)
+    try:
+        eventually(lambda: read(changes)._read == 2)
+        assert eventually(lambda: due(changes)) == ["json:first"]
+        changes.done(changes.due())
+        changes.again(0)
+        assert eventually(lambda: sorted(read(changes)._changed) == ["json:first", "json:second"])
     finally:
         changes.close()

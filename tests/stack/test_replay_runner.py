@@ -1,7 +1,7 @@
 """A runner and a registry that keeps the rules: who may touch a replay's tables, and what a failure may leave behind."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from threading import Event
 from typing import Any
 
@@ -17,7 +17,8 @@ from streams.registry.replay_reports import Report
 from streams.registry.replays import Asked
 from streams.registry.state import GENERATIONS, REPLAYS, Author, Change, Refused
 from streams.registry.state import State as Registry
-from streams.replay.course import Failed, Stopped
+from streams.replay.barrier import Barrier
+from streams.replay.course import Course, Failed, Stopped
 from streams.replay.job import Mode, State
 from streams.replay.runner import Runner
 from tests.stack.harness import Stack
@@ -121,3 +122,32 @@ def test_what_cannot_be_carried_on_fails_and_ends_no_worker(bench: Replayed) -> 
     assert failed is not None
     assert (failed.state, failed.failed_in) == ("failed", "applying")
     assert failed.error == "RuntimeError: replay 7 cannot be carried on"
+
+
+class Overtaken(Runner):
+    """A codec comes while it stages."""
+
+    came = False
+
+    def _open_generation(self, course: Course, what: str) -> int:
+        return 2
+
+    def _pass(self, course: Course, barrier: Barrier) -> dict[int, int]:
+        return {}
+
+    def _check_decoding(self, course: Course) -> None:
+        if self.came:
+            raise Failed("live decoding is not what this replay ran with")
+
+    def _stage(self, course: Course, barrier: Barrier, ends: Mapping[int, int]) -> None:
+        self.came = True
+
+
+def test_what_a_codec_that_came_meanwhile_has_staged_is_not_applied(bench: Replayed) -> None:
+    office = Registered()
+    office.keep(State.APPLYING)
+
+    failed = Overtaken(bench.settings, bench.replay, office, correct=lambda *_: None).run(JOB, Event())
+
+    assert (failed.state, failed.failed_in) == ("failed", "applying")
+    assert failed.error == "live decoding is not what this replay ran with"

@@ -122,3 +122,15 @@ def test_the_end_of_who_reads_what_is_committed_is_before_an_open_transaction(in
         assert (reading.reached, LogEnds(settings).measure({}, [place])) == (1, {place: 1})
         producer.abort_transaction(10)
         eventually(lambda: reading.reached == LogEnds(settings).measure({}, [place])[place] == 3)
+
+
+def test_it_reads_on_with_another_client_where_it_was(installation: Installation) -> None:
+    seen: list[int] = []
+    write(installation, ("json:a", avro.encode(mapping("json:a", 1))))
+    with view(installation, lambda _, __, offset: seen.append(offset)) as reading:
+        assert reading.wait_ready(10)
+        reading.renew()
+        write(installation, ("json:b", avro.encode(mapping("json:b", 2))))
+        eventually(lambda: reading.reached == 2)
+        assert not reading._lost.is_set()
+        assert seen == [0, 1]

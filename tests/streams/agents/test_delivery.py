@@ -1,5 +1,6 @@
 """Batch delivery rests on private parts of one Faust version; this holds them."""
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from importlib.metadata import version
@@ -10,7 +11,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
-from faust.types import ConsumerMessage
+from faust.types import TP, ConsumerMessage
+
+from streams.agents.batch import InFlight
+from streams.agents.delivery import BatchConsumer
 
 
 def test_it_runs_on_the_version_of_faust_that_it_was_written_for() -> None:
@@ -76,3 +80,14 @@ def test_it_puts_its_consumer_into_the_transport() -> None:
         "key", "value", "checksum", "serialized_key_size", "serialized_value_size", "tp", "time_in", "time_out",
         "time_total", "generation_id",
     ]  # fmt: skip
+
+
+def test_what_was_missing_before_a_seek_is_no_hole_after_it() -> None:
+    """Else the second of two dropped fetches at one offset would be taken for a transaction's marker."""
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer.in_flight, consumer._looked_again = InFlight(), {TP("raw", 0): 5}
+    consumer.assignment = set  # type: ignore[method-assign]  # nothing is assigned
+
+    asyncio.run(consumer.perform_seek())
+
+    assert consumer._looked_again == {}

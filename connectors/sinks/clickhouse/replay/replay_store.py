@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.sinks.clickhouse.replay import aggregates, delta, diff, latest, lookup, places, report, staging
-from connectors.sinks.clickhouse.replay.tables import STAGING, TABLES, Tables
+from connectors.sinks.clickhouse.replay.tables import STAGED, STAGING, TABLES, Tables
 from connectors.sinks.clickhouse.store import Store
 from streams.core.records import DeadLetter, DeviceMapping
 from streams.progress import HERE
@@ -46,8 +46,15 @@ class ClickHouseReplayStore:
     # --- staging
 
     def open(self, job: int) -> None:
-        """Make the replay's own tables, when they are not there yet."""
-        self._tables(job).make("staged", "series", "selected", "letters", "checkpoint")
+        """Make the replay's own tables, when they are not there yet.
+
+        All of them anew when some are lost, as after a kill amid ``drop``: a checkpoint speaks for what is staged, and
+        points that are not staged would be removed.
+        """
+        tables = self._tables(job)
+        if not tables.have(*STAGED):
+            tables.drop(*reversed(STAGED))
+        tables.make(*STAGED)
 
     def checkpoint(self, job: int) -> Mapping[int, int]:
         """Raw partition -> the offset from which to go on; empty at the start."""

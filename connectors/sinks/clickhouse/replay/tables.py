@@ -74,7 +74,9 @@ TABLES = {
     "names_next": _NAMES,
     "undo_names": "AS series",
 }
-STAGING = ("staged", "selected", "letters", "checkpoint", "reach", "names_next")
+STAGED = ("staged", "series", "selected", "letters", "checkpoint")
+"""what is staged; the checkpoint says how much"""
+STAGING = ("checkpoint", "staged", "selected", "letters", "reach", "names_next")
 """of no use once a replay is applied"""
 
 
