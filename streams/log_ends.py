@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams import kafka
 from streams.lag import DATA_TOPICS
@@ -37,10 +37,33 @@ class LogEnds:
         """topics without transactions"""
         self._without_records: dict[Place, tuple[int, int]] = {}
         self._needed = [kafka.topic(settings, name) for name in needed]
-        self._reader = kafka.consumer(settings, None, **{"queued.min.messages": 1, "fetch.message.max.bytes": 65_536})
+        self._settings = settings
+        self._reader = self._client()
 
     def measure(self, owned: Mapping[Place, int], followed: Iterable[Place] = ()) -> Mapping[Place, int]:
+        """See Ends. After it was not answered it goes on with another client: this one may have lost Kafka for good."""
+        try:
+            return self._measure(owned, followed)
+        except KafkaException as error:
+            if _reached_nobody(error.args[0]):
+                self._revive()
+            raise
+
+    def appended_at(self, place: Place, offset: int) -> float | None:
         """See Ends."""
+        found = self._first(place, offset)
+        return found.timestamp()[1] / 1000 if found and found.error() is None else None
+
+    def _revive(self) -> None:
+        """Make a new client (librdkafka, issue 5301). It has until the next look to connect."""
+        lost, self._reader = self._reader, self._client()
+        lost.close()
+
+    def _client(self) -> Consumer:
+        small = {"queued.min.messages": 1, "fetch.message.max.bytes": 65_536}
+        return kafka.consumer(self._settings, None, **small)
+
+    def _measure(self, owned: Mapping[Place, int], followed: Iterable[Place]) -> Mapping[Place, int]:
         for topic in self._needed:
             self._check(topic)
         ends = {place: self._end(place) for place in {*owned, *followed}}
@@ -49,11 +72,6 @@ class LogEnds:
             for place, offset in owned.items()
             if place[0] not in self._plain and offset < ends[place] and not self._holds_records(place, offset, ends)
         }
-
-    def appended_at(self, place: Place, offset: int) -> float | None:
-        """See Ends."""
-        found = self._first(place, offset)
-        return found.timestamp()[1] / 1000 if found and found.error() is None else None
 
     def _holds_records(self, place: Place, offset: int, ends: Mapping[Place, int]) -> bool:
         """Whether anything but markers is known to stand from ``offset`` on; markers are, as long as nothing is new."""
@@ -87,3 +105,8 @@ class LogEnds:
     def _end(self, place: Place) -> int:
         end: int = self._reader.get_watermark_offsets(TopicPartition(*place), timeout=ANSWER_S)[1]
         return end
+
+
+def _reached_nobody(error: KafkaError) -> bool:
+    """Whether the client itself says so, no broker: it has been answered by none, or was told that there is none."""
+    return error.code() < 0 or error.code() == KafkaError.LEADER_NOT_AVAILABLE

@@ -12,7 +12,7 @@ they are never consumed. A follower passes them, by the ends that its client tel
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from confluent_kafka import KafkaException
 
@@ -66,6 +66,7 @@ class Watchdog:
         self._progress, self._ends, self._stalled_s, self._excuse, self._end = progress, ends, stalled_s, excuse, end
         self._clock, self._wall = clock, wall
         self._standing = Standing()
+        self._away: str | None = None
         self._shown: set[Place] = set()
         self._named: set[str] = set()
         self._oldest: dict[Place, tuple[int, float | None]] = {}
@@ -107,9 +108,19 @@ class Watchdog:
         self, nexts: Mapping[Place, int], positions: Mapping[Place, int]
     ) -> tuple[str | None, Mapping[Place, int]]:
         try:
-            return None, self._ends.measure(nexts, positions)
+            ends = self._ends.measure(nexts, positions)
         except KafkaException as away:
-            return str(away.args[0]), {}
+            return self._told(str(away.args[0])), {}
+        return self._told(None), ends
+
+    def _told(self, away: str | None) -> str | None:
+        """Say once that Kafka is away, and once that it is back."""
+        if away and not self._away:
+            logger.warning("ends-unknown", detail=away, consequence="no lag is shown; who waits for Kafka is excused")
+        if self._away and not away:
+            logger.info("ends-known")
+        self._away = away
+        return away
 
     def _owned(self, nexts: Mapping[Place, int], ends: Mapping[Place, int], away: str | None) -> dict[str, Work]:
         excused, beats = self._excused(Excuse.ANYTHING, away), self._progress.beats
@@ -132,20 +143,20 @@ class Watchdog:
         return (said or away) is not None
 
     def _show(self, offsets: Mapping[Place, int], ends: Mapping[Place, int]) -> None:
-        self._forget(offsets)
+        self._forget(ends.keys())
         for place, end in ends.items():
             metrics.LAG.labels(*place).set(max(0, end - offsets[place]))
         for name, seconds in self._standing.seconds.items():
             metrics.STALLED_SECONDS.labels(name).set(seconds)
 
-    def _forget(self, offsets: Mapping[Place, int]) -> None:
-        """What went elsewhere, or is shown no more."""
-        for place in self._shown - offsets.keys():
+    def _forget(self, places: Set[Place]) -> None:
+        """What went elsewhere, or is shown no more, or has an end that nobody knows now."""
+        for place in self._shown - places:
             metrics.remove(metrics.LAG, *place)
             metrics.remove(metrics.OLDEST_SECONDS, *place)
         for name in self._named - self._standing.seconds.keys():
             metrics.remove(metrics.STALLED_SECONDS, name)
-        self._shown, self._named = set(offsets), set(self._standing.seconds)
+        self._shown, self._named = set(places), set(self._standing.seconds)
 
     def _show_oldest(self, nexts: Mapping[Place, int], ends: Mapping[Place, int]) -> None:
         """Reading a record costs a fetch, so it is done seldom."""

@@ -65,6 +65,8 @@ class Shelf:
         self._file = path.open("r+b" if path.exists() else "w+b", buffering=0)
         self.size = size
         self._cut()
+        if size:  # a process that was killed may have written it and not synced; from here on it counts as durable
+            os.fdatasync(self._file.fileno())
         sync_directory(self._directory)
 
     def append(self, data: bytes) -> None:
@@ -72,7 +74,7 @@ class Shelf:
         file = self._growing()
         try:
             file.seek(self.size)
-            _write(file, data)
+            write_whole(file, data)
             os.fdatasync(file.fileno())
         except OSError:
             self._cut()
@@ -119,6 +121,7 @@ class Shelf:
         path = self.growing
         last = self.entries[-1] if self.entries else None
         if path and last and not (self._directory / last.name).exists() and path.stat().st_size == last.bytes:
+            _sync(self._directory / MANIFEST)  # who was killed may not have
             self._rename(path, last)
 
     def _rename(self, path: Path, entry: Entry) -> None:
@@ -134,11 +137,18 @@ def manifest(directory: Path) -> list[Entry]:
 
 def sync_directory(directory: Path) -> None:
     """Make names that were created or changed in ``directory`` durable."""
-    number = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+    _sync(directory)
+
+
+def write_whole(file: FileIO, data: bytes) -> None:
+    """Write all of it, which the system may take in parts.
+
+    Raises:
+        OSError: the disk is away or full; some of it may have been written.
+    """
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
 
 
 def _claim(path: Path) -> int:
@@ -151,10 +161,12 @@ def _claim(path: Path) -> int:
     return number
 
 
-def _write(file: FileIO, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[file.write(left) :]
+def _sync(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _append_line(path: Path, line: bytes) -> None:

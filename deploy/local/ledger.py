@@ -4,6 +4,7 @@ A pid alone may belong to somebody else by then; pid and start time together nam
 """
 
 import contextlib
+import logging
 import os
 import signal
 import time
@@ -17,6 +18,8 @@ FILE = "processes.json"
 KILL_WAIT_S = 10.0
 POLL_S = 0.02
 
+logger = logging.getLogger(__name__)
+
 
 class Child(msgspec.Struct, frozen=True):
     """A started child: ``created`` is its start time in seconds since the epoch, as the system keeps it."""
@@ -28,11 +31,12 @@ class Child(msgspec.Struct, frozen=True):
 
 
 class Ledger:
-    """The living children of one stack directory."""
+    """The living children of one stack directory. What a full disk does not take is kept, and written with what comes next."""
 
     def __init__(self, directory: Path) -> None:
         self._file = directory / FILE
         self._children = _read(self._file)
+        self._unwritten = False
 
     @property
     def children(self) -> tuple[Child, ...]:
@@ -65,10 +69,23 @@ class Ledger:
             self.remove(child.name)
         return ended
 
+    def catch_up(self) -> None:
+        """Write what the disk has not taken yet, if it does now."""
+        if self._unwritten:
+            self._write()
+
     def _write(self) -> None:
+        """Who lives must not depend on whether that can be written: the disk may be full."""
         scratch = self._file.with_suffix(".new")
-        scratch.write_bytes(msgspec.json.encode(self.children))
-        scratch.replace(self._file)
+        try:
+            scratch.write_bytes(msgspec.json.encode(self.children))
+            scratch.replace(self._file)
+        except OSError as error:
+            if not self._unwritten:
+                logger.warning("cannot note the living processes, trying again: %s", error)
+            self._unwritten = True
+        else:
+            self._unwritten = False
 
 
 def kill_group(pid: int) -> None:

@@ -1,5 +1,7 @@
 """The log files of a stack: one per process, appended to by the process itself, so that no writer stands between."""
 
+import contextlib
+import errno
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -21,16 +23,38 @@ def names(directory: Path) -> list[str]:
 
 
 def rotate(log: Path) -> None:
-    """Keep the last few: `x.log` → `x.log.1` → … The process has the file open for appending, so it is copied and cut."""
-    if not log.is_file() or log.stat().st_size < ROTATE_BYTES:
-        return
-    for number in range(KEEP - 1, 0, -1):
-        older = log.with_name(f"{log.name}.{number}")
-        if older.exists():
-            older.replace(log.with_name(f"{log.name}.{number + 1}"))
-    shutil.copyfile(log, log.with_name(f"{log.name}.1"))
-    with log.open("r+b") as content:
-        content.truncate(0)
+    """Keep the last few: `x.log` → `x.log.1` → … The process has the file open for appending, so it is copied and cut.
+
+    A disk that has no room for the copy leaves all as it is; only the oldest, which is to go anyway, makes room.
+    """
+    with contextlib.suppress(OSError):
+        if log.is_file() and log.stat().st_size >= ROTATE_BYTES:
+            _numbered(log, KEEP).unlink(missing_ok=True)
+            _copy(log, _numbered(log, 0))
+            for number in range(KEEP - 1, -1, -1):
+                if _numbered(log, number).exists():
+                    _numbered(log, number).replace(_numbered(log, number + 1))
+            with log.open("r+b") as content:
+                content.truncate(0)
+
+
+def _numbered(log: Path, number: int) -> Path:
+    return log.with_name(f"{log.name}.{number}")
+
+
+def _copy(log: Path, target: Path) -> None:
+    """Whole or not at all: what others need of a full disk is not taken by half a copy.
+
+    Raises:
+        OSError: there is no room.
+    """
+    if shutil.disk_usage(log.parent).free < log.stat().st_size:
+        raise OSError(errno.ENOSPC, "no room for a copy", str(log))
+    try:
+        shutil.copyfile(log, target)
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
 
 
 def tail(log: Path, lines: int) -> list[str]:

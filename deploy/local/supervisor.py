@@ -43,9 +43,9 @@ class Supervisor:
         self._directory = directory
         self._plan = plan
         self._began = time.time()
-        living = Ledger(directory)
-        living.end_orphans()
-        self._units = {p.name: Unit(p, directory, plan.working_directory, living) for p in plan.processes}
+        self._living = Ledger(directory)
+        self._living.end_orphans()
+        self._units = {p.name: Unit(p, directory, plan.working_directory, self._living) for p in plan.processes}
 
     @property
     def status(self) -> status.StackStatus:
@@ -56,8 +56,7 @@ class Supervisor:
         """Run until ``stop`` is set or the plan's owner is gone; return when every process has ended."""
         tasks = [asyncio.create_task(self._run(unit)) for unit in self._units.values()]
         while not stop.is_set() and self._owned():
-            for name in self._units:
-                logs.rotate(logs.file(self._directory, name))
+            self._keep_house()
             try:
                 await asyncio.wait_for(stop.wait(), HOUSEKEEPING_S)
             except TimeoutError:
@@ -65,6 +64,11 @@ class Supervisor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _keep_house(self) -> None:
+        for name in self._units:
+            logs.rotate(logs.file(self._directory, name))
+        self._living.catch_up()
 
     async def _run(self, unit: Unit) -> None:
         others = self._units.values()

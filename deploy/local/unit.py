@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import time
@@ -23,6 +24,10 @@ PROBE_S = 0.1
 SETTLE_S = 0.2
 """A process without a probe counts as ready when it has lived this long."""
 WATCH_S = 2.0
+NOT_STARTED = 127
+"""the exit status that a shell gives then"""
+
+logger = logging.getLogger(__name__)
 
 
 class Delays:
@@ -87,7 +92,7 @@ class Unit:
             await unit.started.wait()
         delays = Delays()
         while True:
-            self._exit_status = await self._once()
+            self._exit_status = await self._round()
             if self.process.task and self._ended():
                 break
             self._enter(State.BACKOFF)
@@ -104,15 +109,25 @@ class Unit:
             self._enter(State.FAILED)
         return self._state in {State.DONE, State.FAILED}
 
+    async def _round(self) -> int:
+        """One life. A fault of our own is its end, so that it is started again, and not beside itself."""
+        try:
+            return await self._once()
+        except Exception:
+            logger.exception("%s is not looked after any more: it is ended and started again", self.process.name)
+            await self._stop()
+            return NOT_STARTED
+
     async def _once(self) -> int:
         self._enter(State.STARTING)
         self._serves_since = None
         self._failures += 1  # until it is seen ready
         try:
-            self._child = await self._spawn()
+            await self._spawn()
         except OSError as error:
-            self._log.write_text(f"cannot start {self.process.command[0]}: {error}\n")
-            return 127
+            self._say(f"cannot start {self.process.command[0]}: {error}\n")
+            return NOT_STARTED
+        self._living.add(self.process.name, self._child.pid, self.process.stop_s)
         watching = asyncio.create_task(self._watch())
         try:
             exit_status = await self._child.wait()
@@ -125,10 +140,15 @@ class Unit:
     def _served_s(self) -> float:
         return 0 if self._serves_since is None else time.monotonic() - self._serves_since
 
-    async def _spawn(self) -> asyncio.subprocess.Process:
+    def _say(self, text: str) -> None:
+        """In the log of the process; a full disk does not take it."""
+        with contextlib.suppress(OSError), self._log.open("a") as log:
+            log.write(text)
+
+    async def _spawn(self) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as out:
-            child = await asyncio.create_subprocess_exec(
+            self._child = await asyncio.create_subprocess_exec(
                 *self.process.command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out,
@@ -137,9 +157,7 @@ class Unit:
                 env=os.environ | self.process.environment,
                 start_new_session=True,
             )
-        self._pid = child.pid
-        self._living.add(self.process.name, child.pid, self.process.stop_s)
-        return child
+        self._pid = self._child.pid
 
     async def _watch(self) -> None:
         if self.process.task:
@@ -158,6 +176,10 @@ class Unit:
             await asyncio.sleep(WATCH_S if good else PROBE_S)
 
     async def _end(self) -> None:
+        await self._stop()
+        self._enter(State.STOPPED)
+
+    async def _stop(self) -> None:
         if self._pid is not None:
             self._enter(State.STOPPING)
             with contextlib.suppress(ProcessLookupError):
@@ -168,7 +190,6 @@ class Unit:
                 ledger.kill_group(self._pid)
                 self._exit_status = await self._child.wait()
             self._forget()
-        self._enter(State.STOPPED)
 
     def _forget(self) -> None:
         if self._pid is not None:

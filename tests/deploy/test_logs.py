@@ -8,6 +8,7 @@ from threading import Thread
 import pytest
 
 from deploy.local import logs
+from tests.connectors.sinks.test_shelf import full_at
 from tests.stack.harness import eventually
 
 
@@ -44,6 +45,19 @@ def test_three_old_ones_are_kept(log: Path) -> None:
     kept = [log.with_name(f"a.log.{number}") for number in (1, 2, 3)]
     assert [path.read_text() for path in kept] == ["log number 5", "log number 4", "log number 3"]
     assert not log.with_name("a.log.4").exists()
+
+
+def test_a_log_that_cannot_be_copied_stays_and_so_do_the_old_ones(log: Path) -> None:
+    old = log.with_name("a.log.1")
+    old.write_text("old")
+    log.write_text("x" * 5000)
+
+    with full_at(4096):
+        for _ in range(4):
+            logs.rotate(log)
+
+    assert (log.read_text(), old.read_text()) == ("x" * 5000, "old")
+    assert sorted(log.parent.iterdir()) == [log, old]
 
 
 def test_tail_gives_the_last_lines(log: Path) -> None:

@@ -1,5 +1,6 @@
 """The supervisor, with shell commands for processes."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -17,6 +19,7 @@ from deploy.local import daemon, ledger, logs, supervisor, unit
 from deploy.local.plan import Http, Plan, Port, Process, StackError
 from deploy.local.ports import PortTaken
 from deploy.local.status import ProcessStatus, State
+from tests.faults import disks
 from tests.stack.harness import eventually, free_port
 
 RUN_ON = "exec sleep 600"
@@ -54,6 +57,15 @@ def pid(directory: Path, name: str) -> int:
     found = process(directory, name).pid
     assert found is not None
     return found
+
+
+@contextmanager
+def unwritable(directory: Path) -> Iterator[None]:
+    """Which processes live cannot be written there, as on a full disk."""
+    taken = directory / "processes.new"
+    taken.mkdir()
+    yield
+    taken.rmdir()
 
 
 def living(pid: int) -> bool:
@@ -135,6 +147,83 @@ def test_a_probe_that_fails_later_shows_as_unready(directory: Path, tmp_path: Pa
 
     eventually(lambda: process(directory, "web").state is State.UNREADY)
     assert process(directory, "web").restarts == 0
+
+
+def test_a_process_that_ends_while_its_disk_is_full_is_started_again(directory: Path) -> None:
+    daemon.up(directory, plan(shell("a", RUN_ON)))
+    first = pid(directory, "a")
+    with unwritable(directory):
+        os.kill(first, signal.SIGKILL)
+
+        eventually(lambda: (now := process(directory, "a")).state is State.READY and now.pid not in {first, None})
+        second = pid(directory, "a")
+
+    eventually(lambda: [child.pid for child in ledger.Ledger(directory).children] == [second])
+
+
+def test_a_process_that_is_started_while_its_disk_is_full_is_started_once(directory: Path, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    directory.mkdir()
+    with unwritable(directory):
+        daemon.up(directory, plan(shell("a", f"echo $$ | tee -a {started}; {RUN_ON}")))
+
+        assert started.read_text().split() == [str(pid(directory, "a"))]
+        assert logs.tail(logs.file(directory, "a"), 9) == [str(pid(directory, "a"))]
+        assert process(directory, "a").restarts == 0
+
+        daemon.down(directory)
+
+    assert not living(int(started.read_text()))
+
+
+@pytest.mark.skipif(bool(disks.unavailable()), reason="no small disk can be mounted here")
+def test_a_stack_lives_while_its_disk_is_full(directory: Path) -> None:
+    with disks.mounted({"files": directory}) as mounted:
+        now = daemon.up(directory, plan(shell("a", f"head -c 11000000 /dev/zero; {RUN_ON}"), shell("b", RUN_ON)))
+        eventually(lambda: not logs.file(directory, "a").stat().st_size)
+        first = pid(directory, "b")
+        with mounted["files"].full():
+            logs.file(directory, "a").with_name("a.log.1").rename(logs.file(directory, "a"))  # it is time to rotate
+            os.kill(first, signal.SIGKILL)
+            eventually(lambda: (one := process(directory, "b")).state is State.READY and one.pid not in {first, None})
+
+        eventually(lambda: not logs.file(directory, "a").stat().st_size)
+        after = daemon.current(directory)
+        assert after is not None
+        assert after.pid == now.pid
+        daemon.down(directory)
+
+
+def test_a_fault_of_the_supervisors_own_is_the_end_of_a_life_only(directory: Path, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    directory.mkdir()
+
+    async def lives() -> None:
+        noted = Faulty(directory)
+        one = unit.Unit(shell("a", f"echo $$ >> {started}; {RUN_ON}"), directory, os.getcwd(), noted)
+        running = asyncio.create_task(one.run([], []))
+        await asyncio.wait_for(one.started.wait(), 30)
+        assert [living(pid) for pid in noted.added] == [False, True]
+        assert one.status.restarts == 1
+        running.cancel()
+        await asyncio.wait([running])
+        assert [living(pid) for pid in noted.added] == [False, False]
+
+    asyncio.run(lives())
+
+
+class Faulty(ledger.Ledger):
+    """Has a bug, which shows when the first child is noted."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.added: list[int] = []
+
+    def add(self, name: str, pid: int, stop_s: float) -> None:
+        self.added.append(pid)
+        if len(self.added) == 1:
+            raise ZeroDivisionError
+        super().add(name, pid, stop_s)
 
 
 def test_what_a_killed_supervisor_leaves_is_ended_by_the_next(directory: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from streams import kafka
+from streams import kafka, log_ends
 from streams.log_ends import LogEnds
 from streams.settings import KafkaSettings
 
@@ -121,3 +121,51 @@ def test_a_needed_topic_that_may_refuse_records_counts_as_kafka_away(
 
     with pytest.raises(KafkaException):
         asking.measure({("t.raw", 0): 0})
+
+
+class Lost(Reader):
+    """A client that has lost Kafka for good."""
+
+    closed = False
+
+    def get_watermark_offsets(self, place: TopicPartition, timeout: float) -> tuple[int, int]:
+        raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_client_that_has_lost_kafka_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = Lost({})
+    asking = ends(monkeypatch, lost)
+    monkeypatch.setattr(kafka, "consumer", lambda *_, **__: Reader({}))
+
+    with pytest.raises(KafkaException):
+        asking.measure({("t.raw", 0): 0})
+
+    assert lost.closed
+    assert asking.measure({("t.raw", 0): 0}) == {("t.raw", 0): 7}
+
+
+def test_a_real_client_that_reaches_nobody_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_ends, "ANSWER_S", 0.1)
+    asking = LogEnds(KafkaSettings(bootstrap_servers="127.0.0.1:1"))
+    before = asking._reader
+
+    with pytest.raises(KafkaException):
+        asking.measure({("raw", 0): 0})
+
+    assert asking._reader is not before
+    asking._reader.close()
+
+
+def test_a_client_that_brings_an_answer_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Reader(WELL | {1: ([1, 2], [2])})
+    asking = ends(monkeypatch, reader, "raw")
+    others: list[Reader] = []
+    monkeypatch.setattr(kafka, "consumer", lambda *_, **__: others.append(Reader({})))
+
+    with pytest.raises(KafkaException):
+        asking.measure({})
+
+    assert others == []

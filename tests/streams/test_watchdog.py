@@ -184,6 +184,24 @@ def test_it_shows_lag_standing_still_and_the_oldest_record(scene: Scene) -> None
     assert shown("isthmus_oldest_unhandled_seconds") == 0
 
 
+def test_it_shows_no_lag_that_it_does_not_know_and_says_so_once(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.log.appended[10] = scene.now
+    scene.pass_by(3 * LOOK_S)
+    capsys.readouterr()
+
+    scene.log.away = True
+    scene.pass_by(5 * LOOK_S)
+    assert (shown("isthmus_lag"), shown("isthmus_oldest_unhandled_seconds")) == (None, None)
+    assert "".join(capsys.readouterr()).count("ends-unknown") == 1
+
+    scene.log.away = False
+    scene.pass_by(LOOK_S)
+    assert shown("isthmus_lag") == 10
+    assert shown("isthmus_oldest_unhandled_seconds") is not None
+
+
 # --- places that the process shows by itself
 
 

@@ -56,23 +56,40 @@ class ArchiveSink:
         """Another process may write these partitions now."""
         for _, number in partitions:
             if number in self._owned:
-                self._owned.pop(number).close()
+                self._let_go(self._owned.pop(number))
 
     def settle(self) -> None:
-        """Close files whose time is over, and copy closed ones away."""
+        """Close files whose time is over, and copy one closed file away."""
         try:
             for partition in self._owned.values():
                 partition.settle(self._still_s)
-                if self._copies:
-                    self._copies.copy(partition.directory, partition.entries)
         except OSError as error:
-            raise Transient(f"cannot close or copy an archive file: {error}") from error
+            raise Transient(f"cannot close an archive file: {error}") from error
+        if self._copies:
+            self._copy(self._copies)
+
+    def interrupt(self) -> None:
+        """End the copying, which may take long."""
+        if self._copies:
+            self._copies.interrupt()
 
     def close(self) -> None:
         """Let go of every partition; what grows stays open."""
         for partition in self._owned.values():
             partition.close()
         self._owned.clear()
+
+    def _copy(self, copies: Copies) -> None:
+        """One file; then it is the other partitions' turn, so that a place that is slow gets something of each."""
+        for number, partition in list(self._owned.items()):
+            if copies.copy(partition.directory, partition.entries):
+                self._owned[number] = self._owned.pop(number)
+                return
+
+    def _let_go(self, partition: Partition) -> None:
+        partition.close()
+        if self._copies:
+            self._copies.forget(partition.directory)
 
     def _partition(self, number: int) -> Partition:
         if number not in self._owned:

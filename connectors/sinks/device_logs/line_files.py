@@ -9,19 +9,19 @@ import fcntl
 import os
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from msgspec import Struct
 
-from connectors.sinks.shelf import sync_directory
+from connectors.sinks.shelf import sync_directory, write_whole
 
 KNOWN_LINES = 500_000
 """lines that are remembered over all files; a file that was forgotten is read again when it is written to"""
 
 
 class _Known(Struct):
-    """The lines of a file up to ``size``, as digests."""
+    """The lines of a file up to ``size``, as digests; all of them are durable, and the file's name is."""
 
     size: int
     lines: set[bytes]
@@ -45,10 +45,11 @@ class LineFiles:
 
     def _append(self, name: str, lines: Iterable[str]) -> int:
         path = self._directory / name
-        is_new = not path.exists()
-        if is_new:
+        if not path.exists():
+            self._forget(name)
             path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a+b") as file:
+        # Without a buffer: what the disk did not take must not be written later, behind our back.
+        with path.open("a+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # against a process that was frozen and comes back
             known = self._lines(name, file)
             fresh = {digest: line for line in lines if (digest := _digest(line.encode())) not in known.lines}
@@ -56,16 +57,19 @@ class LineFiles:
                 self._forget(name)  # known again when it is durable
                 _write(file, "".join(f"{line}\n" for line in fresh.values()).encode())
                 self._remember(name, _Known(file.tell(), known.lines | fresh.keys()))
-        if is_new:
-            sync_directory(path.parent)
-            sync_directory(self._directory)
         return len(fresh)
 
-    def _lines(self, name: str, file: BinaryIO) -> _Known:
-        """What the file holds now; it may have been taken away, or another process have written to it."""
+    def _lines(self, name: str, file: FileIO) -> _Known:
+        """What the file holds now; it may have been taken away, or another process have written to it.
+
+        That process may have been killed before it synced what it wrote, or the name of a file that it made.
+        """
         known = self._known.get(name)
         if known is None or known.size != os.fstat(file.fileno()).st_size:
             known = _read(file)
+            os.fdatasync(file.fileno())
+            sync_directory((self._directory / name).parent)
+            sync_directory(self._directory)
             self._remember(name, known)
         return known
 
@@ -81,23 +85,28 @@ class LineFiles:
             self._count -= len(self._known.pop(name).lines)
 
 
-def _read(file: BinaryIO) -> _Known:
+def _read(file: FileIO) -> _Known:
     """The whole lines; what a crash left behind the last of them is cut off."""
     file.seek(0)
     size, lines = 0, set()
-    for line in file:
-        if line.endswith(b"\n"):
-            size += len(line)
-            lines.add(_digest(line.removesuffix(b"\n")))
+    with open(file.fileno(), "rb", closefd=False) as buffered:
+        for line in buffered:
+            if line.endswith(b"\n"):
+                size += len(line)
+                lines.add(_digest(line.removesuffix(b"\n")))
     file.truncate(size)
     return _Known(size, lines)
 
 
-def _write(file: BinaryIO, data: bytes) -> None:
-    file.seek(0, os.SEEK_END)
-    file.write(data)
-    file.flush()
-    os.fdatasync(file.fileno())
+def _write(file: FileIO, data: bytes) -> None:
+    """Durable at the end of the file, or the file is as it was: a system that failed to sync says yes the next time."""
+    size = file.seek(0, os.SEEK_END)
+    try:
+        write_whole(file, data)
+        os.fdatasync(file.fileno())
+    except OSError:
+        file.truncate(size)
+        raise
 
 
 def _digest(line: bytes) -> bytes:

@@ -1,5 +1,10 @@
 """Readings and records in few words."""
 
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 from msgspec import Struct
 
 from connectors.sinks.base import Record
@@ -56,3 +61,19 @@ def record(
 ) -> Record:
     data = value if isinstance(value, bytes) else avro.encode(value)
     return Record(topic, partition, offset, DEVICE.encode(), data, time)
+
+
+def synced_files(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Files and directories that are synced from now on; they are, too."""
+    synced: list[Path] = []
+    for name in ("fsync", "fdatasync"):
+        monkeypatch.setattr(os, name, _noting(synced, getattr(os, name)))
+    return synced
+
+
+def _noting(synced: list[Path], sync: Callable[[int], None]) -> Callable[[int], None]:
+    def noting(number: int) -> None:
+        sync(number)
+        synced.append(Path(f"/proc/self/fd/{number}").readlink())
+
+    return noting

@@ -1,17 +1,22 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import fastavro
+import fsspec  # type: ignore[import-untyped]  # it ships no types
 import pytest
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
+from msgspec.structs import replace
 
-from connectors.sinks.archive import ArchiveSink
-from connectors.sinks.base import Record
-from streams import archive
+from connectors.sinks.archive import ArchiveSink, copies
+from connectors.sinks.base import Record, Transient
+from streams import archive, progress
 from streams.archive import Archived, Hole
 from streams.core.times import SECOND
 from streams.settings import Settings
@@ -142,6 +147,121 @@ def test_copies_closed_files_to_another_place_that_can_be_read_alone(tmp_path: P
     writer.settle()
     writer.close()
     assert offsets(read(f"file://{tmp_path}/there", 0, 9)) == list(range(9))
+
+
+class Store(LocalFileSystem):  # type: ignore[misc]  # it has no types
+    """An object store with exceptions of its own; ``away``: it is."""
+
+    away, asked = False, 0
+
+    def open(self, *arguments: Any, **named: Any) -> Any:
+        self.asked += 1
+        if self.away:
+            raise RuntimeError("EndpointConnectionError")
+        return super().open(*arguments, **named)
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    made = Store(skip_instance_cache=True)
+    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda url: (made, url.removeprefix("store://")))
+    return made
+
+
+def two_files(root: Path, *partitions: int) -> ArchiveSink:
+    writer = sink(root / "here", archive_copy=f"store://{root}/there")
+    for number in partitions:
+        writer.write([replace(raw(offset), partition=number) for offset in range(9)])
+        writer.write([replace(raw(offset), partition=number) for offset in range(120, 129)])
+    return writer
+
+
+def copied(root: Path) -> list[str]:
+    return sorted(path.parent.name for path in root.glob("there/raw-*/*.avro"))
+
+
+def test_it_copies_one_file_at_a_time_of_each_partition_in_turn(tmp_path: Path, store: Store) -> None:
+    writer = two_files(tmp_path, 1, 2)
+    expected = [["raw-1"], ["raw-1", "raw-2"], ["raw-1", "raw-1", "raw-2"], ["raw-1", "raw-1", "raw-2", "raw-2"]]
+    for there in expected:
+        settled(writer)
+        assert copied(tmp_path) == there
+    settled(writer)
+    assert store.asked == 4
+    for number in (1, 2):
+        manifest = (tmp_path / "here" / f"raw-{number}" / archive.MANIFEST).read_bytes()
+        assert (tmp_path / "there" / f"raw-{number}" / archive.MANIFEST).read_bytes() == manifest
+    writer.close()
+
+    again = two_files(tmp_path, 1, 2)
+    settled(again, 9)
+    assert store.asked == 4, "what is there is not copied again"
+    again.close()
+
+
+def test_a_copy_that_takes_long_leaves_time_for_the_archive(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(store, "makedirs", lambda *_, **__: now.__setitem__(0, now[0] + 50))
+    writer = two_files(tmp_path, 2)
+    (tmp_path / "there" / "raw-2").mkdir(parents=True)
+    writer.settle()
+    assert (now[0], len(copied(tmp_path))) == (150, 1)
+
+    now[0] += 49
+    writer.settle()
+    assert len(copied(tmp_path)) == 1
+    now[0] += 2
+    writer.settle()
+    assert len(copied(tmp_path)) == 2
+    writer.close()
+
+
+def test_a_store_that_is_away_does_not_keep_the_archive(tmp_path: Path, store: Store) -> None:
+    writer = two_files(tmp_path, 2)
+    store.away = True
+    with pytest.raises(Transient, match="EndpointConnectionError"):
+        settled(writer)
+
+    writer.settle()  # not before half a minute has passed
+    writer.write([raw(offset) for offset in range(129, 140)])
+    assert store.asked == 1
+
+    store.away = False
+    assert offsets(read(tmp_path / "here", 129, 140)) == list(range(129, 140))
+    settled(writer, 2)
+    assert offsets(read(tmp_path / "there", 0, 9)) == list(range(9))
+    writer.close()
+
+
+def test_a_copy_under_way_gives_signs_of_work_and_can_be_interrupted(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "BLOCK_BYTES", 10)
+    writer, before = two_files(tmp_path, 2), progress.HERE.beats
+    (size,) = (path.stat().st_size for path in (tmp_path / "here" / "raw-2").glob("*008.avro"))
+    settled(writer)
+    assert progress.HERE.beats - before > size // 10
+
+    monkeypatch.setattr(progress.HERE, "beat", writer.interrupt)
+    with pytest.raises(Transient, match="interrupted"):
+        settled(writer)
+    monkeypatch.undo()
+    assert len(copied(tmp_path)) == 1
+
+    settled(writer)
+    assert len(copied(tmp_path)) == 2
+    writer.close()
+
+
+def settled(writer: ArchiveSink, times: int = 1) -> None:
+    """Settle when the time to rest is over."""
+    for _ in range(times):
+        assert writer._copies
+        writer._copies._not_before = 0
+        writer.settle()
 
 
 def test_kill_9_while_writing_loses_nothing_that_was_written(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """Device logs as line files."""
 
+import errno
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -13,7 +16,7 @@ from connectors.sinks.device_logs.line_files import LineFiles
 from streams.core.records import Measurement, Reading
 from streams.core.times import DAY
 from streams.settings import Settings
-from tests.connectors.sinks.making import NOON, measured, reading, record
+from tests.connectors.sinks.making import NOON, measured, reading, record, synced_files
 
 
 def logged(serial: str, *texts: str, time: int = NOON, offset: int = 0) -> Reading:
@@ -78,6 +81,52 @@ def test_a_line_that_a_crash_tore_is_cut_off(tmp_path: Path) -> None:
 
     assert files.append({"a/b.log": ["one", "two", "three"]}) == 2
     assert path.read_text() == "one\ntwo\nthree\n"
+
+
+def test_what_a_killed_process_left_is_synced_before_it_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a" / "b.log"
+    path.parent.mkdir()
+    path.write_text("one\n")
+    files, synced = LineFiles(tmp_path), synced_files(monkeypatch)
+
+    assert files.append({"a/b.log": ["one"]}) == 0
+    assert {path, path.parent, tmp_path} <= set(synced)
+
+    synced.clear()
+    assert files.append({"a/b.log": ["one"]}) == 0
+    assert synced == []
+
+
+def test_lines_that_could_not_be_synced_are_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that could not write what it had in memory says yes when it is asked again."""
+    path, files = tmp_path / "a" / "b.log", LineFiles(tmp_path)
+    files.append({"a/b.log": ["one"]})
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", _refuse)
+        with pytest.raises(OSError, match="disk"):
+            files.append({"a/b.log": ["two", "three"]})
+    assert path.read_text() == "one\n"
+
+    synced = synced_files(monkeypatch)
+    assert files.append({"a/b.log": ["two", "three"]}) == 2
+    assert synced[-1] == path
+    assert path.read_text() == "one\ntwo\nthree\n"
+
+
+def test_a_name_that_could_not_be_synced_is_synced_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, files = tmp_path / "a" / "b.log", LineFiles(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", _refuse)
+        with pytest.raises(OSError, match="disk"):
+            files.append({"a/b.log": ["one"]})
+
+    synced = synced_files(monkeypatch)
+    files.append({"a/b.log": ["one"]})
+    assert {path, path.parent, tmp_path} <= set(synced)
+
+
+def _refuse(_: int) -> None:
+    raise OSError(errno.EIO, "the disk is away")
 
 
 def test_a_file_that_was_taken_away_begins_again(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a full disk did not take is not in the file, now or later."""
+"""What a full disk did not take is not in the file, now or later; what is found there is synced before it counts."""
 
 import resource
 from collections.abc import Iterator
@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from connectors.sinks.shelf import Shelf
+from streams.archive import MANIFEST
+from tests.connectors.sinks.making import synced_files
 
 
 @contextmanager
@@ -44,3 +46,31 @@ def test_a_refused_append_leaves_nothing_to_the_close(tmp_path: Path) -> None:
 
     assert (tmp_path / "a.open").read_bytes() == b""
     Shelf(tmp_path).close()
+
+
+def test_what_a_killed_process_may_not_have_synced_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.open").write_bytes(b"whole\ntorn")
+    shelf, synced = Shelf(tmp_path), synced_files(monkeypatch)
+
+    shelf.begin("a", len(b"whole\n"))
+
+    assert (tmp_path / "a.open") in synced
+    assert (tmp_path / "a.open").read_bytes() == b"whole\n"
+    shelf.close()
+
+
+def test_a_manifest_that_a_killed_process_may_not_have_synced_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.begin("a")
+    shelf.append(b"first\n")
+    shelf.shut("a.avro", 0, 0, 1)
+    shelf.close()
+    (tmp_path / "a.avro").rename(tmp_path / "a.open")  # it was killed before that
+    synced = synced_files(monkeypatch)
+
+    Shelf(tmp_path).close()
+
+    assert tmp_path / MANIFEST in synced
+    assert (tmp_path / "a.avro").read_bytes() == b"first\n"
