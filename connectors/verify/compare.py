@@ -37,6 +37,7 @@ def compare(expected: Contents, found: Contents) -> list[Difference]:
         _table("dead_letters", expected.dead_letters, found.dead_letters, operator.eq),
         _table("aggregates", expected.aggregates, found.aggregates, _same_fold),
         _table("latest", expected.latest, found.latest, operator.eq),
+        _table("series", expected.names, found.names, operator.eq),
     ]
 
 

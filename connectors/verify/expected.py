@@ -29,6 +29,22 @@ class Point(Struct, frozen=True):
     text: str | None
     logical_uid: int | None
     version: int
+    quality: int = 0
+    """bit set, as ``streams.core.message.QUALITY`` names it"""
+
+
+class Newest(Struct, frozen=True):
+    """The newest point of a series."""
+
+    time: int
+    point: Point
+
+
+class Name(Struct, frozen=True):
+    """What a series is called."""
+
+    device: str
+    name: str
 
 
 class Fold(Struct, frozen=True):
@@ -49,8 +65,10 @@ class Contents(Struct):
     points: dict[PointKey, Point] = field(default_factory=dict)
     dead_letters: Counter[LetterKey] = field(default_factory=Counter)
     aggregates: dict[WindowKey, Fold] = field(default_factory=dict)
-    latest: dict[int, int] = field(default_factory=dict)
-    """series id -> time of its newest point"""
+    latest: dict[int, Newest] = field(default_factory=dict)
+    """by series id"""
+    names: dict[int, Name] = field(default_factory=dict)
+    """by series id"""
     masked: dict[PointKey, list[Point]] = field(default_factory=dict)
     """points that lost against another raw record's; of the log's side only"""
 
@@ -64,7 +82,8 @@ def add_reading(contents: Contents, reading: Reading, scope: Scope = WHOLE) -> N
         if not scope.takes_time(m.time):
             continue
         key = (series_id(reading.device, m.name), m.time)
-        point, known = Point(m.value, m.text, m.logical_uid, version), contents.points.get(key)
+        contents.names.setdefault(key[0], Name(reading.device, m.name))
+        point, known = Point(m.value, m.text, m.logical_uid, version, m.quality), contents.points.get(key)
         if known is not None and known.version != version:
             contents.masked.setdefault(key, []).append(min(point, known, key=_version))
         if known is None or version >= known.version:
@@ -85,10 +104,17 @@ def add_dead_letter(contents: Contents, letter: DeadLetter, scope: Scope = WHOLE
 def derive(contents: Contents, windows: Iterable[int], scope: Scope = WHOLE) -> None:
     """Fill ``aggregates`` (of the window lengths given, seconds) and ``latest`` from ``points``, as far as in ``scope``."""
     if scope.compares_latest:
-        for series, time in contents.points:
-            contents.latest[series] = max(time, contents.latest.get(series, time))
+        contents.latest = newest(contents.points)
     made = fold(contents.points, windows)
     contents.aggregates = {key: value for key, value in made.items() if scope.takes_window(key[2], key[1])}
+
+
+def newest(points: Mapping[PointKey, Point]) -> dict[int, Newest]:
+    """The newest point of each series."""
+    times: dict[int, int] = {}
+    for series, time in points:
+        times[series] = max(time, times.get(series, time))
+    return {series: Newest(time, points[series, time]) for series, time in times.items()}
 
 
 def fold(points: Mapping[PointKey, Point], windows: Iterable[int]) -> dict[WindowKey, Fold]:

@@ -25,7 +25,8 @@ def without(contents: Contents, newer: Collection[PointKey], windows: Collection
         points={key: point for key, point in contents.points.items() if key not in newer},
         dead_letters=contents.dead_letters,
         aggregates={key: fold for key, fold in contents.aggregates.items() if key not in touched},
-        latest={key: time for key, time in contents.latest.items() if key not in series},
+        latest={key: newest for key, newest in contents.latest.items() if key not in series},
+        names=contents.names,
         masked=contents.masked,
     )
 

@@ -7,7 +7,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from msgspec import Struct, field
 
 from connectors.simulator.ledger import fingerprint
-from connectors.verify.circumstances import LIMITS, Cut, as_it_was, cut
+from connectors.verify.circumstances import LIMITS, Cut, as_it_was, by_limit, cut
 from connectors.verify.core import Core
 from connectors.verify.expected import Contents, LetterKey, add_dead_letter, add_reading
 from connectors.verify.origins import Origins
@@ -46,6 +46,8 @@ class LogSide(Struct):
     """raw records that other code decoded live, and that no replay has certainly decoded by this code since"""
     cut: Contents = field(default_factory=Contents)
     """what is decoded here, and was left out when it came because its codec had reached a limit"""
+    beside: Runs = field(default_factory=Runs)
+    """raw records of which nobody knows whether a codec was cut that was asked beside the network server"""
 
 
 def read(
@@ -144,6 +146,8 @@ def _account(side: LogSide, message: Message, core: Core, origins: Origins, was_
 
 
 def _add(side: LogSide, raw: RawRecord, lineage: Lineage, outcome: Outcome, origins: Origins, was_cut: Cut) -> None:
+    if by_limit(outcome):
+        side.beside.add(lineage.partition, lineage.offset)
     redone = origins.redone(raw, lineage, outcome)
     letters = was_cut.get((lineage.partition, lineage.offset), ())
     if letters and not redone:

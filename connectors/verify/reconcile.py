@@ -1,7 +1,8 @@
 """What the store may hold after replays, pure: expected rows, with those set aside that this code cannot judge.
 
-The rule: value, text, logical device and lineage must be those that this code makes of `raw`. The generation is that of
-live decoding, or of a replay. What cannot be judged (``Origins.doubt``) is taken as it is, counted, and named.
+The rule: value, text, quality, logical device and lineage must be those that this code makes of `raw`. The generation is
+that of live decoding, or of a replay. What cannot be judged (``Origins.doubt``) is taken as it is, counted, and named.
+`latest` must show the newest of all these points.
 """
 
 from collections import Counter
@@ -11,7 +12,7 @@ from types import MappingProxyType
 from msgspec import Struct
 from msgspec.structs import replace
 
-from connectors.verify.expected import Contents, LetterKey, Point, PointKey
+from connectors.verify.expected import Contents, LetterKey, Newest, Point, PointKey
 from connectors.verify.origins import OTHER_CODE, Origins
 from streams.core.identity import version_parts
 from streams.core.records import Lineage
@@ -49,8 +50,36 @@ def reconcile(
     return Judged(Contents(points=points, dead_letters=letters), judge.unchecked)
 
 
-def _same(cut: Point | None, found: Point) -> bool:
-    return cut is not None and replace(cut, version=found.version) == found
+def shown(expected: Mapping[int, Newest], found: Mapping[int, Newest], origins: Origins) -> dict[int, Newest]:
+    """What `latest` must show, where ``expected`` are the newest of the points that may be in the store.
+
+    A row of the same content is right where it would be so in `points`, too. It can have a higher generation than its
+    point: lost points come back as live decoding makes them.
+    """
+    pairs = ((series, newest, found.get(series, newest)) for series, newest in expected.items())
+    return {series: other if _shows(origins, newest, other) else newest for series, newest, other in pairs}
+
+
+def _shows(origins: Origins, newest: Newest, found: Newest) -> bool:
+    return newest.time == found.time and _stands_for(origins, newest.point, found.point)
+
+
+def _same(one: Point | None, found: Point) -> bool:
+    return one is not None and replace(one, version=found.version) == found
+
+
+def _stands_for(origins: Origins, expected: Point, found: Point) -> bool:
+    """Whether the row has the same content, and may be in the place of the expected one.
+
+    A replay leaves what is the same already as it is, and a worker that had not heard of a generation for some
+    milliseconds has written the one before: a lower generation is no fault where the content is right.
+    """
+    if not _same(expected, found):
+        return False
+    (wanted, lineage), (generation, other) = version_parts(expected.version), version_parts(found.version)
+    if lineage != other:
+        return origins.replayed(lineage) and origins.replayed(other)
+    return generation <= wanted or origins.decodes_alike(generation)
 
 
 class _Judge:
@@ -70,7 +99,7 @@ class _Judge:
             return expected
         if found is None:
             return None if self.set_aside(self._absence(key, expected)) else expected
-        if replace(expected, version=found.version) == found and self._stands_for(expected.version, found.version):
+        if _stands_for(self._origins, expected, found):
             return found
         return found if self.set_aside(self._doubt(key, expected, found)) else expected
 
@@ -79,17 +108,6 @@ class _Judge:
         if reason:
             self.unchecked[reason] += 1
         return bool(reason)
-
-    def _stands_for(self, expected: int, found: int) -> bool:
-        """Whether a row of the same content is the expected one.
-
-        A replay leaves what is the same already as it is, and a worker that had not heard of a generation for some
-        milliseconds has written the one before: a lower generation is no fault where the content is right.
-        """
-        (wanted, lineage), (generation, other) = version_parts(expected), version_parts(found)
-        if lineage != other:
-            return self._origins.replayed(lineage) and self._origins.replayed(other)
-        return generation <= wanted or self._origins.decodes_alike(generation)
 
     def _absence(self, key: PointKey, expected: Point) -> str:
         lineage = version_parts(expected.version)[1]

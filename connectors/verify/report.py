@@ -10,14 +10,15 @@ from msgspec.structs import replace
 from rich.table import Table
 
 from connectors.simulator import ledger
-from connectors.verify import core, files, log_side, store_side
+from connectors.verify import core, files, log_side, names, store_side
+from connectors.verify.circumstances import MARKED, as_marked
 from connectors.verify.compare import Difference, compare
 from connectors.verify.expected import derive
 from connectors.verify.files import Compared, Since
 from connectors.verify.live import is_newer_letter, newer_points, without
 from connectors.verify.log_side import LogSide
 from connectors.verify.origins import Origins
-from connectors.verify.reconcile import reconcile
+from connectors.verify.reconcile import reconcile, shown
 from connectors.verify.scope import WHOLE, Scope
 from streams.settings import Settings
 
@@ -99,9 +100,15 @@ def _compare(settings: Settings, log: LogSide, origins: Origins) -> tuple[list[D
     newer = newer_points(found, log.ends)
     found.dead_letters = Counter({k: 1 for k in found.dead_letters if not is_newer_letter(k, log.ends)})
     expected, found = without(expected, newer, windows), without(found, newer, windows)
+    marked = as_marked(expected.points, found.points, log.beside)
+    expected.points = expected.points | marked if marked else expected.points
     judged = reconcile(expected, log.unsure, found, origins, withdrawn, log.cut.points)
     derive(judged.contents, windows, scope)
-    return compare(without(judged.contents, newer, windows), found), judged.unchecked, len(newer)
+    judged.contents.latest = shown(judged.contents.latest, found.latest, origins)
+    judged.contents.names = names.expected(judged.contents.points, expected.names, found.names)
+    found = replace(found, names=names.asked(judged.contents.names, found.names))
+    unchecked = judged.unchecked + Counter({MARKED: len(marked)})
+    return compare(without(judged.contents, newer, windows), found), unchecked, len(newer)
 
 
 def tables(report: Report) -> Table:

@@ -7,14 +7,14 @@ from typing import Any
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
-from connectors.verify.expected import Contents, Fold, Point, PointKey
+from connectors.verify.expected import Contents, Fold, Name, Newest, Point, PointKey
 from connectors.verify.scope import WHOLE, Scope
 from streams.core.times import SECOND
 from streams.settings import ClickHouseSettings
 
 OF_DEVICE = "series_id IN (SELECT series_id FROM series WHERE device = {device:String})"
 POINTS = """
-SELECT series_id, toUnixTimestamp64Nano(ts), value, text, logical_uid, version FROM points FINAL WHERE
+SELECT series_id, toUnixTimestamp64Nano(ts), value, text, logical_uid, version, quality FROM points FINAL WHERE
 """
 WITHDRAWN = """
 SELECT series_id, toUnixTimestamp64Nano(ts) AS ns, max(version) AS newest
@@ -28,7 +28,10 @@ AGGREGATES = """
 SELECT series_id, window_s, toUnixTimestamp64Second(start), count, sum, min, max, first, last, median
 FROM aggregates FINAL WHERE window_s IN {windows:Array(UInt32)} AND
 """
-LATEST = "SELECT series_id, toUnixTimestamp64Nano(ts) FROM latest FINAL WHERE"
+LATEST = """
+SELECT series_id, toUnixTimestamp64Nano(ts), value, text, logical_uid, version, quality FROM latest FINAL WHERE
+"""
+NAMES = "SELECT series_id, device, name FROM series FINAL WHERE"
 
 
 def connect(settings: ClickHouseSettings) -> Client:
@@ -49,21 +52,29 @@ def connect(settings: ClickHouseSettings) -> Client:
 def read(settings: ClickHouseSettings, windows: tuple[int, ...], scope: Scope = WHOLE) -> Contents:
     """The tables' contents in ``scope``; ``windows``: lengths in seconds of the base windows.
 
-    Points are read last: what was derived from a point was read before it.
+    What is derived from points is read before them, and names, which are written before their points, after them.
     """
     client, found = connect(settings), Contents()
     if scope.compares_latest:
-        found.latest = dict(_rows(client, LATEST, *scope.conditions("ts", OF_DEVICE)))
+        rows = _rows(client, LATEST, *scope.conditions("ts", OF_DEVICE))
+        found.latest = {series: Newest(time, _point(*row)) for series, time, *row in rows}
     condition, given = scope.conditions("start", OF_DEVICE)
     for series, window, start, *values in _rows(client, AGGREGATES, condition, {**given, "windows": list(windows)}):
         if scope.takes_window(start * SECOND, window):
             found.aggregates[series, window, start * SECOND] = Fold(*values)
     letters = scope.conditions("at", "device = {device:String}", stage="stage != 'avro'")
     found.dead_letters = Counter({tuple(row): 1 for row in _rows(client, LETTERS, *letters)})
-    for series, time, value, text, uid, version in _rows(client, POINTS, *scope.conditions("ts", OF_DEVICE)):
-        found.points[series, time] = Point(value, text if value is None else None, uid or None, version)
+    for series, time, *row in _rows(client, POINTS, *scope.conditions("ts", OF_DEVICE)):
+        found.points[series, time] = _point(*row)
+    named = _rows(client, NAMES, *Scope(device=scope.device).conditions("", "device = {device:String}"))
+    found.names = {series: Name(device, name) for series, device, name in named}
     client.close()
     return found
+
+
+def _point(value: float | None, text: str, uid: int, version: int, quality: int) -> Point:
+    """A row has no text where it has a number; one that has both is shown so."""
+    return Point(value, text if value is None else text or None, uid or None, version, quality)
 
 
 def _rows(client: Client, select: str, condition: str, given: Mapping[str, Any]) -> Sequence[Any]:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from connectors.api.times import to_ns
 from connectors.sinks.clickhouse.migrate import migrate
 from connectors.sinks.clickhouse.store import Store
+from connectors.verify import report as verify
 from streams import avro, kafka, pipeline
 from streams.core.decode import Context, decode
 from streams.core.message import Decoder
@@ -150,6 +151,12 @@ class Running:
         windows = (*self.installation.settings.window.base_s, 3600, 86_400)
         wrong = differences(expected(self.model, windows), found(self.store), but=but)
         assert not wrong, "\n".join(wrong)
+
+    def check_and_verify(self) -> None:
+        """The store holds what the model says, and `isthmus verify` finds no fault in it either."""
+        self.check()
+        faults = verify.check(self.installation.settings, wait_s=30).faults
+        assert not faults, "\n".join(faults)
 
     def ask(self, method: str, path: str, **body: Any) -> Any:
         """The API's answer to the operator."""

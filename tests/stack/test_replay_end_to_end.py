@@ -60,7 +60,7 @@ def test_a_candidate_s_dry_run_says_exactly_what_would_change(
 
     assert wanted.counts["same"] > 100
     run.agrees(run.ask("GET", f"/replays/{json.loads(answer.stdout)['replay']['id']}"), wanted)
-    run.check()
+    run.check_and_verify()
 
 
 def test_rows_that_the_store_lost_come_back_as_they_were(run: Running) -> None:
@@ -72,7 +72,7 @@ def test_rows_that_the_store_lost_come_back_as_they_were(run: Running) -> None:
 
     assert restored["state"] == "applied", restored["error"]
     assert run.told(restored["id"]) == Difference(added=lost)
-    run.check()
+    run.check_and_verify()
 
 
 def test_what_is_applied_is_what_new_code_says_and_undoing_takes_all_of_it_back(run: Running) -> None:
@@ -82,16 +82,16 @@ def test_what_is_applied_is_what_new_code_says_and_undoing_takes_all_of_it_back(
     dry = run.replay()
     assert dry["state"] == "ready", dry["error"]
     run.agrees(dry, wanted)
-    run.check()
+    run.check_and_verify()
 
     applied = run.wish(dry["id"], "apply")
     assert applied["state"] == "applied", applied["error"]
     written = run.model.apply(wanted, applied["generation"])
-    run.check()
+    run.check_and_verify()
 
     undone = run.wish(dry["id"], "undo")
     run.model.undo(wanted, written, undone["undo_generation"])
-    run.check()
+    run.check_and_verify()
     assert not differences(before, found(run.store), but="generations")
 
 
@@ -123,7 +123,7 @@ def test_dead_letters_are_decoded_once_the_fix_is_there(run: Running) -> None:
     assert wanted.added
     run.agrees(applied, wanted)
     run.model.apply(wanted, applied["generation"])
-    run.check()
+    run.check_and_verify()
 
 
 def test_a_mapping_of_the_past_places_points_anew_and_nothing_else(run: Running) -> None:
@@ -134,7 +134,7 @@ def test_a_mapping_of_the_past_places_points_anew_and_nothing_else(run: Running)
     assert applied["state"] == "applied", applied["error"]
     run.agrees(applied, wanted)
     run.model.apply(wanted, applied["generation"])
-    run.check()
+    run.check_and_verify()
 
 
 def test_the_mapping_of_now_is_taken_for_all_times_when_that_is_wanted(run: Running) -> None:

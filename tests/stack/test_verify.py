@@ -90,6 +90,36 @@ def test_a_part_of_a_system_at_work_is_compared_and_a_tampered_row_found_where_i
     assert verify(at, "--wait", "5", "--from", "1d").exit_code == 0
 
 
+TAMPERED = {
+    "a": ("points: wrong", "INSERT INTO points SELECT * REPLACE (quality + 2 AS quality) FROM points FINAL WHERE {of} LIMIT 1"),
+    "b": ("latest: wrong", "INSERT INTO latest SELECT * REPLACE (value + 1 AS value) FROM latest FINAL WHERE {of}"),
+    "c": ("latest: wrong", "INSERT INTO latest SELECT * REPLACE (NULL AS value, 'x' AS text) FROM latest FINAL WHERE {of}"),
+    "d": ("latest: wrong", "INSERT INTO latest SELECT * REPLACE (logical_uid + 1 AS logical_uid) FROM latest FINAL WHERE {of}"),
+    "e": ("latest: wrong", "INSERT INTO latest SELECT * REPLACE (quality + 8 AS quality) FROM latest FINAL WHERE {of}"),
+    "f": ("latest: wrong", "INSERT INTO latest SELECT * REPLACE (version + 256 AS version) FROM latest FINAL WHERE {of}"),
+    "g": ("series: missing", "DELETE FROM series WHERE {of}"),
+    "h": ("series: wrong", "INSERT INTO series SELECT * REPLACE ('u' AS name) FROM series FINAL WHERE {of}"),
+}  # fmt: skip
+
+
+def test_one_wrong_field_of_a_point_a_latest_value_or_a_name_is_found(at: Installation) -> None:
+    now = time.time_ns() // SECOND * SECOND
+    send(at.settings, [message(d, now - n * SECOND, n) for d in TAMPERED for n in range(2)])
+    assert verify(at).exit_code == 0
+
+    client = store_side.connect(at.settings.clickhouse)
+    for device, (_, statement) in TAMPERED.items():
+        client.command(statement.format(of=f"series_id = {series_id(f'json:{device}', 't')}"))
+    client.close()
+
+    for device, (said, _) in TAMPERED.items():
+        told = verify(at, "--wait", "0", "--device", f"json:{device}")
+        assert (told.exit_code, said in told.output) == (1, True), device + told.output
+    told = verify(at, "--wait", "0")
+    assert told.exit_code == 1
+    assert "Name(device='json:g'" in told.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

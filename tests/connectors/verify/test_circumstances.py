@@ -1,10 +1,11 @@
 """What a codec's limits decided when a record came stands, whatever they would decide now."""
 
-from connectors.verify.circumstances import as_it_was, cut
-from connectors.verify.expected import Contents, Point
+from connectors.verify.circumstances import as_it_was, as_marked, by_limit, cut
+from connectors.verify.expected import Contents, Point, PointKey
 from connectors.verify.origins import Origins
 from connectors.verify.reconcile import reconcile
 from streams.agents.generations import Hashes
+from streams.core import choice
 from streams.core.identity import row_version
 from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, Generation, Measurement
@@ -50,3 +51,24 @@ def test_a_point_that_was_cut_may_be_there_as_it_would_be_and_no_other() -> None
 
     assert kept(would_be).points == {(1, 1): would_be}
     assert kept(other).points == {}
+
+
+def test_a_limit_may_decide_only_where_a_codec_was_asked_beside_the_network_server() -> None:
+    told = [("normalise", "no-measurements"), ("codec", choice.DIFFERS), ("codec", choice.FAILED)]
+
+    assert [by_limit(Outcome(ignored=[one])) for one in told] == [False, True, True]
+    assert not by_limit(Outcome())
+
+
+def test_the_bit_that_a_limit_decides_is_as_it_was_found_and_no_other() -> None:
+    key: PointKey = (1, 1)
+    expected, beside = {key: Point(1.0, None, None, row_version(1, 0, 5), 4)}, Runs([(0, 5, 5)])
+
+    def marked(quality: int, beside: Runs = beside) -> list[int]:
+        found = {key: Point(1.0, None, None, row_version(1, 0, 5), quality)}
+        return [point.quality for point in as_marked(expected, found, beside).values()]
+
+    assert marked(0) == [0]
+    assert marked(4) == marked(6) == marked(2) == []
+    assert marked(0, Runs([(0, 6, 6)])) == marked(0, Runs()) == []
+    assert as_marked(expected, {}, beside) == {}

@@ -4,9 +4,9 @@ import numpy as np
 from msgspec.structs import replace
 
 from connectors.verify.compare import compare
-from connectors.verify.expected import Contents, Fold, Point, add_reading, derive, fold
+from connectors.verify.expected import Contents, Fold, Name, Newest, Point, add_reading, derive, fold
 from streams.core.block import made
-from streams.core.identity import series_id
+from streams.core.identity import row_version, series_id
 from streams.core.records import Measurement, Reading
 from streams.core.times import SECOND
 
@@ -56,17 +56,37 @@ def test_the_newest_point_of_a_series_is_its_latest() -> None:
     add_reading(contents, reading(0, Measurement("t", "", 30, 1.0, None), Measurement("t", "", 20, 2.0, None)))
     derive(contents, (60,))
 
-    assert contents.latest == {S: 30}
+    assert contents.latest == {S: Newest(30, Point(1.0, None, None, row_version(1, 0, 0)))}
     assert all(difference.equal for difference in compare(contents, contents))
 
 
 def test_a_block_is_expected_point_by_point() -> None:
-    block = made(np.array([10, 14, 19]), np.array([1.0, 2.0, 3.0]), name="t", unit="", quality=0, logical_uid=7)
+    block = made(np.array([10, 14, 19]), np.array([1.0, 2.0, 3.0]), name="t", unit="", quality=2, logical_uid=7)
     whole, single = Contents(), Contents()
     add_reading(whole, replace(reading(5), blocks=[block]))
     add_reading(
-        single, reading(5, *(Measurement("t", "", t, v, None, 0, 7) for t, v in ((10, 1.0), (14, 2.0), (19, 3.0))))
+        single, reading(5, *(Measurement("t", "", t, v, None, 2, 7) for t, v in ((10, 1.0), (14, 2.0), (19, 3.0))))
     )
 
     assert whole.points == single.points
-    assert len(whole.points) == 3
+    assert [point.quality for point in whole.points.values()] == [2, 2, 2]
+
+
+def test_a_quality_bit_is_compared_like_the_rest() -> None:
+    good, implausible = Contents(), Contents()
+    add_reading(good, reading(0, Measurement("t", "", 30, 1.0, None)))
+    add_reading(implausible, reading(0, Measurement("t", "", 30, 1.0, None, 2)))
+
+    assert compare(good, implausible)[0].wrong == 1
+
+
+def test_each_series_has_its_name_in_the_comparison() -> None:
+    contents = Contents()
+    add_reading(contents, reading(0, Measurement("t", "", 30, 1.0, None)))
+    (*others, series) = compare(contents, replace(contents, names={}))
+
+    assert contents.names == {S: Name("ttn:a", "t")}
+    assert all(other.equal for other in others)
+    assert (series.table, series.missing, series.examples) == (
+        "series", 1, (f"missing {S}: Name(device='ttn:a', name='t')",),
+    )  # fmt: skip

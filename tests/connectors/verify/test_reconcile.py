@@ -5,10 +5,11 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.json import encode
+from msgspec.structs import replace
 
-from connectors.verify.expected import Contents, Point, PointKey
+from connectors.verify.expected import Contents, Newest, Point, PointKey, derive
 from connectors.verify.origins import OTHER_CODE, PUT_BACK, Origins
-from connectors.verify.reconcile import ELSEWHERE, Judged, reconcile
+from connectors.verify.reconcile import ELSEWHERE, Judged, reconcile, shown
 from streams.agents.generations import Hashes
 from streams.core.identity import row_version
 from streams.core.records import Generation
@@ -170,3 +171,51 @@ def test_dead_letters_of_replayed_records_may_stay_and_others_may_not() -> None:
     assert letters(replay()) == {old, expected}
     assert letters() == {expected}
     assert letters(replay(offsets={"0": (6, 9)})) == {expected}, "the record was not in the selection"
+
+
+def test_quality_belongs_to_the_content_that_a_replay_may_have_written() -> None:
+    generations = (generation(1, 0), generation(3, 100))
+    implausible = replace(point(2.0, 1), quality=2)
+
+    right = judge(implausible, replace(point(2.0, 3), quality=2), replay(), generations=generations)
+    wrong = judge(implausible, point(2.0, 3), replay(), generations=generations)
+
+    assert right.contents.points == {K: replace(point(2.0, 3), quality=2)}
+    assert wrong.contents.points == {K: implausible}
+
+
+def newest(found: Point, *replays: Replay, wanted: Point | None = None, time: int = 1) -> bool:
+    """Whether `latest` may show ``found`` where ``wanted`` is the newest point."""
+    origins = Origins((generation(1, 0), generation(3, 100)), OURS, replays, {})
+    have = {1: Newest(time, found)}
+    return shown({1: Newest(1, wanted or point(2.0, 1))}, have, origins) == have
+
+
+def test_latest_must_show_what_the_newest_point_is() -> None:
+    text = Point(None, "on", 7, row_version(1, 0, 5), 2)
+
+    assert newest(point(2.0, 1))
+    assert newest(text, wanted=text)
+    assert not newest(point(2.0, 1), time=2)
+    assert not newest(point(9.0, 1))
+    assert not newest(point(2.0, 1, offset=6)), "of another record"
+    assert not newest(point(2.0, 2)), "of a generation that nobody opened"
+    for other in ({"text": "off"}, {"value": 1.0}, {"logical_uid": 8}, {"quality": 0}):
+        assert not newest(replace(text, **other), wanted=text)
+
+
+def test_latest_may_have_the_version_that_a_point_of_the_same_content_may_have() -> None:
+    assert newest(point(2.0, 3), replay()), "the point was lost, and restored as live decoding makes it"
+    assert newest(point(2.0, 1), replay(), wanted=point(2.0, 3))
+    assert not newest(point(9.0, 3), replay())
+
+
+def test_where_the_newest_point_cannot_be_judged_latest_is_judged_by_the_point_that_is_there() -> None:
+    old = (generation(1, 0, "old"), generation(2, 50))
+    judged = judge(point(2.0, 2), point(20.0, 1), generations=old, unsure=Runs([(0, 5, 5)]))
+    derive(judged.contents, ())
+    origins = Origins(old, OURS, [], {})
+
+    right, wrong = ({1: Newest(1, point(value, 1))} for value in (20.0, 2.0))
+    assert shown(judged.contents.latest, right, origins) == right
+    assert shown(judged.contents.latest, wrong, origins) == right

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from connectors.verify.expected import Contents, Fold, Point, add_dead_letter, add_reading, derive
+from connectors.verify.expected import Contents, Fold, Newest, Point, add_dead_letter, add_reading, derive
 from connectors.verify.live import is_newer_letter, newer_points, without
 from connectors.verify.scope import WHOLE, Scope
 from streams.core.identity import row_version, series_id
@@ -44,7 +44,7 @@ def test_a_range_holds_its_points_and_the_windows_that_lie_in_it_as_the_whole_ha
 
 
 def test_what_is_newest_is_known_when_the_range_has_no_end() -> None:
-    assert contents(Scope(start=20), [10, 30]).latest == {A: 30}
+    assert contents(Scope(start=20), [10, 30]).latest == {A: Newest(30, Point(1.0, None, None, row_version(1, 0, 1)))}
     assert contents(Scope(start=40), [10, 30]).latest == {}
     assert contents(Scope(end=20), [10, 30]).latest == {}
 
@@ -84,7 +84,7 @@ def test_points_of_later_records_take_what_is_made_of_them_along() -> None:
     found = Contents(
         points={(A, 61 * SECOND): old, (A, 62 * SECOND): new, (B, 62 * SECOND): old},
         aggregates={(A, 60, 0): FOLD, (A, 60, 60 * SECOND): FOLD, (B, 60, 60 * SECOND): FOLD},
-        latest={A: 62 * SECOND, B: 62 * SECOND},
+        latest={A: Newest(62 * SECOND, new), B: Newest(62 * SECOND, old)},
     )
     newer = newer_points(found, {0: 10, 1: 0})
     kept = without(found, newer, (60,))
@@ -92,7 +92,7 @@ def test_points_of_later_records_take_what_is_made_of_them_along() -> None:
     assert newer == {(A, 62 * SECOND)}
     assert kept.points == {(A, 61 * SECOND): old, (B, 62 * SECOND): old}
     assert set(kept.aggregates) == {(A, 60, 0), (B, 60, 60 * SECOND)}
-    assert kept.latest == {B: 62 * SECOND}
+    assert kept.latest == {B: Newest(62 * SECOND, old)}
 
 
 def test_letters_of_later_records_are_newer_and_those_of_no_record_never() -> None:
