@@ -2,12 +2,25 @@
 
 import logging
 import sys
+from contextlib import suppress
 
 import structlog
 
 from streams.settings import LogSettings
 
 QUIET = ("faust", "mode", "streams.agents", "httpx", "httpcore", "uvicorn.access", "asyncio")
+
+
+class _Stderr:
+    """Standard error as it is then, not as it was at the start. A full disk loses what it does not take, and ends nobody."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
 
 
 def configure(settings: LogSettings, process: str) -> None:
@@ -33,7 +46,7 @@ def configure(settings: LogSettings, process: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # as it is then, not as it was at the start
+        logger_factory=lambda *_: structlog.PrintLogger(_Stderr()),  # type: ignore[arg-type]  # all of a file that it asks for
     )
     structlog.contextvars.bind_contextvars(process=process)
 
