@@ -16,6 +16,8 @@ from streams.settings import KafkaSettings
 Reports = list[tuple[int, KafkaError | None]]
 
 POLL_S = 0.1
+RETIRED_S = 10.0
+"""A producer is never freed while it has reports to give; so long it is asked for them after its end."""
 SILENT = logging.getLogger("librdkafka")
 SILENT.setLevel(logging.CRITICAL)  # the writer says in its own words that Kafka is away; librdkafka would repeat it
 
@@ -50,7 +52,10 @@ class Line:
         return f"topic {name}: {found.error.str()}" if found.error else None
 
     def retire(self) -> None:
-        """Give up what is queued (its sender sends it elsewhere) and end the thread, without waiting for it."""
+        """Give up what is queued (its sender sends it elsewhere) and end the thread, without waiting for it.
+
+        From now on only confirmations are reported.
+        """
         self._open = False
         self.producer.purge(blocking=False)
 
@@ -67,10 +72,17 @@ class Line:
 
     def _poll(self) -> None:
         while self._open:
-            self.producer.poll(POLL_S)
-            if self._reports:
-                reports, self._reports = self._reports, []
-                self._hand_over(reports)
+            self._poll_once()
+        deadline = time.monotonic() + RETIRED_S
+        while len(self.producer) and time.monotonic() < deadline:
+            self._poll_once()
+
+    def _poll_once(self) -> None:
+        self.producer.poll(POLL_S)
+        reports, self._reports = self._reports, []
+        wanted = reports if self._open else [report for report in reports if report[1] is None]
+        if wanted:
+            self._hand_over(wanted)
 
     def _hand_over(self, reports: Reports) -> None:
         try:

@@ -12,7 +12,7 @@ from connectors.sources.base import Done, Full, Key, settle
 from connectors.sources.diversion import Diversion
 from connectors.sources.kafka_clock import KafkaClock
 from connectors.sources.kafka_line import Line, Reports
-from streams import avro, log
+from streams import avro, kafka, log
 from streams.core.records import DeadLetter, RawRecord
 from streams.metrics import DIVERTED
 from streams.progress import HERE, Work
@@ -203,7 +203,7 @@ class KafkaWriter:
         pending = self._pending.get(token)
         if pending is None or self._renewing:
             return
-        if error.fatal():
+        if kafka.is_over(error):
             LOG.warning("producer-renewed", error=error.str(), unconfirmed=len(self._pending))
             self._renewing = True
             self._loop.call_later(RETRY_S, self.renew)

@@ -234,6 +234,8 @@ def _headers(message: MQTTMessage) -> Iterator[tuple[str, str]]:
     yield "qos", str(message.qos)
     yield "retain", str(int(message.retain))
     yield "dup", str(int(message.dup))
+    if message.properties is None:  # they could not be read; a message without any has an empty set
+        yield "properties", "unreadable"
     for name, value in getattr(message.properties, "UserProperty", ()):
         yield f"user:{name}", value
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import aiomqtt
 import paho.mqtt.client as paho
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.properties import Properties, VariableByteIntegers
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
@@ -59,6 +61,8 @@ class Client(aiomqtt.Client):
         self._reading, self._ending = True, False
         self._buffer = _Buffer(self._client._sock_recv)
         self._client._sock_recv = self._buffer.receive  # type: ignore[method-assign]  # three calls per packet otherwise
+        self._handle_publish = self._client._handle_publish
+        self._client._handle_publish = self._handle_any_publish  # type: ignore[method-assign]
         # Both before connecting: messages may follow the CONNACK at once.
         self._client.manual_ack_set(on=True)
         self._client.on_message = lambda _client, _userdata, message: received(message)
@@ -158,6 +162,15 @@ class Client(aiomqtt.Client):
             return
         self._loop.call_soon(self._read)
 
+    def _handle_any_publish(self) -> MQTTErrorCode:
+        """Also one whose properties paho refuses and the broker did not: unacknowledged it would end every connection."""
+        try:
+            return self._handle_publish()
+        except MalformedPacket:
+            packet = self._client._in_packet
+            self._client._handle_on_message(without_properties(packet["command"], packet["packet"]))
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
+
     def _hold(self) -> None:
         self._reading = False
         sock = self._client.socket()
@@ -208,6 +221,25 @@ class _Buffer:
         except BlockingIOError:
             self.blocked = True
             raise
+
+
+def without_properties(command: int, packet: bytes | bytearray) -> paho.MQTTMessage:
+    """The message of a PUBLISH, given as its first byte and what follows its length; its properties are skipped and None.
+
+    Raises:
+        MalformedPacket: it ends before its properties do.
+    """
+    qos = command >> 1 & 3
+    topic_end = 2 + int.from_bytes(packet[:2], "big")
+    start = topic_end + (2 if qos else 0)
+    length, size = VariableByteIntegers.decode(packet[start : start + 4])  # type: ignore[no-untyped-call]  # paho
+    end = start + size + length
+    if end > len(packet):
+        raise MalformedPacket("Not enough data for the properties")
+    message = paho.MQTTMessage(int.from_bytes(packet[topic_end:start], "big"), bytes(packet[2:topic_end]))
+    message.qos, message.dup, message.retain = qos, bool(command & 8), bool(command & 1)
+    message.payload = bytes(packet[end:])
+    return message
 
 
 def _connect_properties(broker: MqttBroker) -> Properties:

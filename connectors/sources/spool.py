@@ -42,6 +42,8 @@ class SpoolWriter:
         self._loop = asyncio.get_running_loop()
         self._away, self._closed = file.records > 0, False
         self._handed: set[_Entry] = set()
+        self._stranded: set[_Entry] = set()
+        """Those that neither the inner writer nor the disk has taken yet."""
         self._last_confirmed = -takeover_s
         self._removed = 0
         self._wake = asyncio.Event()
@@ -52,8 +54,11 @@ class SpoolWriter:
         SPOOL_QUOTA.labels(connector).set(file.quota)
 
     def has_room(self) -> bool:
-        """See RawWriter."""
-        return self._inner.has_room()
+        """See RawWriter: where the next record would go, straight or by the disk, there is room for it."""
+        straight = self._inner.has_room()
+        if straight and not self._away:
+            return True
+        return self._file.keeps_up() and (straight or (not self._stranded and self._file.has_space()))
 
     @property
     def spooled(self) -> int:
@@ -102,6 +107,7 @@ class SpoolWriter:
     def _to_inner(self, entry: _Entry) -> None:
         entry.handed = True
         self._handed.add(entry)
+        self._stranded.discard(entry)
         self._inner.submit(entry.record, lambda: self._settle(entry, entry.done))
         self._loop.call_later(self._takeover_s, self._take_over, entry)
 
@@ -127,12 +133,15 @@ class SpoolWriter:
         elif entry.refuse:
             self._settle(entry, entry.refuse)
         else:
+            if not entry.handed:
+                self._stranded.add(entry)
             self._loop.call_later(self._takeover_s, self._take_over, entry)
 
     def _settle(self, entry: _Entry, outcome: Done) -> None:
         if not entry.settled:
             entry.settled = True
             self._handed.discard(entry)
+            self._stranded.discard(entry)
             outcome()
 
     async def _drain(self) -> None:

@@ -26,6 +26,9 @@ RESERVE_BYTES = 67_108_864
 ROW_BYTES = 64
 """What a row costs besides its value, as far as the quota is concerned."""
 
+QUEUED_RECORDS, QUEUED_BYTES = 20_000, 2 * COMMIT_BYTES
+"""What may wait in memory: a commit under way and the next one."""
+
 Told = Callable[[], object]
 """Called on the loop."""
 
@@ -58,6 +61,7 @@ class SpoolFile:
         self._loop = asyncio.get_running_loop()
         self._database = _open(path, busy_s)
         self.records, self.bytes = _measure(self._database)
+        self._queued_records = self._queued_bytes = 0
         self._jobs: SimpleQueue[_Put | Job | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="spool", daemon=True)
         self._thread.start()
@@ -72,12 +76,20 @@ class SpoolFile:
             full()
             return
         self.records, self.bytes = self.records + 1, self.bytes + size
+        self._queued_records, self._queued_bytes = self._queued_records + 1, self._queued_bytes + size
         self._jobs.put(_Put(value, stored, full))
 
     def has_space(self) -> bool:
-        """Whether quota and disk leave space for another commit."""
-        free = shutil.disk_usage(self._path.parent).free
+        """Whether quota and disk leave space for another commit; a disk that does not say leaves none."""
+        try:
+            free = shutil.disk_usage(self._path.parent).free
+        except OSError:
+            return False
         return self.bytes < self.quota and free > RESERVE_BYTES + COMMIT_BYTES
+
+    def keeps_up(self) -> bool:
+        """Whether what was put and is not on the disk yet is little enough to put more."""
+        return self._queued_records < QUEUED_RECORDS and self._queued_bytes < QUEUED_BYTES
 
     async def read(self, most_records: int, most_bytes: int) -> list[Row]:
         """The oldest values, at least one if there is any."""
@@ -149,14 +161,22 @@ class SpoolFile:
             self._tell(self._confirm, puts)
 
     def _confirm(self, puts: list[_Put]) -> None:
+        self._dequeue(puts)
         for put in puts:
             put.stored()
 
     def _refuse(self, puts: list[_Put]) -> None:
         self.records -= len(puts)
-        self.bytes -= sum(len(put.value) + ROW_BYTES for put in puts)
+        self.bytes -= self._dequeue(puts)
         for put in puts:
             put.full()
+
+    def _dequeue(self, puts: list[_Put]) -> int:
+        """They wait no more; their size in bytes."""
+        size = sum(len(put.value) + ROW_BYTES for put in puts)
+        self._queued_records -= len(puts)
+        self._queued_bytes -= size
+        return size
 
     def _tell(self, call: Callable[..., None], *arguments: Any) -> None:
         try:

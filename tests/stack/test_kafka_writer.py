@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -118,6 +119,28 @@ def test_sends_again_what_is_unconfirmed_when_its_producer_is_renewed(installati
     asyncio.run(scenario())
     assert done == list(range(100))
     assert {one.payload for one in doors.raw(installation)} == {b"%d" % number for number in range(100)}
+
+
+def test_frees_the_producer_that_it_replaces_with_records_in_flight(installation: Installation, proxy: Proxy) -> None:
+    done: list[int] = []
+    proxy.open()
+
+    async def scenario() -> None:
+        opened = writer(installation, address=proxy.address)
+        await opened.write(record(b"before"))
+        proxy.silence()
+        for number in range(10_000):
+            opened.submit(record(bytes(1000), f"json/{number}"), partial(done.append, number))
+        await asyncio.to_thread(eventually, lambda: opened._away)
+        freed = weakref.ref(opened._line)
+        opened.renew()
+        await asyncio.to_thread(eventually, lambda: freed() is None, 5)
+        proxy.resume()
+        await asyncio.to_thread(eventually, lambda: opened.pending == 0)
+        await opened.close()
+
+    asyncio.run(scenario())
+    assert sorted(done) == list(range(10_000))
 
 
 def test_diverts_what_the_broker_itself_refuses_and_its_neighbours_stay(installation: Installation) -> None:

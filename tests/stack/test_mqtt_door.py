@@ -116,6 +116,22 @@ def test_starts_without_broker_and_kafka_and_recovers_holding_no_more_than_it_ma
         log.close()
 
 
+def test_reads_on_into_its_spool_when_it_holds_all_it_may(installation: Installation, tmp_path: Path) -> None:
+    log = Proxy(installation.stack.kafka, kafka=True)
+    at = door(installation, spool=True).with_settings(kafka={"bootstrap_servers": log.address})
+    at = at.with_settings(mqtt=at.overrides["mqtt"] | {"max_in_process": 50})
+    payloads = {b"%d" % number for number in range(300)}
+    try:
+        process = start(at, tmp_path, wait=False)
+        eventually(lambda: "mqtt-connected" in process.log.read_text())
+        doors.publish(installation, [(f"{installation.unique}/json/a", payload) for payload in sorted(payloads)])
+        eventually(lambda: 'isthmus_spool_records{connector="mqtt"} 300.0' in process.metrics())
+        log.open()
+        eventually(lambda: {record.payload for record in doors.raw(installation)} == payloads)
+    finally:
+        log.close()
+
+
 def test_loses_nothing_that_the_broker_acknowledged_whatever_is_cut_off_or_killed_under_load(
     installation: Installation, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.sources import spool_file
 from connectors.sources.base import Full
 from connectors.sources.memory import MemoryWriter
 from connectors.sources.spool import SpoolWriter
@@ -160,6 +161,67 @@ def test_takes_what_the_inner_writer_has_no_room_for(path: Path) -> None:
         async with spool(path, inner) as writer:
             await writer.write(record(b"1"))
             assert writer.spooled == 1
+
+    asyncio.run(scenario())
+
+
+def test_has_room_while_the_disk_takes_what_the_inner_writer_has_none_for(path: Path) -> None:
+    async def scenario() -> None:
+        inner, done = MemoryWriter(room=1), asyncio.Event()
+        inner.away = True
+        async with spool(path, inner) as writer:
+            for number in range(3):
+                assert writer.has_room()
+                await writer.write(record(b"%d" % number))
+            writer.submit(record(b"last"), done.set)
+            await asyncio.wait_for(done.wait(), 5)
+            assert (writer.has_room(), inner.has_room(), writer.spooled) == (True, False, 4)
+
+    asyncio.run(scenario())
+
+
+def test_has_no_room_when_inner_writer_and_quota_are_full(path: Path) -> None:
+    async def scenario() -> None:
+        inner, done = MemoryWriter(room=1), asyncio.Event()
+        inner.away = True
+        async with spool(path, inner, quota=5000) as writer:
+            await writer.write(record(bytes(3000)))
+            assert writer.has_room()
+            writer.submit(record(bytes(3000)), done.set)
+            assert not writer.has_room(), "one waits already that fits nowhere"
+            inner.back()
+            await asyncio.wait_for(done.wait(), 5)
+            await drained(writer)
+            assert writer.has_room()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("bound", "value"), [("QUEUED_RECORDS", 2), ("QUEUED_BYTES", 1500)])
+def test_has_no_room_while_too_much_waits_for_the_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
+) -> None:
+    monkeypatch.setattr(spool_file, bound, value)
+
+    async def scenario() -> None:
+        inner, done = MemoryWriter(room=0), asyncio.Event()
+        inner.away = True
+        async with spool(path, inner) as writer:
+            writer.submit(record(bytes(700)), print)
+            assert writer.has_room()
+            writer.submit(record(bytes(700)), done.set)
+            assert not writer.has_room()
+            await asyncio.wait_for(done.wait(), 5)
+            assert writer.has_room()
+
+    asyncio.run(scenario())
+
+
+def test_has_no_room_on_a_disk_that_is_gone(path: Path, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with spool(path, MemoryWriter(room=0)) as writer:
+            path.parent.rename(tmp_path / "elsewhere")
+            assert not writer.has_room()
 
     asyncio.run(scenario())
 
