@@ -154,7 +154,7 @@ class Runner:
         planned = plan(self._settings, selection, mode, stored, candidates=tried)
         checkpoint = self._store.checkpoint(course.id)
         begins = {p: max(r.start, checkpoint.get(p, r.start)) for p, r in planned.partitions.items()}
-        until = {p: min(end, _bound(selection, p, end)) for p, end in ends.items() if p in begins}
+        until = {p: selection.until(p, end) for p, end in ends.items() if p in begins}
         if mode is Mode.DEAD_LETTERS:
             until = {p: min(end, planned.partitions[p].end) for p, end in until.items()}
         task = Task(
@@ -290,11 +290,6 @@ class Runner:
         for letter in () if undo else self._store.dead_letters(course.id):
             producer.send("dead-letters", letter.device, avro.encode(letter))
         producer.flush()
-
-
-def _bound(selection: Selection, partition: int, end: int) -> int:
-    """Where the selection ends by itself."""
-    return selection.offsets[str(partition)][1] if str(partition) in selection.offsets else end
 
 
 def _partitions(ends: Mapping[str, int]) -> dict[int, int]:

@@ -61,6 +61,10 @@ class Selection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         first, end = self.offsets.get(str(partition), (0, 0))
         return first <= offset < end
 
+    def until(self, partition: int, end: int) -> int:
+        """Where to stop reading a partition that goes up to ``end``."""
+        return min(end, self.offsets.get(str(partition), (0, end))[1])
+
     def takes_reading(self, reading: Reading) -> bool:
         """Whether a point of the reading fits; true for every reading with points when nothing is asked of them."""
         points = ((m.time, m.logical_uid) for m in reading.measurements)
