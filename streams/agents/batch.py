@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from streams import progress
+from streams.progress import Work
 
 if TYPE_CHECKING:
     from faust.types import TP
@@ -70,6 +71,14 @@ class InFlight:
     def partitions(self) -> list[TP]:
         """The partitions that may have something to commit."""
         return [tp for tp, batches in self._batches.items() if batches]
+
+    def work(self, tp: TP) -> Work:
+        """For the watchdog: the first batch has to be done, and its offset taken. Asked from any thread."""
+        try:
+            first = self._batches[tp][0].first if tp in self._batches else None
+        except IndexError:
+            first = None
+        return Work((first, progress.HERE.beats), left=first is not None)
 
     def take_done(self, tp: TP) -> int | None:
         """The offset after the contiguous done prefix, which is forgotten; None when its first batch is not done."""

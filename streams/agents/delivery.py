@@ -8,7 +8,8 @@ It overrides private methods of faust-streaming 0.15.3, each for the reason it g
 ``tests/streams/agents/test_delivery.py`` holds the signatures. Every topic of such an app is delivered in batches.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import faust
@@ -61,6 +62,7 @@ class BatchConsumer(Consumer):
         self.in_flight = InFlight()
         self._positions = Positions()
         self._looked_again: dict[TP, int] = {}
+        self._unwatch: dict[TP, Callable[[], None]] = {}
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -184,13 +186,21 @@ class BatchConsumer(Consumer):
         self.in_flight.forget(revoked)
         for tp in revoked:
             progress.HERE.forget(tp.topic, tp.partition)
+            self._unwatch.pop(tp, _nothing)()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Whatever was in flight belongs to the assignment before."""
         self.in_flight.clear()
         cast(BatchApp, self.app).assigned = frozenset(assigned)
+        for tp in assigned:
+            look = partial(self.in_flight.work, tp)
+            self._unwatch[tp] = progress.HERE.watch(f"batches of {tp.topic} {tp.partition}", look)
         logger.info("partitions assigned", partitions=sorted(tp.partition for tp in assigned))
         await super().on_partitions_assigned(assigned, generation_id)
+
+
+def _nothing() -> None:
+    """Was not watched."""
 
 
 async def _check_errors(consumer: AIOKafkaConsumer) -> None:

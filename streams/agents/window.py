@@ -72,11 +72,7 @@ class WindowAgent:
 
     async def handle(self, batch: Batch) -> None:
         """Fold a batch; send when it is time."""
-        held = self._hold(batch)
-        for record in batch.records:
-            self._fold(held.windows, record, batch.tp.partition)
-        held.position = max(held.position, batch.last + 1)
-        self._waiting.append(batch)
+        self._take(batch)
         if time.monotonic() >= self._due or sum(map(len, self._waiting)) >= MOST_WAITING:
             await self.send()
 
@@ -101,6 +97,21 @@ class WindowAgent:
         """End the background reader."""
         self._halt.set()
         self._readers.shutdown(cancel_futures=True)
+
+    def _take(self, batch: Batch) -> None:
+        held = self._hold(batch)
+        for record in batch.records:
+            self._fold(held.windows, record, batch.tp.partition)
+        held.position = max(held.position, batch.last + 1)
+        self._waiting.append(batch)
+
+    def _begin_anew(self, unsent: Iterable[Batch]) -> None:
+        """With the batches that are not abandoned: those of the next assignment, which nobody will deliver again."""
+        ours = [batch for batch in (*unsent, *self._waiting) if not batch.abandoned]
+        self.keep(())
+        self._letters.clear()
+        for batch in ours:
+            self._take(batch)
 
     def _hold(self, batch: Batch) -> Held:
         """What is held of the batch's partition; begun anew after a gap, which another owner has handled."""
@@ -151,7 +162,10 @@ class WindowAgent:
         metrics.WINDOWS_OPEN.set(sum(windows.open for windows in every))
 
     async def _delivered(self, records: list[Outgoing], batches: list[Batch]) -> bool:
-        """Whether all is durable. False: the batches were abandoned first, and will be delivered again."""
+        """Whether all is durable. False: some of the batches were abandoned first, and will be delivered again.
+
+        What was emitted is in no window's news any more, so windows begin anew then.
+        """
         attempt = 0
         while records:
             try:
@@ -162,7 +176,7 @@ class WindowAgent:
                 metrics.BATCHES_RETRIED.labels("window").inc()
                 progress.HERE.waits(str(fault))
             if any(batch.abandoned for batch in batches):
-                self.keep(())
+                self._begin_anew(batches)
                 return False
             delay = BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)]
             await (batches[0].pause(delay) if batches else asyncio.sleep(delay))

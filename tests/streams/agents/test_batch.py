@@ -51,6 +51,20 @@ def test_it_commits_nothing_while_the_first_batch_is_not_done() -> None:
     assert flying.take_done(ONE) is None
 
 
+def test_a_batch_that_is_never_done_is_seen_though_later_ones_are() -> None:
+    flying, (first, second) = InFlight(), batches([3, 2])
+    assert not flying.work(ONE).left
+    flying.add(first)
+    flying.add(second)
+    lost = flying.work(ONE)
+    second.done()
+    flying.take_done(ONE)
+    assert (flying.work(ONE), lost.left) == (lost, True)
+    first.done()
+    flying.take_done(ONE)
+    assert not flying.work(ONE).left
+
+
 def test_it_keeps_partitions_apart() -> None:
     flying, here, there = InFlight(), batch(0, 3), batch(7, 2, TP("raw", 1))
     flying.add(here)
