@@ -103,6 +103,11 @@ def consumer(settings: KafkaSettings, group_name: str | None, **extra: Any) -> C
     )
 
 
+def let_go(lost: Consumer) -> None:
+    """Close a client that has lost Kafka, without waiting: its end may wait for an answer that never comes."""
+    threading.Thread(target=lost.close, name="let-go", daemon=True).start()
+
+
 def watermarks(reader: Consumer, partition: TopicPartition, timeout_s: float) -> tuple[int, int]:
     """The first offset of a partition and the next one to be written; a partition that gets its leader is waited for.
 

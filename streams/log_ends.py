@@ -56,8 +56,8 @@ class LogEnds:
 
     def _revive(self) -> None:
         """Make a new client (librdkafka, issue 5301). It has until the next look to connect."""
-        lost, self._reader = self._reader, self._client()
-        lost.close()
+        kafka.let_go(self._reader)
+        self._reader = self._client()
 
     def _client(self) -> Consumer:
         small = {"queued.min.messages": 1, "fetch.message.max.bytes": 65_536}

@@ -115,7 +115,7 @@ class CompactedView(Generic[T]):
                 for message in consumer.consume(READ_AT_ONCE, READ_WITHIN_S):
                     self._take(message)
         finally:
-            consumer.close()
+            kafka.let_go(consumer) if self._lost.is_set() else consumer.close()
 
     def _consumer(self) -> Consumer:
         """Positioned after what has been read, so that a new connection repeats nothing."""

@@ -6,13 +6,12 @@ range records are missing, which a person has to know, so `Hole` ends the proces
 
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from msgspec import Struct
 
 from connectors.sinks.base import Record
+from connectors.sinks.client import properties
 from connectors.sinks.commit import Commit, Position
 from connectors.sinks.expulsions import Expulsions
 from streams import kafka, log, metrics, progress
@@ -44,9 +43,8 @@ class Consumption:
 
     def __init__(self, settings: Settings, sink: str, topics: tuple[str, ...]) -> None:
         self._settings, self._sink, self._topics = settings.kafka, sink, topics
-        extra = _properties(settings, sink) | {"error_cb": self._tell, "on_commit": self._ended}
-        self._make = partial(kafka.consumer, settings.kafka, f"sink-{sink}", **extra)
-        self._consumer = self._make()
+        self._properties = properties(settings, sink)
+        self._consumer = self._made()
         self._callbacks: tuple[Callable[[list[Start]], None], Callable[[], None]] | None = None
         self._expulsions = Expulsions()
         self._under_way: Commit | None = None
@@ -71,7 +69,8 @@ class Consumption:
             self._own([])
 
         names = [self._settings.prefix + topic for topic in self._topics]
-        self._consumer.subscribe(names, on_assign=assigned, on_revoke=revoked, on_lost=revoked)
+        gone = self._ours(revoked)
+        self._consumer.subscribe(names, on_assign=self._ours(assigned), on_revoke=gone, on_lost=gone)
 
     def missing(self, timeout_s: float = 5) -> list[str]:
         """Topics of the sink that do not exist.
@@ -183,16 +182,26 @@ class Consumption:
         self._consumer.close()
 
     def _join_again(self, why: str) -> None:
-        """With a client of its own: the old one never does anything again. A process would do the same, seconds later."""
+        """With a client of its own: the old one never does anything again, and may not even end."""
         logger.warning("membership-over", detail=why, next="joins again, from the last commit")
         on_assigned, on_revoked = self._callbacks or (lambda _: None, lambda: None)
         on_revoked()
         self.joined = False
-        self._consumer.close()
+        kafka.let_go(self._consumer)
         self._under_way = None
-        self._consumer, self._failed = self._make(), None
+        self._consumer, self._failed = self._made(), None
         self._own([])
         self.subscribe(on_assigned, on_revoked)
+
+    def _made(self) -> Consumer:
+        self._life = object()
+        told = {"error_cb": self._ours(self._tell), "on_commit": self._ours(self._ended)}
+        return kafka.consumer(self._settings, f"sink-{self._sink}", **self._properties, **told)
+
+    def _ours(self, callback: Callable[..., None]) -> Callable[..., None]:
+        """As long as the client that gets it is the one at work: one that was let go may still speak while it ends."""
+        life = self._life
+        return lambda *arguments: callback(*arguments) if life is self._life else None
 
     def _keeping_errors(self, callback: Callable[[], None]) -> None:
         """An exception that leaves a callback may turn into a meaningless one in the client's C code."""
@@ -266,22 +275,6 @@ class Consumption:
             value=_bytes(message.value()),
             timestamp=message.timestamp()[1] * 1_000_000,
         )
-
-
-def _properties(settings: Settings, sink: str) -> dict[str, Any]:
-    properties: dict[str, Any] = {
-        "client.id": f"isthmus-sink-{sink}",
-        "partition.assignment.strategy": "range",  # topics with equal counts: same numbers to the same member
-        "auto.offset.reset": "error",
-        "enable.partition.eof": False,
-        "session.timeout.ms": 6_000,
-        "heartbeat.interval.ms": 1_500,
-        "topic.metadata.refresh.interval.ms": 30_000,
-        "queued.max.messages.kbytes": settings.sink.queue_mb * 1_024,
-    }
-    if settings.sink.instance is not None:
-        properties["group.instance.id"] = f"sink-{sink}-{settings.sink.instance}"
-    return properties
 
 
 def _event(error: KafkaError | None) -> bool:

@@ -58,6 +58,7 @@ class Runner:
         self._work: _Work | None = None
         self._done: dict[Position, int] = {}
         self._outside: str | None = None
+        self._turns = 0
 
     def run(self) -> None:
         """Work until ``stop``.
@@ -69,13 +70,20 @@ class Runner:
         """
         self._await_topics()
         self._consumption.subscribe(self._on_assigned, self._on_revoked)
+        unwatch = progress.HERE.watch("turns of the sink", self._looked_at)
         try:
             while not self._stopping.is_set():
                 self._turn()
+                self._turns += 1
             if self._drain():
                 self._begin_batch()
         finally:
+            unwatch()
             self._close()
+
+    def _looked_at(self) -> progress.Work:
+        """For the watchdog, which sees no partition that it could look at where a client never comes back."""
+        return progress.Work((self._turns, progress.HERE.beats), left=True)
 
     def stop(self) -> None:
         """End soon: the batch under way is drained and committed. Safe in a signal handler."""

@@ -42,7 +42,9 @@ class TopicEnd:
         try:
             end: int = kafka.watermarks(self._reader, self._place, ANSWER_S)[1]
         except KafkaException:
-            self._reader.close()  # it may have lost Kafka for good (librdkafka, issue 5301): the next asks with another
+            kafka.let_go(
+                self._reader
+            )  # it may have lost Kafka for good (librdkafka, issue 5301): the next asks with another
             self._reader = kafka.consumer(self._settings, None)
             raise
         return end

@@ -1,6 +1,7 @@
 """A membership that is over begins anew, or ends the process; a broker that is away is waited for."""
 
 from collections.abc import Callable
+from threading import Event
 
 import pytest
 from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, Message, TopicPartition
@@ -281,3 +282,31 @@ def test_a_first_start_waits_for_a_partition_that_gets_its_leader(consumption: C
 
     assert owner._where(TopicPartition("raw", 0, OFFSET_INVALID)) == Start(RAW_0, 3, "")
     owner.close()
+
+
+class Endless(Client):
+    """A client that has lost Kafka, and never ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go, self.ended = Event(), Event()
+
+    def close(self) -> None:
+        self.let_go.set()
+        self.ended.wait(30)
+
+
+def test_a_client_that_never_ends_is_not_waited_for_and_says_nothing_more(consumption: Consumption) -> None:
+    consumption.subscribe(lambda _: None, lambda: None)
+    spoken = consumption._ours(consumption._tell)
+    consumption._consumer.close()
+    consumption._consumer = lost = Endless()  # type: ignore[assignment]  # what of a client is asked here
+
+    consumption._join_again("lost")
+    spoken(KafkaError(KafkaError.FENCED_INSTANCE_ID, "fenced", fatal=True))
+
+    assert lost.let_go.wait(10)
+    assert consumption.take(1, 0.01) == []
+    assert consumption._failed is None
+    lost.ended.set()
+    consumption.close()

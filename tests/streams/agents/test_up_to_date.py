@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import Event
 from typing import Any, cast
 
 import pytest
@@ -76,7 +77,7 @@ class Client:
     """Answers, or has lost Kafka."""
 
     def __init__(self, *, lost: bool) -> None:
-        self.lost, self.closed = lost, False
+        self.lost, self.closed = lost, Event()
 
     def get_watermark_offsets(self, _: TopicPartition, timeout: float) -> tuple[int, int]:
         if self.lost:
@@ -84,7 +85,7 @@ class Client:
         return 0, 9
 
     def close(self) -> None:
-        self.closed = True
+        self.closed.set()
 
 
 def test_who_asks_for_an_end_in_vain_asks_with_another_client(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,4 +100,4 @@ def test_who_asks_for_an_end_in_vain_asks_with_another_client(monkeypatch: pytes
         return await end.now()
 
     assert asyncio.run(asked()) == 9
-    assert first.closed
+    assert first.closed.wait(10)
