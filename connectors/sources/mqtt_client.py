@@ -6,7 +6,6 @@ One client serves one connection: its queue and packet ids would survive into th
 
 import asyncio
 import ssl
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -27,7 +26,8 @@ REFUSED = 0x80
 READ_BYTES = 262_144
 PACKETS_PER_TURN = 100
 ROOM_S = 0.02
-PONG_S = 0.01
+NO_FILTER = "isthmus/none"
+"""nobody subscribes to it"""
 
 
 class Refused(aiomqtt.MqttError):
@@ -99,18 +99,18 @@ class Client(aiomqtt.Client):
         self._hold()
 
     async def settle(self, within_s: float) -> None:
-        """Wait until the broker has read what it was sent: it answers a ping after that.
+        """Wait until the broker has dealt with what it was sent: it takes a subscription back in its turn.
 
-        A socket that is closed with bytes unread resets the connection, and the broker may drop acknowledgements before it.
-        What comes now is not ours any more; without an acknowledgement it comes again.
+        A ping would not do: Artemis answers it before the acknowledgements that it has read, and drops those when the
+        connection ends. What comes now is not ours any more; without an acknowledgement it comes again.
         """
         self._client.on_message = None
-        self._client._send_pingreq()
         self._ending = False
         self._go_on()
-        deadline = time.monotonic() + within_s
-        while self._client._ping_t and not self._disconnected.done() and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
-            await asyncio.sleep(PONG_S)
+        settling = asyncio.ensure_future(self.unsubscribe(NO_FILTER, timeout=within_s))
+        await asyncio.wait([settling, self._disconnected], return_when=asyncio.FIRST_COMPLETED)
+        settling.cancel()
+        await asyncio.gather(settling, return_exceptions=True)
 
     def abandon(self) -> None:
         """Let go of the connection, however far it came; nothing of it is heard of any more."""
