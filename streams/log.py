@@ -23,6 +23,10 @@ class _Stderr:
             sys.stderr.flush()
 
 
+STDERR = _Stderr()
+"""One for all events: structlog keeps a lock for each that it is given, for ever."""
+
+
 def configure(settings: LogSettings, process: str) -> None:
     """Set up logging of this process; every event carries the process name."""
     level = logging.getLevelNamesMapping()[settings.level.upper()]
@@ -46,7 +50,7 @@ def configure(settings: LogSettings, process: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: structlog.PrintLogger(_Stderr()),  # type: ignore[arg-type]  # all of a file that it asks for
+        logger_factory=lambda *_: structlog.PrintLogger(STDERR),  # type: ignore[arg-type]  # all of a file that it asks for
     )
     structlog.contextvars.bind_contextvars(process=process)
 

@@ -42,9 +42,8 @@ class TopicEnd:
         try:
             end: int = kafka.watermarks(self._reader, self._place, ANSWER_S)[1]
         except KafkaException:
-            kafka.let_go(
-                self._reader
-            )  # it may have lost Kafka for good (librdkafka, issue 5301): the next asks with another
+            # This client may have lost Kafka for good (librdkafka, issue 5301): the next question is asked with another.
+            kafka.let_go(self._reader)
             self._reader = kafka.consumer(self._settings, None)
             raise
         return end
