@@ -131,9 +131,13 @@ def test_a_command_that_does_not_exist_is_named(directory: Path) -> None:
 def test_up_tells_who_was_not_ready_in_time(directory: Path) -> None:
     deaf = Process("deaf", ("sh", "-c", RUN_ON), ready=Http(free_port()))
 
-    with pytest.raises(StackError, match="not ready in time: deaf"):
-        daemon.up(directory, plan(deaf), timeout_s=1)
+    def told() -> bool:
+        """Whether it named the process; on a busy machine even the supervisor may not be ready in that time."""
+        with pytest.raises(StackError, match=r"not ready in time: (deaf|the supervisor)") as late:
+            daemon.up(directory, plan(deaf), timeout_s=1)
+        return "not ready in time: deaf" in str(late.value)
 
+    eventually(told)
     assert not daemon.running(directory)
 
 

@@ -124,7 +124,7 @@ def test_a_runner_that_has_to_end_does_not_wait_for_an_api_that_is_away(installa
     began = time.monotonic()
     with pytest.raises(Stopped):
         away.report(1, state="scanning")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     away.close()
 
 

@@ -48,7 +48,7 @@ def test_it_decodes_puts_poison_aside_and_places_with_a_mapping_change_within_a_
 
     mapping = DeviceMapping(device="json:d0", physical_uid=7, intervals=[Interval(logical_uid=42, start=0)])
     raw_log.write(kafka, "device-mapping", "json:d0", mapping)
-    eventually(lambda: "isthmus_mapping_position 0.0" in process.metrics(), timeout=1)
+    eventually(lambda: "isthmus_mapping_position 0.0" in process.metrics())
     raw_log.write_raw(kafka, [json_record(0)], partition=2)
     eventually(lambda: raw_log.committed(kafka) == {1: 8, 2: 1}, every=0.2)
     placed = next(r for r in readings(installation) if r.raw_partition == 2)

@@ -33,7 +33,7 @@ def path(tmp_path: Path) -> Path:
 
 
 async def drained(writer: SpoolWriter, file_records: int = 0) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while writer.spooled > file_records:  # noqa: ASYNC110 - a test may ask again and again
             await asyncio.sleep(0.005)
 

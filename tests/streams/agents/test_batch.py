@@ -95,7 +95,7 @@ def test_it_wakes_who_waits_when_a_batch_is_abandoned() -> None:
         waiting = asyncio.create_task(held.pause(60))
         await asyncio.sleep(0)
         flying.abandon()
-        await asyncio.wait_for(waiting, 1)
+        await asyncio.wait_for(waiting, 30)
         return held.abandoned
 
     assert asyncio.run(wait())

@@ -133,7 +133,7 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost() -> None:
 
         assert sandbox.run(as_program(source("soil")), calls) == before
         assert all(isinstance(answer, Told) for answer in before)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
     finally:
         sandbox.close()
 
