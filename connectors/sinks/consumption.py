@@ -54,8 +54,10 @@ class Consumption:
         self._failed: Exception | None = None
         self._next_lag = self._next_telling = self._next_complaint = 0.0
         self._next_doubt = time.monotonic() + DOUBT_S
-        self.joined = False
-        """whether the group has answered, be it with no partition at all"""
+        self._joined = False
+        self._answers = 0
+        self.member = False
+        """whether the group has answered, be it with no partition at all, and has taken nothing away since"""
 
     def subscribe(self, on_assigned: Callable[[list[Start]], None], on_revoked: Callable[[], None]) -> None:
         """Join the group; the callbacks come from within ``take`` and ``close``."""
@@ -67,10 +69,15 @@ class Consumption:
         def revoked(_: Consumer, __: list[TopicPartition]) -> None:
             self._keeping_errors(on_revoked)
             self._own([])
+            self.member = False
 
         names = [self._settings.prefix + topic for topic in self._topics]
         gone = self._ours(revoked)
         self._consumer.subscribe(names, on_assign=self._ours(assigned), on_revoke=gone, on_lost=gone)
+
+    def membership(self) -> progress.Work:
+        """For the watchdog: who owns nothing, and is not told so, has no partition that it could look at."""
+        return progress.Work(self._answers, left=not self.member)
 
     def missing(self, timeout_s: float = 5) -> list[str]:
         """Topics of the sink that do not exist.
@@ -186,7 +193,7 @@ class Consumption:
         logger.warning("membership-over", detail=why, next="joins again, from the last commit")
         on_assigned, on_revoked = self._callbacks or (lambda _: None, lambda: None)
         on_revoked()
-        self.joined = False
+        self._joined = self.member = False
         kafka.let_go(self._consumer)
         self._under_way = None
         self._consumer, self._failed = self._made(), None
@@ -218,7 +225,7 @@ class Consumption:
         """
         if kafka.is_over(error):
             self._failed = KafkaException(error)
-        if self.joined:  # a new client may tell of an absence while it connects
+        if self._joined:  # a new client may tell of an absence while it connects
             self._expulsions.told(error)
         if time.monotonic() > self._next_telling:
             self._next_telling = time.monotonic() + TELL_S
@@ -229,7 +236,8 @@ class Consumption:
         starts = [self._where(partition) for partition in committed]
         self._consumer.assign([self._partition(start.position, start.offset) for start in starts])
         self._own(starts)
-        self.joined = True
+        self._joined = self.member = True
+        self._answers += 1
         logger.info("assigned", partitions=[f"{topic} {number}" for topic, number in sorted(self._owned)])
         return starts
 

@@ -70,7 +70,7 @@ class Runner:
         """
         self._await_topics()
         self._consumption.subscribe(self._on_assigned, self._on_revoked)
-        unwatch = progress.HERE.watch("turns of the sink", self._looked_at)
+        unwatch = self._watched()
         try:
             while not self._stopping.is_set():
                 self._turn()
@@ -80,6 +80,11 @@ class Runner:
         finally:
             unwatch()
             self._close()
+
+    def _watched(self) -> Callable[[], None]:
+        turns = progress.HERE.watch("turns of the sink", self._looked_at)
+        member = progress.HERE.watch("membership of the sink", self._consumption.membership, progress.Excuse.KAFKA)
+        return lambda: (turns(), member())[0]
 
     def _looked_at(self) -> progress.Work:
         """For the watchdog, which sees no partition that it could look at where a client never comes back."""
@@ -98,7 +103,7 @@ class Runner:
         """What keeps the sink from being ready."""
         if self._outside:
             return f"retrying: {self._outside}"
-        return None if self._consumption.joined else "not yet a member of its group"
+        return None if self._consumption.member else "not a member of its group, or not told yet what it owns"
 
     def _turn(self) -> None:
         self._consumption.measure_lag()

@@ -21,7 +21,7 @@ from mode import Service
 from streams import kafka, log, ops, watchdog
 from streams.agents.batch import Batch
 from streams.agents.delivery import BatchApp, BatchConsumer, RawSchema
-from streams.progress import HERE, Excuse
+from streams.progress import HERE, Excuse, Work
 from streams.pulse import Pulse
 from streams.settings import KafkaSettings, Settings
 
@@ -80,6 +80,10 @@ class App(BatchApp):
         if self.assigned is None:
             return "no partitions assigned yet"
         return "rebalancing" if self.rebalancing else None
+
+    def membership(self) -> Work:
+        """For the watchdog, which sees no partition that it could look at between two assignments."""
+        return Work(self.rebalancing_count, left=self.assigned is not None and self.rebalancing)
 
 
 def create_app(
@@ -152,6 +156,7 @@ async def _run(settings: KafkaSettings, topics: list[str], make: Callable[[], Ap
     try:
         if await _topics_are_there(settings, topics, stopping):
             state.append(make())
+            HERE.watch("membership of the agent", state[0].membership, Excuse.KAFKA)
             return await _until_stopped(state[0], stopping)
         return False
     finally:

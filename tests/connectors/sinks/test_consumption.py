@@ -63,7 +63,7 @@ def test_a_client_that_only_connects_tells_of_no_absence(consumption: Consumptio
 @pytest.mark.parametrize("code", [KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN])
 def test_after_an_absence_of_kafka_one_may_join_again(consumption: Consumption, code: int) -> None:
     assert consumption._expulsions.may_join(1_000)
-    consumption.joined = True
+    consumption._joined = True
 
     consumption._tell(KafkaError(code, "away"))
 
