@@ -40,11 +40,11 @@ def verify(
 ) -> None:
     """Run the pure core over `raw` and compare with ClickHouse, both ways; exit status 1 when they differ.
 
-    Points, dead letters, aggregates of the base windows and latest values are compared exactly (sums to the last bits); of
-    points and latest values time, value, text, quality, logical device and raw record. Every series that has points must have
-    its device and name in `series`; its unit is not compared. With a ledger: every acknowledged message must be in `raw`.
-    Works while data flow: what comes after the beginning is left out on both sides, what is under way is waited for; beware of
-    changing mappings, rules or codecs meanwhile.
+    Points, dead letters, aggregates (of base windows, hours and days) and latest values are compared exactly (sums to the last
+    bits); of points and latest values time, value, text, quality, logical device and raw record. Every series that has points
+    must have its device and name in `series`; its unit is not compared. With a ledger: every acknowledged message must be in
+    `raw`. Works while data flow: what comes after the beginning is left out on both sides, what is under way is waited for;
+    beware of changing mappings, rules or codecs meanwhile.
 
     A range of time, or one device, is much less to read: `isthmus verify --from 2d --to 1d`. Then aggregates are compared whose
     windows lie wholly in the range; latest values when it has no end; dead letters by the receipt of their records.

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from rich.table import Table
 
 from connectors.simulator import ledger
+from connectors.sinks.clickhouse.rollups import LENGTHS
 from connectors.verify import core, files, log_side, names, store_side
 from connectors.verify.circumstances import MARKED, as_marked
 from connectors.verify.compare import Difference, compare
@@ -93,7 +94,7 @@ def check(
 
 def _compare(settings: Settings, log: LogSide, origins: Origins) -> tuple[list[Difference], Counter[str], int]:
     """The differences, what could not be judged, and how many points are newer than the log's side."""
-    windows, scope = settings.window.base_s, log.scope
+    windows, scope = (*settings.window.base_s, *LENGTHS), log.scope
     found = store_side.read(settings.clickhouse, windows, scope)
     withdrawn = store_side.withdrawn(settings.clickhouse) if origins.applied else {}
     expected = replace(log.contents, dead_letters=log.contents.dead_letters | log_side.edges(settings.kafka, scope))

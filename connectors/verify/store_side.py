@@ -50,7 +50,7 @@ def connect(settings: ClickHouseSettings) -> Client:
 
 
 def read(settings: ClickHouseSettings, windows: tuple[int, ...], scope: Scope = WHOLE) -> Contents:
-    """The tables' contents in ``scope``; ``windows``: lengths in seconds of the base windows.
+    """The tables' contents in ``scope``; ``windows``: lengths in seconds.
 
     What is derived from points is read before them, and names, which are written before their points, after them.
     """

@@ -1,9 +1,10 @@
-"""`make faults`: every fault of the matrix on a real installation of its own; a table, build/faults.json, exit status 1
+"""`make faults`: every fault of the matrix on a real installation of its own; tables, build/faults.json, exit status 1
 when anything is missing, extra or wrong, or when an anchor's loss is not seen.
 
     python -m tests.faults                           all cases
     python -m tests.faults poison kill-decode        these
-    python -m tests.faults --kills 200 --seed 7      the long campaign: so many random kills and a million points
+    python -m tests.faults --kills 200 --seed 7      the long campaign: so many random kills and a million points;
+                                                     build/campaign.json
     python -m tests.faults --waits 0.1               the long waits (10 minutes without Kafka …) at a tenth
 """
 
@@ -20,12 +21,13 @@ from rich.console import Console
 
 from tests.faults import disks, result
 from tests.faults.campaign import campaign
+from tests.faults.cases.content import register_codecs
 from tests.faults.matrix import CASES
 from tests.faults.result import Result
 from tests.faults.run import Case, run
 from tests.faults.world import World, running
 
-HOME, OUT = Path("var/faults"), Path("build/faults.json")
+HOME, MATRIX, CAMPAIGN = Path("var/faults"), Path("build/faults.json"), Path("build/campaign.json")
 DYING = "tests.faults.dying"
 POINTS, RATE = 1_000_000, 60.0
 NOISY = ("clickhouse_connect", "mqtt")
@@ -59,19 +61,20 @@ def main() -> None:
         cases = [CASES[name] for name in chosen.cases or CASES]
     if any(case.small_disks for case in cases):
         disks.enter_namespace()
-    results: list[Result] = []
+    results, out = list[Result](), CAMPAIGN if chosen.kills else MATRIX
     try:
         for one in _results(cases, chosen.seed, chosen.waits):
             results.append(one)
-            result.write(results, OUT)
+            result.write(results, out)
             console.print(f"{_word(one)} {one.name} ({one.took_s:.0f} s)")
             for fault in [] if one.passed else one.faults[:20]:
                 console.print(f"   {fault}", style="red", markup=False)
     except KeyboardInterrupt:
         console.print("stopped")
     console.print(result.table(results))
+    console.print(result.recoveries(results))
     console.print(result.memory(results))
-    console.print(f"{OUT}; seed {chosen.seed}")
+    console.print(f"{out}; seed {chosen.seed}")
     sys.exit(0 if len(results) == len(cases) and all(one.passed or one.skipped for one in results) else 1)
 
 
@@ -88,6 +91,7 @@ def _results(cases: Sequence[Case], seed: int, scale: float) -> Iterator[Result]
                 world = None
             if world is None:
                 world = stack.enter_context(_installation(_empty(HOME / str(number)), small_disks=case.small_disks))
+                register_codecs(world)
             print(f"{number + 1}/{len(cases)} {case.name} …", flush=True)
             made = run(world, case, seed, scale=scale)
             if not made.passed:

@@ -1,42 +1,84 @@
 """Waits until nothing is left to do, and compares: ledger, log, oracle, store, aggregates, latest, dead letters, files."""
 
+import time
+from collections import Counter
+from contextlib import suppress
+
 from msgspec import Struct
 
 from connectors.demo import quiet
+from connectors.demo.mapping import Away
 from connectors.verify.report import Report
-from streams import lag
+from streams import kafka, lag
+from streams.replay.job import WORKING
+from streams.scan import scan
+from streams.settings import KafkaSettings
 from tests.faults.result import Result
 from tests.faults.world import World
 
-GROUPS = frozenset(lag.readers()) - {"sink-log", "sink-ubidots"}
+GROUPS = frozenset(lag.readers()) - {"sink-log"}
+MAPPING = "device-mapping"
 PATIENCE_S = 420
 """longer than watchdogs have"""
 
 
 class Verdict(Struct):
-    """What was found, and when lag was zero."""
+    """What was found, and after how many seconds lag was zero."""
 
-    report: Report | None
+    report: Report
     faults: list[str]
+    lag_zero_s: float = 0
 
 
-def judge(world: World, groups: frozenset[str] = GROUPS, patience_s: float = PATIENCE_S) -> Verdict:
+def judge(world: World, patience_s: float = PATIENCE_S) -> Verdict:
     """The check, as soon as every group has caught up; faults that go away in seconds were only early."""
+    began = time.monotonic()
     try:
-        quiet.wait_for_zero_lag(world.settings, set(groups), patience_s)
+        quiet.wait_for_zero_lag(world.settings, set(GROUPS), patience_s)
+        took = time.monotonic() - began
+        _wait_until_placed(world, patience_s)
     except quiet.Restless as fault:
-        return Verdict(quiet.settled(world.settings, world.ledgers, 1, world.kept.since), [str(fault)])
-    return Verdict(quiet.settled(world.settings, world.ledgers, 30, world.kept.since), [])
+        return Verdict(quiet.settled(world.settings, world.ledgers, 1, world.kept.since), [str(fault)], patience_s)
+    return Verdict(quiet.settled(world.settings, world.ledgers, 30, world.kept.since), [], took)
+
+
+def _wait_until_placed(world: World, patience_s: float) -> None:
+    """Points are placed anew when changes of mappings are some seconds old, by a replay that has to come to its end."""
+    settings, deadline = world.settings.kafka, time.monotonic() + patience_s
+    last = max((message.offset() or 0 for message in scan(settings, MAPPING)), default=-1)
+    while not (_placed(settings) > last and _rest(world)):
+        if time.monotonic() > deadline:
+            raise quiet.Restless(f"places are not what they must be after {patience_s:.0f} s")
+        time.sleep(quiet.POLL_S)
+
+
+def _placed(settings: KafkaSettings) -> int:
+    """The change of a mapping up to which points stand where they must."""
+    return kafka.committed(kafka.admin(settings), settings, "replay", MAPPING, (0,)).get(0, 0)
+
+
+def _rest(world: World) -> bool:
+    """Whether no replay is still to be done."""
+    with suppress(Away):
+        return not any(replay["state"] in WORKING for replay in world.api.call("GET", "/replays"))
+    return False
 
 
 def fill(result: Result, verdict: Verdict) -> None:
     """Write the verdict into the result."""
-    result.faults += verdict.faults
     report = verdict.report
-    if report is None:
-        return
-    result.faults += report.faults
+    result.faults += [*verdict.faults, *report.faults]
+    result.unchecked, result.lag_zero_s = dict(unchecked(report)), round(verdict.lag_zero_s, 1)
     result.points = next(d.expected for d in report.differences if d.table == "points")
     result.missing = sum(d.missing for d in report.differences) + report.lost.total() + len(report.log.unaccounted)
     result.extra = sum(d.extra for d in report.differences)
     result.wrong = sum(d.wrong for d in report.differences)
+
+
+def unchecked(report: Report) -> Counter[str]:
+    """What was set aside: reason -> how many points, raw records or files."""
+    found = report.unchecked + report.unchecked_files
+    found["raw records of other code"] = report.log.foreign
+    found["points of codecs that were cut"] = len(report.log.cut.points)
+    found["points that came meanwhile"] = report.newer
+    return +found

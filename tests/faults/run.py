@@ -3,32 +3,27 @@
 import random
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import islice
-from threading import Event, Thread
 from typing import Any
 
 from msgspec import Struct
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from connectors.demo import quiet
 from connectors.demo.mapping import Away
-from deploy.local import daemon
 from streams import kafka
-from streams.replay.job import WORKING
 from streams.scan import scan
 from tests.faults import written
-from tests.faults.judge import GROUPS, fill, judge
-from tests.faults.load import Load, sending
-from tests.faults.result import Result
+from tests.faults.judge import fill, judge
+from tests.faults.load import PATIENCE_S, Load, sending
+from tests.faults.result import Kill, Result
+from tests.faults.watch import watching
 from tests.faults.world import SERVERS, World
 
 RATE = 60.0
 BOUND_MB = 400
 """resident memory that no process of ours may pass, whatever happens"""
 WARM_UP = 60
-UBIDOTS = "sink-ubidots"
 
 
 class Run(Struct):
@@ -41,10 +36,26 @@ class Run(Struct):
     scale: float
     """of the long waits"""
 
-    def fresh_row(self, since: float, *doors: str, within_s: float = 120) -> None:
+    def fresh_row(self, since: float, *doors: str, within_s: float = PATIENCE_S) -> float:
         """Note how long after ``since`` a row of a newer message was there; the longest counts."""
         took = self.load.recovery(since, *doors, within_s=within_s)
         self.result.recovery_s = max(took, self.result.recovery_s or 0)
+        return took
+
+    def kill(self, victim: str) -> Kill:
+        """kill -9 a process, wait until rows come again and it is ready, and note how long that took."""
+        former, at = self.world.alive(victim), time.time()
+        self.world.kill(victim)
+        return self.survived(victim, former, at)
+
+    def survived(self, victim: str, former: int, at: float) -> Kill:
+        """The same of a process that died with the id ``former``."""
+        self.result.kills += 1
+        took = self.fresh_row(at)
+        self.world.replaced(victim, former, within_s=PATIENCE_S)
+        made = Kill(victim, round(took, 1), round(time.time() - at, 1))
+        self.result.killed.append(made)
+        return made
 
     def note_delays(self, when: str, seconds: float) -> None:
         """Measure for so long how soon the store shows what is sent."""
@@ -80,10 +91,6 @@ class Run(Struct):
             producer.send("raw", message.key() or b"", message.value() or b"")
         producer.flush()
 
-    def replaying(self) -> bool:
-        """Whether a replay is still to be done."""
-        return any(r["state"] in WORKING for r in self.world.api.call("GET", "/replays"))
-
     def holds(self, what: str, truth: bool) -> None:
         """Something besides the rows that must be so."""
         if not truth:
@@ -97,7 +104,10 @@ class Case(Struct, frozen=True):
     row: int
     act: Callable[[Run], None]
     rate: float = RATE
-    groups: frozenset[str] = GROUPS
+    may_leave: frozenset[str] = frozenset()
+    """why the checker may leave contents unjudged here; see ``judge.unchecked``"""
+    may_end: frozenset[str] = frozenset()
+    """processes that may end by themselves here"""
     must_fail: bool = False
     standalone: bool = False
     """brings its own processes, and needs only the servers: ``act`` fills the result"""
@@ -110,9 +120,9 @@ class Case(Struct, frozen=True):
 def run(world: World, case: Case, seed: int, *, scale: float = 1) -> Result:
     """One case on a running installation."""
     began = time.monotonic()
-    result = Result(name=case.name, row=case.row, seed=seed, must_fail=case.must_fail)
+    result = Result(name=case.name, row=case.row, seed=seed, waits=scale, must_fail=case.must_fail)
     rng = random.Random(f"{seed}/{case.name}")
-    with peak_memory(world, result.peak_rss):
+    with watching(world, result):
         load = Load(world, seed * 1000 + case.row, case.rate)
         one = Run(world, load, rng, result, scale)
         try:
@@ -126,6 +136,7 @@ def run(world: World, case: Case, seed: int, *, scale: float = 1) -> Result:
             traceback.print_exc()
         one.also_sent(load)
     _bounded(one)
+    _judged(one, case)
     result.took_s = time.monotonic() - began
     return result
 
@@ -137,36 +148,28 @@ def _bounded(one: Run) -> None:
     one.holds(f"no process of ours takes more than {BOUND_MB} MB: {large}", not large)
 
 
+def _judged(one: Run, case: Case) -> None:
+    """Nothing was passed over, by the checker or by a commit, and nobody had to be started again who had not been killed."""
+    left = {why: count for why, count in one.result.unchecked.items() if why not in case.may_leave}
+    one.holds(f"everything was judged, and not left: {left}", not left)
+    ended = {name: statuses for name, statuses in one.result.ended.items() if name not in case.may_end}
+    one.holds(f"nobody ends by itself: {ended}", not ended)
+    passed_over = one.result.committed_unhandled
+    one.holds(f"nothing is committed that is not done: {passed_over:.0f}", not passed_over)
+
+
 def _under_load(one: Run, case: Case) -> None:
-    if UBIDOTS in case.groups:  # it counts what comes from now on
-        quiet.wait_for_zero_lag(one.world.settings, {UBIDOTS}, 120)
+    """Whatever becomes of the fault, there is a comparison."""
     with sending(one.load):
         one.load.more(WARM_UP)
-        if UBIDOTS not in case.groups:
-            one.world.ready("api")
-            written.begin(one.load, one.world.api)
-        case.act(one)
+        one.world.ready("api")
+        written.begin(one.load, one.world.api)
+        try:
+            case.act(one)
+        except Exception as fault:  # noqa: BLE001 - as in ``run``
+            one.holds(f"{type(fault).__name__}: {fault}", truth=False)
+            traceback.print_exc()
     quiet_since = time.monotonic()
-    fill(one.result, judge(one.world, case.groups))
+    fill(one.result, judge(one.world))
     case.after(one)
     one.result.settled_s = time.monotonic() - quiet_since
-
-
-@contextmanager
-def peak_memory(world: World, peaks: dict[str, int]) -> Iterator[None]:
-    """Keep the largest resident size of each process."""
-    over = Event()
-
-    def watch() -> None:
-        while not over.wait(1):
-            now = daemon.current(world.home)
-            for process in now.processes if now else ():
-                peaks[process.name] = max(peaks.get(process.name, 0), process.rss_bytes or 0)
-
-    thread = Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(10)

@@ -1,6 +1,6 @@
 """The Ubidots stub, which can also be told to refuse everything with 429, or to obey no limit at all.
 
-`GET /behave?as=busy|patient|unlimited`
+`GET /behave?as=busy|patient|unlimited`; `GET /dots` tells all that is kept: `[label, variable, ms, value]` each.
 """
 
 from argparse import ArgumentParser
@@ -26,7 +26,13 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--token", required=True)
     options = parser.parse_args()
-    app = Starlette(routes=[Route("/behave", behave), Mount("/", ubidots_stub.application(options.token))])
+    stub = ubidots_stub.application(options.token)
+
+    async def dots(_: Request) -> JSONResponse:
+        kept = stub.state.account.values.items()
+        return JSONResponse({"dots": [[*key, ms, dot["value"]] for key, found in kept for ms, dot in found.items()]})
+
+    app = Starlette(routes=[Route("/behave", behave), Route("/dots", dots), Mount("/", stub)])
     uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning")
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from tests.faults import clock, layout
 from tests.faults.disks import Disk, mounted
 from tests.faults.kept import Kept
 from tests.faults.ports import with_ports
-from tests.stack.harness import Stack, eventually, free_port
+from tests.stack.harness import PATIENCE, Stack, eventually, free_port
 from tests.stack.proxy import Proxy
 
 TOKEN = "faults"
@@ -147,14 +148,35 @@ class World:
 
         eventually(all_ready, within_s)
 
+    def replaced(self, name: str, former: int, within_s: float) -> None:
+        """Wait until another process than the one with the id ``former`` is ready in its place."""
+
+        def there() -> bool:
+            now = self.processes()[name]
+            return now.state is State.READY and now.pid not in (None, former)
+
+        eventually(there, within_s / PATIENCE)
+
     def told(self, name: str) -> str:
         """What a process of ours says of its readiness."""
-        ours = {process.name: process.ready for process in processes.ours(self.settings, servers.ALL)}
-        ready = ours[name]
-        assert isinstance(ready, Http)
+        ready = self._health[name]
         with suppress(httpx.TransportError):
             return httpx.get(f"http://127.0.0.1:{ready.port}{ready.path}", timeout=5).text
         return ""
+
+    def metrics(self, name: str) -> dict[str, float]:
+        """The sum of a metric over its labels, of each process of ours that answers now."""
+        found = {}
+        for process, ready in self._health.items():
+            with suppress(httpx.HTTPError):
+                found[process] = self.metric(ready.port, name)
+        return found
+
+    @cached_property
+    def _health(self) -> dict[str, Http]:
+        """Where each process of ours answers."""
+        ours = processes.ours(self.settings, servers.ALL)
+        return {process.name: process.ready for process in ours if isinstance(process.ready, Http)}
 
     def metric(self, port: int, name: str) -> float:
         """The sum of a metric over its labels; 0 when it is not there."""

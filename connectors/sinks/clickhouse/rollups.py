@@ -13,7 +13,7 @@ from connectors.sinks.clickhouse.recompute import Window
 from connectors.sinks.clickhouse.store import Store
 from streams.rows import Points
 
-HOUR, DAY = 3600, 86_400
+HOUR, DAY = LENGTHS = 3600, 86_400
 HOUR_NS = HOUR * 1_000_000_000
 LIMIT = 200_000
 """more touched windows than this are recomputed at once, whatever the interval"""

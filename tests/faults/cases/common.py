@@ -8,21 +8,26 @@ AGENTS = ("decode-0", "window-0")
 SINKS = ("sink-clickhouse", "sink-clickhouse-log", "sink-files", "sink-archive", "sink-device-logs", "sink-ubidots")
 PROCESSES = ("mqtt", "webhook", *AGENTS, *SINKS, "api", "replay")
 """ours, of every kind"""
+VICTIMS = {
+    "connector": "mqtt",
+    "webhook": "webhook",
+    "decode": "decode-0",
+    "window": "window-0",
+    "store": "sink-clickhouse",
+}
+"""who dies at a point, by how the point's name begins"""
 
 
 def kill_at_random(one: Run, name: str, times: int) -> None:
     """kill -9 at random moments, the last one as a process that has just come back."""
     for _ in range(times):
         time.sleep(one.rng.uniform(0.2, 4))
-        at = time.time()
-        one.world.kill(name)
-        one.result.kills += 1
-        one.fresh_row(at)
+        one.kill(name)
 
 
 def die(one: Run, *points: str) -> None:
     """Let processes die at points of their code, one after the other."""
     for point in points:
-        at = one.world.die_at(point)
-        one.result.kills += 1
-        one.fresh_row(at)
+        victim = VICTIMS[point.partition("-")[0]]
+        former = one.world.alive(victim)
+        one.survived(victim, former, one.world.die_at(point))

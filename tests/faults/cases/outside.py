@@ -4,22 +4,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
-from connectors.demo.mapping import settle_box, text_of
-from connectors.simulator import fleet
-from connectors.sinks.ubidots.payload import number
 from deploy.local import daemon
 from deploy.local.plan import StackError
-from streams import avro, lag
-from streams.core.records import Reading
-from streams.core.times import HOUR, MILLISECOND, SECOND
-from streams.scan import scan
+from streams import lag
+from tests.faults import dots
 from tests.faults.cases.common import PROCESSES, SINKS, die, kill_at_random
 from tests.faults.judge import GROUPS
 from tests.faults.run import Case, Run
 from tests.faults.world import SERVERS
 from tests.stack.harness import eventually
 
-AWAY_S = 600.0
+AWAY_S, STORE_AWAY_S = 600.0, 3600.0
 BUSY_S, MEASURED_S = 3600.0, 20.0
 
 
@@ -146,7 +141,7 @@ def clickhouse_away(one: Run) -> None:
     """Everybody else goes on: only the store's groups fall behind."""
     others = set(GROUPS) - {"sink-clickhouse", "sink-clickhouse-log"}
     one.world.store_proxy.shut()
-    one.world.absent("clickhouse", one.scaled(AWAY_S, least=20))
+    one.world.absent("clickhouse", one.scaled(STORE_AWAY_S, least=20))
     meter = lag.LagMeter(one.world.settings.kafka)
     eventually(lambda: max(meter.measure(others).values()) < 500, 30)
     meter.close()
@@ -170,15 +165,18 @@ def clickhouse_hangs(one: Run) -> None:
     one.fresh_row(time.time())
 
 
+def kill_ubidots_sink(one: Run) -> None:
+    """What it had posted and not committed is posted again, which changes nothing there."""
+    one.load.also(dots.begin(one))
+    kill_at_random(one, "sink-ubidots", 3)
+
+
 def busy_ubidots(one: Run) -> None:
     """429 for everything: nobody else notices, and in the end every point of a mapped device is there once."""
-    options = _mapped_fleet(one)
-    for box in fleet.devices(options):
-        one.patiently(settle_box, one.world.api, box, text_of(time.time_ns() - 8 * HOUR))
-    one.result.notes["dots_before"] = one.world.ubidots()["kept_dots"]
+    said = dots.begin(one)
     one.note_delays("free", MEASURED_S)
     one.world.behave("busy")
-    one.load.also(islice(fleet.messages(options), 300))
+    one.load.also(islice(said, 300))
     one.load.more(600)
     one.wait(BUSY_S - MEASURED_S, least=10)
     one.note_delays("busy", MEASURED_S)
@@ -189,33 +187,11 @@ def busy_ubidots(one: Run) -> None:
     one.world.behave("unlimited")
 
 
-def _mapped_fleet(one: Run) -> fleet.Options:
-    """Boxes that are mapped before they say anything, so that what Ubidots must have is certain."""
-    return fleet.Options(seed=one.result.seed + 55, devices=6, start=time.time_ns(), interval=SECOND // 20)
-
-
-def every_dot(one: Run) -> None:
-    """What Ubidots holds is what was placed live: a dot per variable and millisecond."""
-    settings, devices = one.world.settings.kafka, {box.key for box in fleet.devices(_mapped_fleet(one))}
-    readings = (avro.decode(message.value() or b"", Reading) for message in scan(settings, "readings"))
-    expected = len(
-        {
-            (m.logical_uid, m.name, m.time // MILLISECOND)
-            for reading in readings
-            if reading.device in devices
-            for m in reading.measurements
-            if m.logical_uid is not None and number(m) is not None
-        }
-    )
-    kept = one.world.ubidots()["kept_dots"] - one.result.notes["dots_before"]
-    one.result.notes["dots"] = kept
-    one.holds(f"Ubidots has every dot once: {expected} expected, {kept} there", kept == expected)
-
-
 CASES = (
     Case("kill-store-sink", 4, kill_store_sink),
     Case("store-sink-dies-at-points", 4, store_sink_at_points),
     Case("kill-other-sinks", 4, kill_other_sinks),
+    Case("kill-ubidots-sink", 4, kill_ubidots_sink, after=dots.compare),
     Case("kill-kafka", 6, kill_kafka),
     Case("restart-kafka", 6, restart_kafka),
     Case("kafka-hangs", 6, kafka_hangs),
@@ -231,7 +207,7 @@ CASES = (
     Case("kill-supervisor", 4, kill_supervisor),
     Case("kill-clickhouse", 7, kill_clickhouse),
     Case("clickhouse-hangs", 7, clickhouse_hangs),
-    Case("clickhouse-away", 7, clickhouse_away),
+    Case("clickhouse-away", 7, clickhouse_away, rate=20),
     Case("clickhouse-answers-late", 8, clickhouse_answers_late),
-    Case("busy-ubidots", 15, busy_ubidots, rate=20, groups=GROUPS | {"sink-ubidots"}, after=every_dot),
+    Case("busy-ubidots", 15, busy_ubidots, rate=20, after=dots.compare),
 )
