@@ -4,7 +4,7 @@ Unmapped and paused measurements stay inside. The rule is `core.place.present`; 
 sink knows it, which is never older than the one that placed the reading.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -17,6 +17,8 @@ from streams.settings import Settings
 from streams.view import CompactedView
 
 VIEW_S = 5.0
+PORTION_BYTES = 1 << 20
+"""of readings that are opened at once: a value of a block takes 8 bytes there, and twenty times that as a measurement"""
 
 
 class Message(Struct, frozen=True):
@@ -41,6 +43,19 @@ def messages(reading: Reading, mapping: DeviceMapping | None) -> list[Message]:
                 shown.setdefault(run.logical_uid, []).extend(points(run))
     uid = mapping.physical_uid if mapping else reading.physical_uid
     return [Message(reading, uid, logical_uid, found) for logical_uid, found in shown.items()]
+
+
+def portions(batch: Sequence[Record], limit: int = PORTION_BYTES) -> Iterator[range]:
+    """The batch in consecutive pieces of at most ``limit`` bytes; a record that is larger alone is a piece of its own."""
+    start = size = 0
+    for index, record in enumerate(batch):
+        length = len(record.value or b"")
+        if index > start and size + length > limit:
+            yield range(start, index)
+            start, size = index, 0
+        size += length
+    if start < len(batch):
+        yield range(start, len(batch))
 
 
 class Outgoing:

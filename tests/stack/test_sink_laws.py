@@ -4,6 +4,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from connectors.sinks import clickhouse, files, ubidots
 from connectors.sinks.base import Record
 from connectors.sinks.clickhouse.migrate import migrate
 from connectors.sinks.clickhouse.store import Store
+from connectors.sinks.outgoing import portions
 from streams.settings import Settings
 from tests.connectors.sinks.making import measured, reading, record
 from tests.contracts.sink import Bench, DurableLaws, RejectingLaws, once
@@ -82,6 +84,23 @@ class TestUbidots(DurableLaws, RejectingLaws):
         sink.close()
         assert (rejection.index, rejection.reason) == (1, "ubidots-400")
         assert bench.stored() == once([0, 2])
+
+
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every record is a portion of its own, as one that holds many values is."""
+    for sink in (files, ubidots):
+        monkeypatch.setattr(sink, "portions", partial(portions, limit=1))
+
+
+@pytest.mark.usefixtures("one_by_one")
+class TestFilesOneByOne(TestFiles):
+    pass
+
+
+@pytest.mark.usefixtures("one_by_one")
+class TestUbidotsOneByOne(TestUbidots):
+    pass
 
 
 class TestClickHouse(DurableLaws, RejectingLaws):

@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from connectors.sinks.base import Record, Rejection, Transient
 from connectors.sinks.files.iota import IotaLayout
 from connectors.sinks.files.segments import Segments
-from connectors.sinks.outgoing import Message, Outgoing
+from connectors.sinks.outgoing import Message, Outgoing, portions
 from streams import metrics
 from streams.settings import Settings
 
@@ -32,11 +34,12 @@ class FilesSink:
 
     def write(self, batch: Sequence[Record]) -> list[Rejection]:
         """Make every message of the batch durable in each layout."""
-        opened, rejections = self._outgoing.open(batch)
-        try:
-            self._write(batch, opened)
-        except OSError as error:
-            raise Transient(f"cannot write files: {error}") from error
+        rejections = list[Rejection]()
+        for piece in portions(batch):
+            records = batch[piece.start : piece.stop]
+            opened, found = self._outgoing.open(records)
+            rejections += [replace(rejection, index=piece[rejection.index]) for rejection in found]
+            self._write(records, opened)
         return rejections
 
     def assigned(self, positions: Mapping[tuple[str, int], int]) -> None:
@@ -63,9 +66,12 @@ class FilesSink:
         if self._segments:
             self._segments.close()
 
-    def _write(self, batch: Sequence[Record], opened: Sequence[Sequence[Message]]) -> None:
-        if self._iota:
-            metrics.SINK_ROWS.labels(self.name, "messages").inc(self._iota.write(opened))
-        if self._segments:
-            lines = self._segments.write(list(zip(batch, opened, strict=True)))
-            metrics.SINK_ROWS.labels(self.name, "lines").inc(lines)
+    def _write(self, records: Sequence[Record], opened: Sequence[Sequence[Message]]) -> None:
+        try:
+            if self._iota:
+                metrics.SINK_ROWS.labels(self.name, "messages").inc(self._iota.write(opened))
+            if self._segments:
+                lines = self._segments.write(list(zip(records, opened, strict=True)))
+                metrics.SINK_ROWS.labels(self.name, "lines").inc(lines)
+        except OSError as error:
+            raise Transient(f"cannot write files: {error}") from error

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from connectors.sinks.base import Record, Rejection
-from connectors.sinks.outgoing import Message, Outgoing
+from connectors.sinks.outgoing import Message, Outgoing, portions
 from connectors.sinks.ubidots.calls import Calls, Refused
 from connectors.sinks.ubidots.directory import Directory
 from connectors.sinks.ubidots.payload import Dot, body, dots, requests
 from streams import metrics
 from streams.settings import Settings, SettingsError
 
+Place = tuple[int, int]
+"""(partition, offset) of a record"""
 DotKey = tuple[int, int, int, str, int]
 
 
@@ -43,22 +47,19 @@ class UbidotsSink:
         self._calls = Calls(settings.ubidots, token)
         self._directory = Directory(settings, self._calls)
         self._posted: set[DotKey] = set()
+        self._through: dict[Place, Rejection | None] = {}
 
     def write(self, batch: Sequence[Record]) -> list[Rejection]:
         """Post every dot of the batch; a record that Ubidots refuses is rejected, its neighbours are not."""
         self._calls.interrupted.clear()
-        opened, rejections = self._outgoing.open(batch)
-        last: dict[int, Message] = {}
-        waiting = list[Dot]()
-        for index, found in enumerate(opened):
-            for message in found:
-                last[message.logical_uid] = message
-                waiting += [d for d in _counted(index, message) if _key(batch[index], d) not in self._posted]
-        for request in requests(waiting, self._limit):
-            rejections += self._post(batch, request)
-            self._directory.delivered(last[request[0].logical_uid])
-        self._posted.clear()
-        return list({rejection.index: rejection for rejection in rejections}.values())
+        for piece in portions(batch):
+            records = [record for record in batch[piece.start : piece.stop] if _place(record) not in self._through]
+            refused = self._portion(records)
+            self._through |= {_place(record): refused.get(index) for index, record in enumerate(records)}
+            self._posted.clear()
+        ended = [self._through[_place(record)] for record in batch]
+        self._through.clear()
+        return [replace(rejection, index=index) for index, rejection in enumerate(ended) if rejection]
 
     def settle(self) -> None:
         """Tell Ubidots about new and changed devices."""
@@ -73,6 +74,20 @@ class UbidotsSink:
         self._outgoing.close()
         self._directory.close()
         self._calls.close()
+
+    def _portion(self, records: Sequence[Record]) -> dict[int, Rejection]:
+        """Post the dots of some records; what was refused, by the record's index."""
+        opened, rejections = self._outgoing.open(records)
+        last: dict[int, Message] = {}
+        waiting = list[Dot]()
+        for index, found in enumerate(opened):
+            for message in found:
+                last[message.logical_uid] = message
+                waiting += [d for d in _counted(index, message) if _key(records[index], d) not in self._posted]
+        for request in requests(waiting, self._limit):
+            rejections += self._post(records, request)
+            self._directory.delivered(last[request[0].logical_uid])
+        return {rejection.index: rejection for rejection in rejections}
 
     def _post(self, batch: Sequence[Record], request: list[Dot]) -> list[Rejection]:
         try:
@@ -96,5 +111,9 @@ def _counted(index: int, message: Message) -> list[Dot]:
     return found
 
 
+def _place(record: Record) -> Place:
+    return record.partition, record.offset
+
+
 def _key(record: Record, dot: Dot) -> DotKey:
-    return record.partition, record.offset, dot.logical_uid, dot.name, dot.time
+    return *_place(record), dot.logical_uid, dot.name, dot.time

@@ -4,6 +4,7 @@ from threading import Lock
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from connectors.sinks.base import Transient
 from connectors.sinks.outgoing import Message
@@ -22,6 +23,16 @@ AT_ONCE = 10
 logger = log.get(__name__)
 
 
+class Spoken(Struct, frozen=True):
+    """What is kept of the last message of a logical device: not its measurements, which may be many."""
+
+    physical_uid: int | None
+    device: str
+    source: str
+    at: int
+    correlation_id: str
+
+
 class Directory:
     """Follows the registry. Calls come from one thread, changes from the view's."""
 
@@ -31,7 +42,7 @@ class Directory:
         self._lock = Lock()
         self._logical = CompactedView(settings.kafka, "logical-devices", LogicalDevice, self._changed)
         self._physical = CompactedView(settings.kafka, "physical-devices", PhysicalDevice)
-        self._last: dict[int, Message] = {}
+        self._last: dict[int, Spoken] = {}
         self._sent: dict[int, dict[str, Any]] = {}
         self._producer: BatchProducer | None = None
 
@@ -48,7 +59,7 @@ class Directory:
         """Ubidots has this device now; its details follow if it is new."""
         if message.logical_uid not in self._last:
             self._remember({message.logical_uid})
-        self._last[message.logical_uid] = message
+        self._last[message.logical_uid] = _spoken(message)
 
     def settle(self) -> None:
         """Bring some devices up to date.
@@ -115,10 +126,10 @@ class Directory:
         ubidots = orjson.dumps(answer | {"label": label}).decode()
         event = DeviceEvent(
             kind="labelled",
-            device=last.reading.device if last else "",
-            source=last.reading.source if last else "",
-            at=last.reading.received_at if last else 0,
-            correlation_id=last.reading.correlation_id if last else "",
+            device=last.device if last else "",
+            source=last.source if last else "",
+            at=last.at if last else 0,
+            correlation_id=last.correlation_id if last else "",
             properties={"logical_uid": str(uid), "label": label, "ubidots": ubidots},
         )
         assert self._producer  # noqa: S101 - for the type checker: `label` was asked before
@@ -127,3 +138,8 @@ class Directory:
             self._producer.flush()
         except Undelivered as error:
             raise Transient(str(error)) from error
+
+
+def _spoken(message: Message) -> Spoken:
+    reading = message.reading
+    return Spoken(message.physical_uid, reading.device, reading.source, reading.received_at, reading.correlation_id)

@@ -1,14 +1,16 @@
 """What leaves for a block is what would leave for its points one by one."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from connectors.sinks.outgoing import messages
+from connectors.sinks.outgoing import messages, portions
 from streams.core.block import made, points
 from streams.core.records import DeviceMapping, Interval, Pause, Variable
-from tests.connectors.sinks.making import DEVICE, NOON, measured, reading
+from tests.connectors.sinks.making import DEVICE, NOON, measured, reading, record
 
 MAPPINGS = [
     None,
@@ -42,3 +44,15 @@ def test_a_block_leaves_as_its_points_do(
     assert [(m.physical_uid, m.logical_uid, m.measurements) for m in whole] == [
         (m.physical_uid, m.logical_uid, m.measurements) for m in single
     ]
+
+
+@given(st.lists(st.integers(0, 9)), st.integers(1, 12))
+def test_portions_are_the_batch_in_pieces_that_cannot_be_larger(sizes: list[int], limit: int) -> None:
+    pieces = list(portions([record(b"x" * size, number) for number, size in enumerate(sizes)], limit))
+
+    assert [index for piece in pieces for index in piece] == list(range(len(sizes)))
+    for piece in pieces:
+        assert piece
+        assert len(piece) == 1 or sum(sizes[index] for index in piece) <= limit
+    for piece, following in pairwise(pieces):
+        assert sum(sizes[index] for index in piece) + sizes[following.start] > limit
