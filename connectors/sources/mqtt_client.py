@@ -6,12 +6,15 @@ One client serves one connection: its queue and packet ids would survive into th
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import aiomqtt
 import paho.mqtt.client as paho
-from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt._packet import decode_publish
+from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties, VariableByteIntegers
@@ -24,7 +27,9 @@ PUBACK = 0x40
 PUBACK_HEAD = bytes((PUBACK, 2))
 REFUSED = 0x80
 READ_BYTES = 262_144
-PACKETS_PER_TURN = 100
+PACKETS_PER_TURN, TURN_S = 100, 0.1
+MOST_PROPERTIES = 65_536
+"""bytes: paho takes a second or more for so many, and four times as long for twice as many"""
 ROOM_S = 0.02
 NO_FILTER = "isthmus/none"
 """nobody subscribes to it"""
@@ -148,8 +153,9 @@ class Client(aiomqtt.Client):
             self._disconnected.set_exception(error)
 
     def _read(self) -> None:
-        """Handle what has come, packet by packet, giving way to others after some."""
+        """Handle what has come, packet by packet, giving way to others after some, or after one that took long."""
         self._buffer.blocked = False
+        until = time.monotonic() + TURN_S
         try:
             for _ in range(PACKETS_PER_TURN):
                 if not self._reading or self._client.loop_read() != paho.MQTT_ERR_SUCCESS or self._buffer.blocked:
@@ -157,6 +163,8 @@ class Client(aiomqtt.Client):
                 if not self._has_room():
                     self._hold()
                     self._loop.call_later(ROOM_S, self._go_on)
+                if time.monotonic() > until:
+                    break
         except Exception as error:  # noqa: BLE001 - as in aiomqtt: whatever it is, the connection is over
             self._fail(error)
             return
@@ -164,12 +172,12 @@ class Client(aiomqtt.Client):
 
     def _handle_any_publish(self) -> MQTTErrorCode:
         """Also one whose properties paho refuses and the broker did not: unacknowledged it would end every connection."""
-        try:
-            return self._handle_publish()
-        except MalformedPacket:
-            packet = self._client._in_packet
-            self._client._handle_on_message(without_properties(packet["command"], packet["packet"]))
-            return MQTTErrorCode.MQTT_ERR_SUCCESS
+        command, packet = self._client._in_packet["command"], self._client._in_packet["packet"]
+        message = message_of(command, packet)
+        if message.qos > 1 and message.properties is not None:
+            return self._handle_publish()  # nobody subscribes to it here: the answer is paho's
+        self._client._handle_on_message(message)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def _hold(self) -> None:
         self._reading = False
@@ -223,8 +231,10 @@ class _Buffer:
             raise
 
 
-def without_properties(command: int, packet: bytes | bytearray) -> paho.MQTTMessage:
-    """The message of a PUBLISH, given as its first byte and what follows its length; its properties are skipped and None.
+def message_of(command: int, packet: bytes | bytearray) -> paho.MQTTMessage:
+    """The message of a PUBLISH, given as its first byte and what follows its length; properties that are not read are None.
+
+    paho is given the head alone: for each property it copies all that is left of what it is given, several times.
 
     Raises:
         MalformedPacket: it ends before its properties do.
@@ -232,14 +242,22 @@ def without_properties(command: int, packet: bytes | bytearray) -> paho.MQTTMess
     qos = command >> 1 & 3
     topic_end = 2 + int.from_bytes(packet[:2], "big")
     start = topic_end + (2 if qos else 0)
-    length, size = VariableByteIntegers.decode(packet[start : start + 4])  # type: ignore[no-untyped-call]  # paho
-    end = start + size + length
-    if end > len(packet):
-        raise MalformedPacket("Not enough data for the properties")
+    end = _properties_end(packet, start)
     message = paho.MQTTMessage(int.from_bytes(packet[topic_end:start], "big"), bytes(packet[2:topic_end]))
     message.qos, message.dup, message.retain = qos, bool(command & 8), bool(command & 1)
-    message.payload = bytes(packet[end:])
+    message.payload = bytes(memoryview(packet)[end:])
+    if end - start <= MOST_PROPERTIES:
+        with suppress(MalformedPacket):
+            message.properties = decode_publish(command, packet[:end], MQTTProtocolVersion.MQTTv5).properties
     return message
+
+
+def _properties_end(packet: bytes | bytearray, start: int) -> int:
+    length, size = VariableByteIntegers.decode(packet[start : start + 4])  # type: ignore[no-untyped-call]  # paho
+    end: int = start + size + length
+    if end > len(packet):
+        raise MalformedPacket("Not enough data for the properties")
+    return end
 
 
 def _connect_properties(broker: MqttBroker) -> Properties:
