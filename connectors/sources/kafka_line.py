@@ -4,10 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from threading import Thread
+from typing import Any
 
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, KafkaError, KafkaException, Message, Producer
 
 from connectors.sources.kafka_clock import KafkaClock
 from streams import kafka
@@ -16,6 +18,7 @@ from streams.settings import KafkaSettings
 Reports = list[tuple[int, KafkaError | None]]
 
 POLL_S = 0.1
+ANSWER_S = 5.0
 RETIRED_S = 10.0
 """A producer is never freed while it has reports to give; so long it is asked for them after its end."""
 SILENT = logging.getLogger("librdkafka")
@@ -43,10 +46,10 @@ class Line:
         )
 
     def fault(self, topic: str) -> str | None:
-        """What keeps Kafka from taking records of ``topic``; blocks for up to a second."""
+        """What keeps this producer from sending records of ``topic``; blocks for up to a second."""
         name = kafka.topic(self._settings, topic)
         try:
-            found = self.producer.list_topics(name, timeout=1).topics[name]
+            found = _described(self.producer, name, 1)
         except KafkaException as error:
             return f"Kafka at {self._settings.bootstrap_servers}: {error.args[0].str()}"
         return f"topic {name}: {found.error.str()}" if found.error else None
@@ -89,3 +92,22 @@ class Line:
             self._loop.call_soon_threadsafe(self._reported, self, reports)
         except RuntimeError:  # the loop is closed: nobody is left who could acknowledge
             self._open = False
+
+
+def answers(settings: KafkaSettings, topic: str) -> bool:
+    """Whether Kafka has all of ``topic``; blocks for up to five seconds.
+
+    Asked by a client made for the question: a producer that has lost Kafka for good (librdkafka, issue 5301) is no witness.
+    """
+    with suppress(KafkaException):
+        asking = kafka.consumer(settings, None)
+        try:
+            found = _described(asking, kafka.topic(settings, topic), ANSWER_S)
+            return not found.error and not any(partition.error for partition in found.partitions.values())
+        finally:
+            kafka.let_go(asking)
+    return False
+
+
+def _described(client: Consumer | Producer, name: str, within_s: float) -> Any:
+    return client.list_topics(name, timeout=within_s).topics[name]

@@ -11,7 +11,7 @@ from msgspec import Struct
 from connectors.sources.base import Done, Full, Key, settle
 from connectors.sources.diversion import Diversion
 from connectors.sources.kafka_clock import KafkaClock
-from connectors.sources.kafka_line import Line, Reports
+from connectors.sources.kafka_line import Line, Reports, answers
 from streams import avro, kafka, log
 from streams.core.records import DeadLetter, RawRecord
 from streams.metrics import DIVERTED
@@ -32,7 +32,9 @@ REFUSED = {
 RETRY_S = 0.5
 AWAY_S = 2.0
 STUCK_S = 60.0
-"""A producer that confirms nothing for so long although Kafka answers is stuck (librdkafka #4736)."""
+"""A producer that confirms nothing for so long although Kafka answers is stuck (librdkafka #4736, #5301)."""
+LOOK_S = 5.0
+"""Between two looks whether Kafka answers: it may just be back, and who is not stuck finds it in that time."""
 
 
 class Limits(Struct, frozen=True):
@@ -80,7 +82,7 @@ class KafkaWriter:
         self._closed = self._renewing = self._away = False
         self._progress = time.monotonic()
         self._idle = asyncio.Event()
-        self._watching = self._loop.create_task(self._watch())
+        self._watching = [self._loop.create_task(one) for one in (self._watch(), self._replace_stuck())]
 
     @property
     def pending(self) -> int:
@@ -102,7 +104,7 @@ class KafkaWriter:
         return len(self._pending) < self._limits.records and self._bytes < self._limits.bytes
 
     def fault(self) -> str | None:
-        """What keeps Kafka from taking records; blocks for up to a second, for the health thread."""
+        """What keeps the producer from sending records; blocks for up to a second, for the health thread."""
         return self._line.fault("raw")
 
     def submit(self, record: RawRecord, done: Done) -> None:
@@ -156,7 +158,7 @@ class KafkaWriter:
                     await self._idle.wait()
             except TimeoutError:
                 LOG.warning("closed-unconfirmed", records=len(self._pending))
-        for task in (self._watching, *self._diversions):
+        for task in (*self._watching, *self._diversions):
             task.cancel()
         await self._line.close()
 
@@ -231,7 +233,7 @@ class KafkaWriter:
         self._send(token)
 
     async def _watch(self) -> None:
-        """Say once that Kafka is away and once that it is back; renew a producer that is stuck."""
+        """Say once that Kafka is away and once that it is back."""
         while True:
             await asyncio.sleep(AWAY_S / 4)
             silent_s = time.monotonic() - self._progress
@@ -239,9 +241,23 @@ class KafkaWriter:
                 self._say_back()
             else:
                 self._say_away("no answer")
-            if self._pending and silent_s > STUCK_S and await asyncio.to_thread(self.fault) is None:
+
+    async def _replace_stuck(self) -> None:
+        """Renew a producer that confirms nothing although Kafka answers, and did at the look before."""
+        stuck: float | None = None
+        while True:
+            await asyncio.sleep(LOOK_S)
+            before, stuck = stuck, await self._stuck_since()
+            if stuck is not None and before == stuck == self._progress:
                 LOG.warning("producer-stuck", unconfirmed=len(self._pending))
                 self.renew()
+
+    async def _stuck_since(self) -> float | None:
+        """When Kafka confirmed something last, if that is long ago although it answers and has something to confirm."""
+        last = self._progress
+        if time.monotonic() - last < STUCK_S or all(pending.diverting for pending in self._pending.values()):
+            return None
+        return last if await asyncio.to_thread(answers, self._settings, "raw") else None
 
     def _say_away(self, error: str) -> None:
         if not self._away:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from connectors.sources import kafka_line
+from connectors.sources import kafka_line, kafka_writer
 from connectors.sources.base import Full
 from connectors.sources.diversion import Diversion
 from connectors.sources.kafka_writer import DEFAULT_LIMITS, KafkaWriter, Limits
@@ -141,6 +141,35 @@ def test_frees_the_producer_that_it_replaces_with_records_in_flight(installation
 
     asyncio.run(scenario())
     assert sorted(done) == list(range(10_000))
+
+
+def test_replaces_a_producer_that_has_lost_a_kafka_that_answers(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"STUCK_S": 0.5, "LOOK_S": 0.5}.items():
+        monkeypatch.setattr(kafka_writer, name, value)
+
+    async def scenario() -> None:
+        opened = writer(installation, confirm_s=30)
+        monkeypatch.setattr(opened._line, "send", lambda *_: None)
+        monkeypatch.setattr(opened._line, "fault", lambda _: "no answer")
+        await opened.write(record(b"stuck"))
+        await opened.close()
+
+    asyncio.run(scenario())
+    assert [one.payload for one in doors.raw(installation)] == [b"stuck"]
+
+
+def test_knows_whether_kafka_answers(installation: Installation, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_line, "ANSWER_S", 2)
+    through = installation.with_settings(kafka={"bootstrap_servers": proxy.address}).settings.kafka
+
+    assert not kafka_line.answers(through, "raw"), "refuses connections"
+    proxy.open()
+    assert kafka_line.answers(through, "raw")
+    assert not kafka_line.answers(through, "no-such-topic")
+    proxy.silence()
+    assert not kafka_line.answers(through, "raw"), "takes connections and says nothing"
 
 
 def test_diverts_what_the_broker_itself_refuses_and_its_neighbours_stay(installation: Installation) -> None:
