@@ -49,7 +49,10 @@ class KafkaSettings(Section):
 class DiversionSettings(Section):
     """Where bodies go that Kafka refuses."""
 
-    url: str = Field("var/diverted", description="local directory or any fsspec URL")
+    url: str = Field(
+        "var/diverted",
+        description="local directory or any fsspec URL; what a URL's store does not take goes to spool.directory/diverted",
+    )
 
 
 class SpoolSettings(Section):

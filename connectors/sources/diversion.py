@@ -2,15 +2,13 @@
 
 import asyncio
 import hashlib
-import os
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import fsspec  # type: ignore[import-untyped]  # has no stubs
 import orjson
 
 from connectors.file_names import safe
 from connectors.sources.backoff import delays
+from connectors.sources.body_stores import BodyStore, stores
 from streams import log
 from streams.core.records import DeadLetter, RawRecord
 from streams.progress import HERE
@@ -20,10 +18,11 @@ LOG = log.get(__name__)
 
 
 class Diversion:
-    """Keeps bodies in a local directory or any fsspec URL."""
+    """Keeps bodies in a local directory or any fsspec URL; what the URL's store does not take, in directory ``local``."""
 
-    def __init__(self, settings: DiversionSettings, *, first_delay_s: float = 0.5) -> None:
-        self._url, self._first_delay_s = settings.url.rstrip("/"), first_delay_s
+    def __init__(self, settings: DiversionSettings, local: Path, *, first_delay_s: float = 0.5) -> None:
+        self._first_delay_s = first_delay_s
+        self._stores = stores(settings.url.rstrip("/"), local, first_delay_s)
 
     async def keep(self, record: RawRecord, reason: str, error: str) -> DeadLetter:
         """The record's dead letter, once its body is durable; tries until it is.
@@ -31,48 +30,37 @@ class Diversion:
         The body is the payload, byte for byte. The detail is JSON with the sha256 and all else that the record held,
         so that the record can be made again.
         """
+        digest = await asyncio.to_thread(_digest, record.payload)
+        name = f"{digest}-{safe(record.id)}"
         for delay in delays(self._first_delay_s, 30):
-            try:
-                digest, address = await asyncio.to_thread(self._store, record)
+            address = await self._stored(name, record.payload, delay)
+            if address is not None:
                 return _letter(record, reason, error, digest, address)
-            except Exception as fault:  # noqa: BLE001 - every file store has exceptions of its own; none may lose a body
-                HERE.waits(f"diversion store: {fault!r}")
-                LOG.warning("diversion-store-failed", url=self._url, fault=repr(fault), retry_s=round(delay, 1))
-                await asyncio.sleep(delay)
+            await asyncio.sleep(delay)
         raise AssertionError("delays never end")
 
-    def _store(self, record: RawRecord) -> tuple[str, str]:
-        digest = hashlib.sha256(record.payload).hexdigest()
-        name = f"{digest}-{safe(record.id)}"
-        scheme = urlsplit(self._url).scheme
-        if scheme in {"", "file"}:
-            return digest, _store_local(Path(self._url.removeprefix("file://")), name, record.payload)
-        address = f"{self._url}/{name}"
-        filesystem, path = fsspec.url_to_fs(address)
-        filesystem.pipe_file(path, record.payload)
-        return digest, address
+    async def _stored(self, name: str, body: bytes, retry_s: float) -> str | None:
+        """The body's address in the first store that takes it."""
+        for store in self._stores:
+            address = await _put(store, name, body, retry_s)
+            if address is not None and store is not self._stores[0]:
+                LOG.warning("diverted-locally", url=self._stores[0].url, address=address)
+            if address is not None:
+                return address
+        return None
 
 
-def _store_local(directory: Path, name: str, body: bytes) -> str:
-    directory.mkdir(parents=True, exist_ok=True)
-    path = (directory / name).absolute()
-    temporary = path.with_name(f"{name}.partial")
-    with temporary.open("wb") as out:
-        out.write(body)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(path)
-    _sync_directory(directory)
-    return path.as_uri()
-
-
-def _sync_directory(directory: Path) -> None:
-    """A renamed file is durable only once its directory is."""
-    handle = os.open(directory, os.O_RDONLY)
+async def _put(store: BodyStore, name: str, body: bytes, retry_s: float) -> str | None:
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        return await store.put(name, body)
+    except Exception as fault:  # noqa: BLE001 - every file store has exceptions of its own; none may lose a body
+        HERE.waits(f"diversion store: {fault!r}")
+        LOG.warning("diversion-store-failed", url=store.url, fault=repr(fault), retry_s=round(retry_s, 1))
+        return None
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
 
 
 def _letter(record: RawRecord, reason: str, error: str, digest: str, address: str) -> DeadLetter:

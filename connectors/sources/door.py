@@ -52,7 +52,8 @@ def keys(settings: Settings) -> Key:
 def kafka_writer(settings: Settings, *, records: int, megabytes: int) -> KafkaWriter:
     """The writer into `raw`, which holds so much at most."""
     limits = Limits(records, megabytes * MEGABYTE)
-    return KafkaWriter(settings.kafka, Diversion(settings.diversion), keys(settings), limits=limits)
+    diversion = Diversion(settings.diversion, settings.spool.directory / "diverted")
+    return KafkaWriter(settings.kafka, diversion, keys(settings), limits=limits)
 
 
 def spool_writer(settings: Settings, inner: KafkaWriter, name: str) -> SpoolWriter:

@@ -95,7 +95,7 @@ def test_device_logs_stay_inside_and_apart(serials: set[str]) -> None:
 def test_diverted_bodies_stay_inside_and_apart(ids: set[str]) -> None:
     with TemporaryDirectory() as there:
         root = Path(there) / "diverted"
-        diversion = Diversion(DiversionSettings(url=str(root)))
+        diversion = Diversion(DiversionSettings(url=str(root)), root)
         letters = [asyncio.run(diversion.keep(replace(record(b"body"), id=one), "too-large", "")) for one in ids]
 
         found = below(root)

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from connectors.dead_letters.resubmit import record_of
 from connectors.sources import kafka_line, kafka_writer
 from connectors.sources.base import Full
 from connectors.sources.diversion import Diversion
@@ -30,7 +31,7 @@ def writer(
     settings = installation.settings
     if address:
         settings = installation.with_settings(kafka={"bootstrap_servers": address}).settings
-    diversion = Diversion(settings.diversion, first_delay_s=0.05)
+    diversion = Diversion(settings.diversion, settings.spool.directory / "diverted", first_delay_s=0.05)
     return KafkaWriter(settings.kafka, diversion, lambda record: None, limits=limits, confirm_s=confirm_s)
 
 
@@ -205,3 +206,18 @@ def test_diverts_only_once_the_file_store_works(installation: Installation) -> N
     asyncio.run(scenario())
     assert len(doors.contents(installation, "dead-letters", DeadLetter)) == 1
     assert [path.stat().st_size for path in directory.iterdir()] == [100_000]
+
+
+def test_diverts_to_this_machine_while_the_file_store_is_away(installation: Installation) -> None:
+    at = installation.with_settings(kafka={"max_record_bytes": 1000}, diversion={"url": "no-such-store://bucket"})
+    large = record(bytes(100_000))
+
+    async def scenario() -> None:
+        opened = writer(at)
+        await opened.write(large)
+        await opened.close()
+
+    asyncio.run(scenario())
+    (letter,) = doors.contents(installation, "dead-letters", DeadLetter)
+    assert str(letter.body).startswith((at.settings.spool.directory / "diverted").absolute().as_uri())
+    assert record_of(letter) == large

@@ -214,7 +214,9 @@ def test_dead_letters_are_listed_counted_and_shown_with_what_decoding_says_now(w
 
 
 def divert(settings: Settings, record: RawRecord) -> DeadLetter:
-    return asyncio.run(Diversion(settings.diversion).keep(record, "too-large", "Broker: Message size too large"))
+    return asyncio.run(
+        Diversion(settings.diversion, Path()).keep(record, "too-large", "Broker: Message size too large")
+    )
 
 
 def test_a_diverted_record_comes_into_raw_once_when_it_fits_and_else_the_command_says_so(world: World) -> None:

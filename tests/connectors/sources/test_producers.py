@@ -60,7 +60,7 @@ def test_a_producer_that_is_over_is_replaced_at_once(
     monkeypatch.setattr(kafka_writer, "RETRY_S", 0.01)
 
     async def scenario() -> None:
-        diversion = Diversion(DiversionSettings(url=str(tmp_path)))
+        diversion = Diversion(DiversionSettings(url=str(tmp_path)), tmp_path)
         writer = KafkaWriter(NOWHERE, diversion, lambda _: None, confirm_s=2)
         await writer.write(record(b"1"))
         await writer.close()
@@ -154,7 +154,8 @@ def writing(stuck: Stuck, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, until
 
     async def scenario() -> int:
         monkeypatch.setattr(kafka_writer, "Line", stuck)
-        writer = KafkaWriter(NOWHERE, Diversion(DiversionSettings(url=str(tmp_path))), lambda _: None, confirm_s=0)
+        diversion = Diversion(DiversionSettings(url=str(tmp_path)), tmp_path)
+        writer = KafkaWriter(NOWHERE, diversion, lambda _: None, confirm_s=0)
         writer.submit(record(b"1"), lambda: None)
         async with asyncio.timeout(10):
             while not until() and writer.pending:  # noqa: ASYNC110 - a test may ask again and again
