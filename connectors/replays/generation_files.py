@@ -16,10 +16,10 @@ import msgspec
 import orjson
 from msgspec import Struct
 
+from connectors.disk import sync
 from connectors.replays.corrected import Corrected
 from connectors.sinks.files.message import body, iso
 from connectors.sinks.outgoing import Message
-from connectors.sinks.shelf import sync_directory
 from streams.core.replay_record import Replay
 
 MANIFEST = "manifest.json"
@@ -91,9 +91,9 @@ def write(root: Path, replay: Replay, generation: int, corrections: Iterable[Cor
     files = list(_files(partial, counted.lines()))
     manifest = _manifest(replay, generation, counted, files)
     _durable(partial / MANIFEST, [msgspec.json.format(msgspec.json.encode(manifest)) + b"\n"])
-    sync_directory(partial)
+    sync(partial)
     partial.rename(final)
-    sync_directory(final.parent)
+    sync(final.parent)
     return manifest
 
 

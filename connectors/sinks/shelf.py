@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from connectors.disk import sync, write_whole
 from connectors.sinks.base import Transient
 from streams.archive import MANIFEST, OPEN, Entry, parse_manifest
 
@@ -67,7 +68,7 @@ class Shelf:
         self._cut()
         if size:  # a process that was killed may have written it and not synced; from here on it counts as durable
             os.fdatasync(self._file.fileno())
-        sync_directory(self._directory)
+        sync(self._directory)
 
     def append(self, data: bytes) -> None:
         """Make ``data`` durable at the end of the growing file, or leave the file as it was."""
@@ -121,34 +122,18 @@ class Shelf:
         path = self.growing
         last = self.entries[-1] if self.entries else None
         if path and last and not (self._directory / last.name).exists() and path.stat().st_size == last.bytes:
-            _sync(self._directory / MANIFEST)  # who was killed may not have
+            sync(self._directory / MANIFEST)  # who was killed may not have
             self._rename(path, last)
 
     def _rename(self, path: Path, entry: Entry) -> None:
         path.rename(self._directory / entry.name)
-        sync_directory(self._directory)
+        sync(self._directory)
 
 
 def manifest(directory: Path) -> list[Entry]:
     """The closed files of a partition's directory, oldest first."""
     path = directory / MANIFEST
     return parse_manifest(path.read_bytes()) if path.exists() else []
-
-
-def sync_directory(directory: Path) -> None:
-    """Make names that were created or changed in ``directory`` durable."""
-    _sync(directory)
-
-
-def write_whole(file: FileIO, data: bytes) -> None:
-    """Write all of it, which the system may take in parts.
-
-    Raises:
-        OSError: the disk is away or full; some of it may have been written.
-    """
-    left = memoryview(data)
-    while left:
-        left = left[file.write(left) :]
 
 
 def _claim(path: Path) -> int:
@@ -161,14 +146,6 @@ def _claim(path: Path) -> int:
     return number
 
 
-def _sync(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
 def _append_line(path: Path, line: bytes) -> None:
     with path.open("a+b") as file:
         file.seek(0)
@@ -178,7 +155,7 @@ def _append_line(path: Path, line: bytes) -> None:
         file.write(line + b"\n")
         file.flush()
         os.fsync(file.fileno())
-    sync_directory(path.parent)
+    sync(path.parent)
 
 
 def _digest(path: Path) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import fsspec  # type: ignore[import-untyped]  # has no stubs
 
+from connectors.disk import sync
 from connectors.sources.backoff import delays
 from streams import log
 from streams.progress import HERE
@@ -102,14 +103,5 @@ def _write(directory: Path, name: str, body: bytes) -> str:
         out.flush()
         os.fsync(out.fileno())
     temporary.replace(path)
-    _sync_directory(directory)
+    sync(directory)
     return path.as_uri()
-
-
-def _sync_directory(directory: Path) -> None:
-    """A renamed file is durable only once its directory is."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

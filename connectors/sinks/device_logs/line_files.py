@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from connectors.sinks.shelf import sync_directory, write_whole
+from connectors.disk import sync, write_whole
 
 KNOWN_LINES = 500_000
 """lines that are remembered over all files; a file that was forgotten is read again when it is written to"""
@@ -68,8 +68,8 @@ class LineFiles:
         if known is None or known.size != os.fstat(file.fileno()).st_size:
             known = _read(file)
             os.fdatasync(file.fileno())
-            sync_directory((self._directory / name).parent)
-            sync_directory(self._directory)
+            sync((self._directory / name).parent)
+            sync(self._directory)
             self._remember(name, known)
         return known
 

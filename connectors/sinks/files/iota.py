@@ -12,10 +12,10 @@ from pathlib import Path
 
 import orjson
 
+from connectors.disk import sync
 from connectors.file_names import safe
 from connectors.sinks.files.message import body
 from connectors.sinks.outgoing import Message
-from connectors.sinks.shelf import sync_directory
 from streams.core.records import Reading
 
 RAW_DATA = "raw_data"
@@ -52,7 +52,7 @@ class IotaLayout:
         self._make(self._root)
         for name in names:
             self._make(self._root / name)
-        sync_directory(self._root)
+        sync(self._root)
 
     def _make(self, path: Path) -> None:
         if not path.is_dir():
@@ -68,7 +68,7 @@ class IotaLayout:
             file.flush()
             os.fsync(file.fileno())
         beside.rename(path)
-        sync_directory(path.parent)
+        sync(path.parent)
 
 
 def named(found: Sequence[Message]) -> Iterable[tuple[str, Message]]:
