@@ -49,11 +49,18 @@ class Outgoing(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct):
-    """One partition: its windows, the offset after the last one folded, and what is being read back."""
+    """One partition: its windows, the offset after the last one folded, and what is being read back until ``halt``."""
 
     windows: Windows
     position: int
     earlier: Future[Windows | None] | None
+    halt: threading.Event = msgspec.field(default_factory=threading.Event)
+
+    def drop(self) -> None:
+        """Nobody asks for what is read back: it ends, or does not begin, since others wait for the same thread."""
+        self.halt.set()
+        if self.earlier is not None:
+            self.earlier.cancel()
 
 
 class WindowAgent:
@@ -67,7 +74,7 @@ class WindowAgent:
         self._waiting: list[Batch] = []
         self._letters: list[Outgoing] = []
         self._producer = BatchProducer(settings.kafka, timeout_s=FLUSH_WITHIN_S)
-        self._readers, self._halt = ThreadPoolExecutor(1, "horizon"), threading.Event()
+        self._readers = ThreadPoolExecutor(1, "horizon")
         self._sending, self._due = asyncio.Lock(), 0.0
 
     async def handle(self, batch: Batch) -> None:
@@ -90,12 +97,15 @@ class WindowAgent:
     def keep(self, partitions: Iterable[int]) -> None:
         """Drop what is held of all other partitions: they have another owner."""
         kept = set(partitions)
-        self._held = {partition: held for partition, held in self._held.items() if partition in kept}
+        before, self._held = self._held, {p: held for p, held in self._held.items() if p in kept}
+        for partition in before.keys() - kept:
+            before[partition].drop()
         self._waiting = [batch for batch in self._waiting if batch.tp.partition in kept]
 
     def close(self) -> None:
         """End the background reader."""
-        self._halt.set()
+        for held in self._held.values():
+            held.drop()
         self._readers.shutdown(cancel_futures=True)
 
     def _take(self, batch: Batch) -> None:
@@ -118,15 +128,17 @@ class WindowAgent:
         partition = batch.tp.partition
         held = self._held.get(partition)
         if held is None or batch.first > held.position:
+            if held is not None:
+                held.drop()
             held = self._held[partition] = self._begin(partition, batch.first, batch.records[0].timestamp * MS)
         return held
 
     def _begin(self, partition: int, first: int, log_time: int) -> Held:
         if first == 0:
             return Held(Windows(self.rule, BEGINNING), first, None)
-        stretch = Stretch(partition, first, log_time)
-        earlier = self._readers.submit(read_back, self._settings.kafka, stretch, self.rule, self._memory, self._halt)
-        return Held(Windows(self.rule, log_time), first, earlier)
+        stretch, halt = Stretch(partition, first, log_time), threading.Event()
+        earlier = self._readers.submit(read_back, self._settings.kafka, stretch, self.rule, self._memory, halt)
+        return Held(Windows(self.rule, log_time), first, earlier, halt)
 
     def _fold(self, windows: Windows, record: Consumed, partition: int) -> None:
         try:
