@@ -1,8 +1,13 @@
 """Device events thinned out: the registry needs to know that a device lives, not of each of its messages."""
 
+from collections import OrderedDict
+
 from msgspec.structs import replace
 
 from streams.core.records import DeviceEvent
+
+LIMIT = 200_000
+"""devices times kinds of events that are remembered; beyond it events of those that were silent for longest are repeated"""
 
 
 class Notices:
@@ -10,7 +15,8 @@ class Notices:
 
     def __init__(self, interval_ns: int) -> None:
         self._interval = interval_ns
-        self._known: dict[tuple[str, str], DeviceEvent] = {}
+        self._known: OrderedDict[tuple[str, str], DeviceEvent] = OrderedDict()
+        """the one that was told last stands at the end"""
 
     def passes(self, event: DeviceEvent) -> bool:
         """Whether to send the event, which is then remembered as sent.
@@ -20,16 +26,23 @@ class Notices:
         """
         known = self._known.get((event.device, event.kind))
         if known is None:
-            self._known[event.device, event.kind] = event
+            self._remember(event)
             return True
         if event.at - known.at < self._interval and not _tells_news(event, known):
             return False
-        self._known[event.device, event.kind] = _merged(known, event)
+        self._remember(_merged(known, event))
         return True
 
     def forget(self) -> None:
         """What passed may not have been sent."""
         self._known.clear()
+
+    def _remember(self, event: DeviceEvent) -> None:
+        """At the price of what was told longest ago: a sender with a changing id would fill the memory."""
+        self._known[event.device, event.kind] = event
+        self._known.move_to_end((event.device, event.kind))
+        if len(self._known) > LIMIT:
+            self._known.popitem(last=False)
 
 
 def _tells_news(event: DeviceEvent, known: DeviceEvent) -> bool:

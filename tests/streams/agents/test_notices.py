@@ -1,7 +1,9 @@
 """Which device events are worth sending."""
 
+import pytest
 from msgspec.structs import replace
 
+from streams.agents import notices as module
 from streams.agents.notices import Notices
 from streams.core.records import DeviceEvent
 
@@ -60,3 +62,18 @@ def test_an_empty_name_is_told() -> None:
     notices.passes(replace(SEEN, name="gate", latitude=-33.0, longitude=151.0))
     assert notices.passes(replace(SEEN, name=""))
     assert notices.passes(replace(SEEN, latitude=0.0, longitude=0.0))
+
+
+def test_it_remembers_so_many_devices_and_forgets_first_what_it_told_longest_ago(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A sender with a changing id must not fill the memory, nor have the events of living devices repeated."""
+    monkeypatch.setattr(module, "LIMIT", 10)
+    notices = Notices(interval_ns=100)
+    passed = []
+    for number in range(100):
+        notices.passes(replace(SEEN, device=f"json:{number}", at=number * 20))
+        passed.append(notices.passes(replace(SEEN, device="json:alive", at=number * 20)))
+    assert len(notices._known) == 10
+    assert passed == [number % 5 == 0 for number in range(100)]
+    assert notices.passes(replace(SEEN, device="json:0", at=10))
