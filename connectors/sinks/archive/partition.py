@@ -1,25 +1,36 @@
 """One partition of `raw` as a series of container files: blocks appended and synced, recovered, rotated."""
 
 import hashlib
+import os
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
+from fastavro.schema import SchemaParseException
 from fastavro.write import Writer
 from msgspec import structs
 
-from connectors.sinks.base import Record
+from connectors.sinks.base import Record, Transient
 from connectors.sinks.shelf import Shelf
 from streams import archive
 from streams.archive import Entry
 from streams.core.times import SECOND
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 Fields = dict[str, Any]
 ONE_BLOCK = 1 << 40
 """bytes: the writer never begins a block by itself"""
+TORN = (EOFError, ValueError, LookupError, SchemaParseException, zstd.ZstdError)
+"""What reading a container raises where its bytes are torn or garbled. Not ``OSError`` and ``MemoryError``: they say nothing of
+the bytes, and the same file may be read whole a moment later."""
 
 
 class Partition:
@@ -27,7 +38,7 @@ class Partition:
 
     Raises (each method):
         OSError: the disk is away, full or read-only; what was durable before still is.
-        Transient: another process holds the directory.
+        Transient: another process holds the directory, or there is no memory to look through the growing file.
     """
 
     def __init__(self, root: Path, number: int, limit_bytes: int, limit_s: int) -> None:
@@ -86,7 +97,10 @@ class Partition:
         path = self._shelf.growing
         if path is None:
             return
-        first, last, size, self._records = _whole_blocks(path)
+        try:
+            first, last, size, self._records = _whole_blocks(path)
+        except MemoryError as error:
+            raise Transient(f"no memory to read {path}") from error
         self._shelf.begin(path.name.removesuffix(archive.OPEN), size)
         if first and last:
             self._first, self._began, self._next = first["offset"], first["timestamp"], last["offset"] + 1
@@ -109,13 +123,30 @@ def _container(number: int, first: int, records: Sequence[Record]) -> tuple[byte
     return data[:size], data[size:]
 
 
+class _Bounded:
+    """A file that is asked for no more than it has: torn bytes may tell any length, for which there would be no memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._size = file, os.fstat(file.fileno()).st_size
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(min(size, self._size))
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
 def _whole_blocks(path: Path) -> tuple[Fields | None, Fields | None, int, int]:
-    """First and last record of the whole blocks, their size in bytes with the header, and the number of records."""
+    """First and last record of the whole blocks, their size in bytes with the header, and the number of records.
+
+    Raises:
+        OSError, MemoryError: nothing is known of the file; what it holds may be committed.
+    """
     first: list[Fields] = []
     block: Any = None
     size = count = 0
-    with path.open("rb") as file, suppress(Exception):  # torn bytes: each codec has its own kind of error
-        for block in archive.blocks(file):
+    with path.open("rb") as file, suppress(*TORN):
+        for block in archive.blocks(cast("BinaryIO", _Bounded(file))):
             first = first or list(block)
             size, count = block.offset + block.size, count + block.num_records
     if not first:

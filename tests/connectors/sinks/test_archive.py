@@ -1,9 +1,12 @@
+import errno
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import fastavro
 import fsspec  # type: ignore[import-untyped]  # it ships no types
@@ -53,10 +56,13 @@ class Run(Struct):
     uncommitted: int
 
 
+ENDLESS = b"\x02" + b"\xfe" + b"\xff" * 7 + b"\x7f"
+"""A block of one record and as many bytes as a number can tell, for which no machine has memory."""
+
 runs = st.builds(
     Run,
     st.integers(1, 150),
-    st.sampled_from([b"", b"\x02", b"\0" * 40, b"torn"]),
+    st.sampled_from([b"", b"\x02", b"\0" * 40, b"torn", ENDLESS]),
     st.integers(0, 9),
     st.integers(0, 150),
 )
@@ -93,6 +99,60 @@ def damage(root: Path, run: Run) -> None:
             file.truncate(path.stat().st_size - run.taken)
             file.seek(0, 2)
             file.write(run.tail)
+
+
+def test_a_tail_that_tells_of_more_bytes_than_there_is_memory_is_cut(tmp_path: Path) -> None:
+    left_growing(tmp_path)
+    (growing,) = tmp_path.glob("raw-2/*.open")
+    whole = growing.stat().st_size
+    with growing.open("ab") as file:
+        file.write(ENDLESS)
+    writer = sink(tmp_path)
+    writer.assigned({("raw", 2): 9})
+    assert growing.stat().st_size == whole
+    writer.close()
+
+
+@pytest.mark.parametrize("whole", [0, 1, 2], ids=["header", "second block", "third block"])
+@pytest.mark.parametrize(
+    "fault", [OSError(errno.EIO, "bad sector"), OSError(errno.ESTALE, "stale"), MemoryError()], ids=repr
+)
+def test_a_read_error_in_passing_is_waited_out_and_cuts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, whole: int
+) -> None:
+    """Taken for a torn tail it cut off blocks that were synced, and whose offsets were committed: nobody sends them again."""
+    left_growing(tmp_path)
+    (growing,) = tmp_path.glob("raw-2/*.open")
+    before = growing.read_bytes()
+    writer = sink(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "blocks", failing(archive.blocks, whole, fault))
+        writer.assigned({("raw", 2): 9})
+        for _ in range(2):
+            with pytest.raises(Transient):
+                writer.write([raw(9)])
+    assert growing.read_bytes() == before
+    writer.write([raw(9)])
+    writer.close()
+    assert offsets(read(tmp_path, 0, 10)) == list(range(10))
+
+
+def left_growing(root: Path) -> None:
+    """A file of three synced blocks, as a process that was killed leaves it."""
+    writer = sink(root)
+    for offset in (0, 3, 6):
+        writer.write([raw(number) for number in range(offset, offset + 3)])
+    writer.close()
+
+
+def failing(blocks: Callable[[BinaryIO], Iterator[Any]], whole: int, fault: Exception) -> object:
+    """``blocks`` on a disk that can be read up to so many blocks."""
+
+    def read(file: BinaryIO) -> Iterator[Any]:
+        yield from islice(blocks(file), whole)
+        raise fault
+
+    return read
 
 
 def test_closes_files_by_time_and_names_them_by_their_offsets(tmp_path: Path) -> None:
