@@ -198,6 +198,8 @@ class _File(msgspec.Struct, frozen=True):
             try:
                 for block in blocks(file):
                     yield from (Archived(**record) for record in block)
+            except OSError:
+                raise
             except Exception as error:  # noqa: BLE001 - each codec has its own kind of error for damaged bytes
                 why = f"{self.path} is damaged: {type(error).__name__}: {error}"
                 yield Hole(self.partition, self.first, self.last or self.first, why)

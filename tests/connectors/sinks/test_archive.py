@@ -201,6 +201,15 @@ def test_turns_a_damaged_file_into_a_hole(tmp_path: Path) -> None:
     assert "does not match its sha256" in found[0].why
 
 
+def test_a_read_error_in_passing_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taken for a hole, a replay from the archive would have gone on without the records behind it."""
+    left_growing(tmp_path)
+    monkeypatch.setattr(archive, "blocks", failing(archive.blocks, 1, OSError(errno.ESTALE, "stale")))
+
+    with pytest.raises(OSError, match="stale"):
+        read(tmp_path, 0, 9)
+
+
 def test_copies_closed_files_to_another_place_that_can_be_read_alone(tmp_path: Path) -> None:
     writer = sink(tmp_path / "here", archive_copy=f"file://{tmp_path}/there")
     writer.write([raw(offset) for offset in range(9)])
