@@ -41,8 +41,9 @@ class Replayed(Bench):
         put(self.store, table.rows)
         for length in LENGTHS:
             slots = {(series, ts // (length * SECOND)): 1 for series, ts in table.final}
-            recompute.windows(self.store, length, slots)
-        recompute.latest(self.store, {series: row[0] for series, row in newest(table.final).items()})
+            recompute.run(self.store, recompute.windows(length, slots))
+        times = {series: row[0] for series, row in newest(table.final).items()}
+        recompute.run(self.store, recompute.latest(times))
 
     def stage(self, world: World, batches: int = 3) -> None:
         self.replay.open(JOB)

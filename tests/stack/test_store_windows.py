@@ -3,6 +3,7 @@
 import random
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from statistics import median
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from connectors.sinks.base import Transient
 from connectors.sinks.clickhouse import rollups
+from connectors.sinks.clickhouse.sink import ENDS
+from connectors.sinks.clickhouse.store import Store
 from streams.core.identity import row_version, series_id
 from streams.core.times import SECOND
 from tests.stack.harness import Stack
@@ -184,6 +187,26 @@ def test_more_series_than_one_statement_holds_are_recomputed(bench: Bench) -> No
         (DAY, 4_100, sum(range(4_100))),
     ]
     assert bench.rows("SELECT count() FROM latest FINAL") == [(4_100,)]
+
+
+def test_a_clock_that_says_2000_is_recomputed_beside_one_that_is_right(bench: Bench) -> None:
+    old = 946_684_800 * SECOND
+    truth = {time: float(i) for i, time in enumerate((old, old + HOUR * SECOND, NOON, NOON + 1, NOON + DAY * SECOND))}
+    bench.sink.write(records(reading(*(measured(value, time) for time, value in truth.items()))))
+    bench.settle()
+
+    for window in (HOUR, DAY):
+        assert [row[:8] for row in bench.aggregates(window)] == folded(truth, window)
+    assert bench.rows("SELECT ts FROM latest FINAL") == [(NOON + DAY * SECOND,)]
+    assert bench.sink.hold("readings", 0) is None
+
+
+def test_a_statement_that_nobody_waits_for_is_ended_by_the_store(bench: Bench) -> None:
+    ends = Store(bench.settings.clickhouse, "test", options=ENDS | {"max_execution_time": 1})
+    with closing(ends), pytest.raises(Transient, match="TIMEOUT_EXCEEDED"):
+        ends.command(
+            "INSERT INTO latest (series_id) SELECT number FROM numbers(1000000000000) WHERE sipHash64(number) = 1"
+        )
 
 
 def test_too_many_touched_windows_are_rolled_up_within_the_write(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

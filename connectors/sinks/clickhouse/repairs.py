@@ -62,7 +62,7 @@ class Repairs:
         for partition, (length, window) in ripe:
             labels[length][window] = positions[partition] - 1
         for length, windows in labels.items():
-            recompute.windows(store, length, windows)
+            recompute.run(store, recompute.windows(length, windows))
         for partition, key in ripe:
             del self._waiting[partition][key]
 

@@ -3,7 +3,8 @@
 Nothing of it is kept on disk: readings are held back from the commit until it is done, so a crash reads them again.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from itertools import chain
 
 import numpy as np
 from msgspec import Struct, field
@@ -30,13 +31,15 @@ class _Touched(Struct):
 class Rollups:
     """The touched windows of the partitions that this sink owns.
 
-    Recomputing goes in steps, so that inserts need not wait for all of it; what is touched meanwhile is the next round's.
+    Recomputing goes statement by statement, so that inserts need not wait for all of it; what is touched meanwhile is
+    the next round's.
     """
 
     def __init__(self) -> None:
         self._touched: dict[int, _Touched] = {}
         self._underway: dict[int, _Touched] = {}
-        self._steps: list[Callable[[Store], None]] = []
+        self._statements: Iterator[str] = iter(())
+        self._next: str | None = None
 
     def touch(self, partition: int, offset: int, points: Points) -> None:
         """Note what points changed that stood in ``partition`` from ``offset`` on."""
@@ -59,7 +62,7 @@ class Rollups:
     @property
     def busy(self) -> bool:
         """Whether a round has begun and is not through."""
-        return bool(self._steps)
+        return self._next is not None
 
     @property
     def full(self) -> bool:
@@ -69,19 +72,19 @@ class Rollups:
     def settle(self, store: Store, positions: dict[int, int], enough: Callable[[], bool] = lambda: False) -> None:
         """Go on with the round, or begin one: the store holds the readings before ``positions`` (by partition).
 
-        Stops after the step at whose end ``enough`` says so; ``busy`` then tells that there is more.
+        Stops after the statement at whose end ``enough`` says so; ``busy`` then tells that there is more.
 
         Raises:
             Transient: what is not done is held and tried again.
         """
-        if not self._steps:
+        if self._next is None:
             self._begin(positions)
-        while self._steps:
-            self._steps[0](store)
-            del self._steps[0]
+        while self._next is not None:
+            recompute.run(store, [self._next])
+            self._next = next(self._statements, None)
             if enough():
                 break
-        if not self._steps:
+        if self._next is None:
             self._underway.clear()
 
     def _begin(self, positions: dict[int, int]) -> None:
@@ -91,16 +94,12 @@ class Rollups:
         hours = {hour: positions[p] - 1 for p, touched in ready.items() for hour in touched.hours}
         days = {(series, hour // 24): label for (series, hour), label in hours.items()}
         self._underway = {partition: self._touched.pop(partition) for partition in ready}
-        if ready:
-            self._steps = [
-                lambda store: recompute.latest(store, newest),
-                lambda store: recompute.windows(store, HOUR, hours),
-                lambda store: recompute.windows(store, DAY, days),
-            ]
+        self._statements = chain(recompute.latest(newest), recompute.windows(HOUR, hours), recompute.windows(DAY, days))
+        self._next = next(self._statements, None)
 
     def forget(self, partitions: Collection[int]) -> None:
         """These partitions belong to another sink now; the round begins anew without them."""
-        self._steps.clear()
+        self._next = None
         for partition, begun in self._underway.items():
             self._touched[partition] = _united(begun, self._touched.get(partition, begun))
         self._underway.clear()

@@ -4,6 +4,7 @@
 daily windows and latest points follow within seconds, several batches at once; until then the offsets are held.
 """
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -24,7 +25,7 @@ from connectors.sinks.clickhouse.rows import (
     portions,
     run_rows,
 )
-from connectors.sinks.clickhouse.store import Store
+from connectors.sinks.clickhouse.store import TIMEOUT_S, Store
 from streams import avro
 from streams.core.records import Aggregate, Reading, Repair
 from streams.rows import Points, points
@@ -35,6 +36,11 @@ SLICE_S = 0.25
 """after that much recomputing, waiting inserts come first"""
 SETTLE_SHARE = 0.2
 """the store spends at most this share of the time on recomputing"""
+AFTER_FAULT_S = 60.0
+"""the longest rest after a fault: the store may only have been away"""
+ENDS = {"max_execution_time": TIMEOUT_S, "timeout_before_checking_execution_speed": 0}
+"""The server ends what is not waited for any longer, by the clock and not by its own guess (the second setting): else
+each retry of a long statement would run beside those before it."""
 POINTS_PER_RECORD = 5
 """typical; a batch of ``batch_rows`` rows is this many times fewer records"""
 
@@ -48,7 +54,7 @@ class ClickHouseSink:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self.batch_records = max(1, settings.clickhouse.batch_rows // POINTS_PER_RECORD)
         self.batch_s = settings.clickhouse.batch_s
-        self._store = Store(settings.clickhouse, self.name)
+        self._store = Store(settings.clickhouse, self.name, options=ENDS)
         self._names, self._repairs, self._rollups = Names(self._store), Repairs(), Rollups()
         self._positions: dict[int, int] = {}
         self._clock, self._next_settle, self._settling_s = clock, 0.0, 0.0
@@ -94,19 +100,26 @@ class ClickHouseSink:
 
     def settle(self) -> None:
         """Recompute when it is time: every three seconds, less often when that takes long, in slices."""
-        if self._rollups.busy or self._clock() >= self._next_settle:
+        if self._clock() >= self._next_settle:
             self._recompute(SLICE_S)
 
     def _recompute(self, at_most_s: float) -> None:
-        started = self._clock()
-        self._rollups.settle(self._store, self._positions, lambda: self._clock() - started > at_most_s)
-        if not self._rollups.busy:
-            self._repairs.settle(self._store, self._positions)
-        ended = self._clock()
-        self._settling_s += ended - started
-        if not self._rollups.busy:
-            self._next_settle = ended + max(SETTLE_S, self._settling_s / SETTLE_SHARE)
-            self._settling_s = 0.0
+        started, more, longest = self._clock(), False, AFTER_FAULT_S
+        try:
+            self._rollups.settle(self._store, self._positions, lambda: self._clock() - started > at_most_s)
+            more = self._rollups.busy
+            if not more:
+                self._repairs.settle(self._store, self._positions)
+            longest = math.inf
+        finally:
+            self._settling_s += self._clock() - started
+            if not more:
+                self._rest(longest)
+
+    def _rest(self, longest_s: float) -> None:
+        """After a fault, too: what the store could not do in a minute is not asked of it again at once."""
+        self._next_settle = self._clock() + min(longest_s, max(SETTLE_S, self._settling_s / SETTLE_SHARE))
+        self._settling_s = 0.0
 
     def _insert_readings(self, items: Sequence[Item]) -> list[Rejection]:
         made = {partition: points(pairs) for partition, pairs in _readings_by_partition(items).items()}

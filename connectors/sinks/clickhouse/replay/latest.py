@@ -24,7 +24,7 @@ def settle(tables: Tables, table: str) -> None:
     """
     stale = [tuple(row) for row in tables.store.rows(tables.statement("stale_latest", table=table))]
     question = f"SELECT series_id, max(ts) FROM {tables.name(table)} WHERE NOT is_deleted GROUP BY series_id"  # noqa: S608 - a name made here
-    recompute.latest(tables.store, dict(tables.store.rows(question)))  # type: ignore[arg-type]
+    recompute.run(tables.store, recompute.latest(dict(tables.store.rows(question))))  # type: ignore[arg-type]
     for start in range(0, len(stale), PORTION):
         _replace(tables, stale[start : start + PORTION])
 
