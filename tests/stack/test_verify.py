@@ -98,11 +98,13 @@ TAMPERED = {
     "e": ("latest: wrong", "INSERT INTO latest SELECT * REPLACE (quality + 8 AS quality) FROM latest FINAL WHERE {of}"),
     "f": ("latest: wrong", "INSERT INTO latest SELECT * REPLACE (version + 256 AS version) FROM latest FINAL WHERE {of}"),
     "g": ("series: missing", "DELETE FROM series WHERE {of}"),
+    "i": ("aggregates: wrong", "INSERT INTO aggregates SELECT * REPLACE (sum + 1 AS sum) FROM aggregates FINAL WHERE {of} AND window_s = 3600"),
+    "j": ("aggregates: missing", "DELETE FROM aggregates WHERE {of} AND window_s = 86400"),
     "h": ("series: wrong", "INSERT INTO series SELECT * REPLACE ('u' AS name) FROM series FINAL WHERE {of}"),
 }  # fmt: skip
 
 
-def test_one_wrong_field_of_a_point_a_latest_value_or_a_name_is_found(at: Installation) -> None:
+def test_one_wrong_field_of_a_row_is_found_whatever_its_table(at: Installation) -> None:
     now = time.time_ns() // SECOND * SECOND
     send(at.settings, [message(d, now - n * SECOND, n) for d in TAMPERED for n in range(2)])
     assert verify(at).exit_code == 0
