@@ -1,6 +1,7 @@
 """Kafka clients: one place that makes producers and consumers, so that their guarantees are the same everywhere."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -21,6 +22,9 @@ ANSWER_S = 10
 UNANSWERED_S = 20
 """A broker that was killed or taken for dead may never answer what it was asked then, nor what comes after it on that
 connection: the client makes a new one after so long, not after its own 60 or 90 s. Producers ask no coordinator."""
+ENDING_S = 5.0
+DOUBT_S, REACHED_S = 5.0, 2.0
+"""after so long without a sign a client is asked whether it reaches Kafka at all, and waited for so long"""
 
 
 class Undelivered(Exception):
@@ -103,9 +107,43 @@ def consumer(settings: KafkaSettings, group_name: str | None, **extra: Any) -> C
     )
 
 
-def let_go(lost: Consumer) -> None:
-    """Close a client that has lost Kafka, without waiting: its end may wait for an answer that never comes."""
-    threading.Thread(target=lost.close, name="let-go", daemon=True).start()
+def let_go(lost: Consumer, wait_s: float = 0) -> None:
+    """Close a client that may have lost Kafka: its end may wait for an answer that never comes, so it is not waited for.
+
+    ``wait_s``: at most so long, where the process may be ending, which is not to come while C calls back.
+    """
+    ending = threading.Thread(target=lost.close, name="let-go", daemon=True)
+    ending.start()
+    ending.join(wait_s)
+
+
+class Doubt:
+    """Whether a client that gives no sign of Kafka has lost it for good (librdkafka, issue 5301).
+
+    A lone Kafka that was paused for longer than its session says for a moment that there are no brokers, and the client
+    may never look for one again: it brings nothing, and no error either. For the thread that polls the client.
+    """
+
+    def __init__(self, client: Consumer, topic_name: str) -> None:
+        self._client, self._topic, self._next = client, topic_name, time.monotonic() + DOUBT_S
+
+    def look(self, *, sign: bool) -> None:
+        """``sign``: the client has shown that it works. Without one for some seconds it is asked for its topic.
+
+        Raises:
+            KafkaException: it reaches nobody; let it go, and take another.
+        """
+        if sign or time.monotonic() >= self._next:
+            if not sign:
+                self._ask()
+            self._next = time.monotonic() + DOUBT_S
+
+    def _ask(self) -> None:
+        answer = self._client.list_topics(self._topic, timeout=REACHED_S)
+        if not answer.brokers:
+            raise KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+        if answer.topics[self._topic].error:
+            raise KafkaException(answer.topics[self._topic].error)
 
 
 def watermarks(reader: Consumer, partition: TopicPartition, timeout_s: float) -> tuple[int, int]:

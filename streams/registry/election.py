@@ -35,7 +35,7 @@ class Election:
         deposed: Callable[[], None],
     ) -> None:
         self._settings, self._member, self._elected, self._deposed = settings, member, elected, deposed
-        self._halt, self._turns = threading.Event(), 0
+        self._halt, self._turns, self._told = threading.Event(), 0, ""
         self._unwatch: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="registry-election", daemon=True)
 
@@ -54,11 +54,21 @@ class Election:
     def _run(self) -> None:
         while not self._halt.is_set():
             try:
-                _Term(self._settings, self._member, self._elected, self._deposed).serve(self._goes_on)
+                _Term(self._settings, self._member, self._decided, self._deposed).serve(self._goes_on)
             except KafkaException as fault:
-                logger.warning("election starts again", fault=str(fault))
+                self._tell(str(fault))
             self._deposed()
             self._halt.wait(BACK_OFF_S)
+
+    def _decided(self, writer: Writer | None) -> None:
+        self._told = ""
+        self._elected(writer)
+
+    def _tell(self, fault: str) -> None:
+        """The same fault once until it is known who writes: while Kafka is away, each term ends like this."""
+        if fault != self._told:
+            logger.warning("election starts again", fault=fault)
+        self._told = fault
 
     def _goes_on(self) -> bool:
         """Asked at every turn."""
@@ -67,7 +77,10 @@ class Election:
 
 
 class _Term:
-    """One membership of the group; it ends with the process, with a broken writer, or with a fault."""
+    """One membership of the group; it ends with the process, a broken writer, a fault, or a client that has lost Kafka.
+
+    Who owns the partition need not ask for Kafka: the client takes it away when no coordinator has answered for a session.
+    """
 
     def __init__(
         self,
@@ -78,6 +91,7 @@ class _Term:
     ) -> None:
         self._settings, self._elected, self._deposed = settings, elected, deposed
         self._fatal: KafkaError | None = None
+        self._over = False
         watched = {"group.instance.id": member, "error_cb": self._on_error}
         self._consumer = kafka.consumer(settings, "api-writer", **watched, **SESSION)
         self._writer: Writer | None = None
@@ -86,18 +100,31 @@ class _Term:
 
     def serve(self, goes_on: Callable[[], bool]) -> None:
         topic = kafka.topic(self._settings, "registry-leader")
+        doubt = kafka.Doubt(self._consumer, topic)
         try:
             self._consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_loss, on_lost=self._on_loss)
             while goes_on() and not (self._writer and self._writer.broken):
-                message = self._consumer.poll(0.2)
-                if message is not None:
-                    kafka.raise_on_error(message.error())
-                if self._fatal is not None:
-                    raise KafkaException(self._fatal)
+                self._poll()
                 self._announce()
+                doubt.look(sign=self._writer is not None)
         finally:
-            self._leave_office()
+            self._end(withdrawn=not goes_on())
+
+    def _poll(self) -> None:
+        message = self._consumer.poll(0.2)
+        if message is not None:
+            kafka.raise_on_error(message.error())
+        if self._fatal is not None:
+            raise KafkaException(self._fatal)
+
+    def _end(self, *, withdrawn: bool) -> None:
+        """Whatever ended the term, its client may have lost Kafka: the next term does not wait for its end."""
+        self._over = True
+        self._leave_office()
+        if withdrawn:
             self._consumer.close()
+        else:
+            kafka.let_go(self._consumer)
 
     def _announce(self) -> None:
         assigned, self._assigned = self._assigned, None
@@ -113,12 +140,20 @@ class _Term:
             self._fatal = error
 
     def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Taking partitions while a client ends may wait for ever, in C with Python's lock: the whole process would stand.
+
+        So only the thread waits that ends it; the next term takes its place in the group by name.
+        """
+        if self._over:
+            threading.Event().wait()
         self._assigned = bool(partitions)
 
     def _on_loss(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
-        self._assigned = None
-        self._leave_office()
-        self._deposed()
+        """A client that ends may say so late: what comes of the next term is not for it to say."""
+        if not self._over:
+            self._assigned = None
+            self._leave_office()
+            self._deposed()
 
     def _leave_office(self) -> None:
         if self._writer is not None:

@@ -37,7 +37,7 @@ class Reader:
         self._settings, self._deliver, self._failed = settings, deliver, failed
         self._names = {kafka.topic(settings, name): name for name in RECORDS}
         self._next: dict[str, int] = {}
-        self._halt = threading.Event()
+        self._halt, self._said, self._failures = threading.Event(), "", 0
         self._thread = threading.Thread(target=self._run, name="registry-reader", daemon=True)
 
     def start(self) -> None:
@@ -55,40 +55,49 @@ class Reader:
         Raises:
             KafkaException: Kafka or a topic is away.
         """
-        # Its own client: asking the consumer that another thread polls does not return.
+        # Its own client: asking the consumer that another thread polls does not return. It, too, may lose Kafka.
         asking = kafka.consumer(self._settings, None)
         try:
             return {name: _end(asking, topic) for topic, name in self._names.items()}
         finally:
-            asking.close()
+            kafka.let_go(asking, kafka.ENDING_S)
 
     def _run(self) -> None:
-        failures = 0
         while not self._halt.is_set():
             try:
                 topics.check(self._settings, timeout_s=1)
                 self._follow()
             except (KafkaException, topics.TopicError) as fault:
-                logger.warning("waiting for the registry's topics", fault=str(fault))
-                self._halt.wait(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
-                failures += 1
+                self._wait(str(fault))
             except Exception as fault:
                 logger.exception("registry reader ended")
                 self._failed(f"{type(fault).__name__}: {fault}")
                 return
 
+    def _wait(self, fault: str) -> None:
+        """The same fault is told once until something is read again."""
+        if fault != self._said:
+            logger.warning("waiting for the registry's topics", fault=fault)
+        self._said = fault
+        self._halt.wait(BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)])
+        self._failures += 1
+
     def _follow(self) -> None:
         consumer = kafka.consumer(self._settings, None, **{"isolation.level": "read_committed"}, **AHEAD)
         try:
             consumer.assign([TopicPartition(topic, 0, self._next.get(name, 0)) for topic, name in self._names.items()])
+            doubt = kafka.Doubt(consumer, next(iter(self._names)))
             while not self._halt.is_set():
                 first = consumer.poll(READ_WITHIN_S)
                 if first is not None:
                     self._take([first, *consumer.consume(READ_AT_ONCE, 0)])
+                doubt.look(sign=first is not None and first.error() is None)
         finally:
-            consumer.close()
+            # it may have lost Kafka
+            kafka.let_go(consumer, kafka.ENDING_S if self._halt.is_set() else 0)
 
     def _take(self, messages: list[Message]) -> None:
+        self._said, self._failures = "", 0
         changes = []
         for message in messages:
             name, offset = self._names.get(message.topic() or "", ""), message.offset() or 0

@@ -25,7 +25,9 @@ class SightingLog:
 
     def __init__(self, settings: KafkaSettings, member: str) -> None:
         self._consumer = kafka.consumer(settings, "api", **{"group.instance.id": member}, **SESSION)
-        self._consumer.subscribe([kafka.topic(settings, "device-events")])
+        topic = kafka.topic(settings, "device-events")
+        self._consumer.subscribe([topic])
+        self._doubt = kafka.Doubt(self._consumer, topic)
         self._next: dict[tuple[str, int], int] = {}
         self.pending: dict[str, Sighting] = {}
         self.labels: dict[int, dict[str, Any]] = {}
@@ -35,9 +37,11 @@ class SightingLog:
         """Gather what comes within a moment.
 
         Raises:
-            KafkaException: the topic is gone or the cluster refuses.
+            KafkaException: the topic is gone, the cluster refuses, or this client has lost Kafka.
         """
-        for message in self._consumer.consume(READ_AT_ONCE, READ_WITHIN_S):
+        messages = self._consumer.consume(READ_AT_ONCE, READ_WITHIN_S)
+        self._doubt.look(sign=any(message.error() is None for message in messages))
+        for message in messages:
             if not kafka.raise_on_error(message.error()):
                 self._gather(message)
 
@@ -53,8 +57,8 @@ class SightingLog:
             self._next.clear()
 
     def close(self) -> None:
-        """Leave the group; what is pending will be read again."""
-        self._consumer.close()
+        """What is pending will be read again. Waits some seconds at most: who writes no more may have lost Kafka."""
+        kafka.let_go(self._consumer, kafka.ENDING_S)
 
     def _gather(self, message: Message) -> None:
         self._next[message.topic() or "", message.partition() or 0] = (message.offset() or 0) + 1
