@@ -117,6 +117,15 @@ def let_go(lost: Consumer, wait_s: float = 0) -> None:
     ending.join(wait_s)
 
 
+def park() -> None:
+    """For who is given partitions while its client ends: wait for ever, in the thread that ends it.
+
+    To take them then may wait for ever, too, in C with Python's lock: the whole process would stand. The next client takes
+    its place in the group by name.
+    """
+    threading.Event().wait()
+
+
 class Doubt:
     """Whether a client that gives no sign of Kafka has lost it for good (librdkafka, issue 5301).
 

@@ -140,12 +140,8 @@ class _Term:
             self._fatal = error
 
     def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Taking partitions while a client ends may wait for ever, in C with Python's lock: the whole process would stand.
-
-        So only the thread waits that ends it; the next term takes its place in the group by name.
-        """
         if self._over:
-            threading.Event().wait()
+            kafka.park()
         self._assigned = bool(partitions)
 
     def _on_loss(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from streams import avro, kafka, log
 from streams.core.records import DeviceEvent
@@ -26,7 +26,8 @@ class SightingLog:
     def __init__(self, settings: KafkaSettings, member: str) -> None:
         self._consumer = kafka.consumer(settings, "api", **{"group.instance.id": member}, **SESSION)
         topic = kafka.topic(settings, "device-events")
-        self._consumer.subscribe([topic])
+        self._consumer.subscribe([topic], on_assign=self._on_assign)
+        self._over = False
         self._doubt = kafka.Doubt(self._consumer, topic)
         self._next: dict[tuple[str, int], int] = {}
         self.pending: dict[str, Sighting] = {}
@@ -58,7 +59,13 @@ class SightingLog:
 
     def close(self) -> None:
         """What is pending will be read again. Waits some seconds at most: who writes no more may have lost Kafka."""
+        self._over = True
         kafka.let_go(self._consumer, kafka.ENDING_S)
+
+    def _on_assign(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
+        """The client takes them by itself."""
+        if self._over:
+            kafka.park()
 
     def _gather(self, message: Message) -> None:
         self._next[message.topic() or "", message.partition() or 0] = (message.offset() or 0) + 1
