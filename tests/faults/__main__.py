@@ -5,7 +5,9 @@ when anything is missing, extra or wrong, or when an anchor's loss is not seen.
     python -m tests.faults poison kill-decode        these
     python -m tests.faults --kills 200 --seed 7      the long campaign: so many random kills and a million points;
                                                      build/campaign.json
-    python -m tests.faults --waits 0.1               the long waits (10 minutes without Kafka …) at a tenth
+    python -m tests.faults --waits 0.1               the long waits (an hour without ClickHouse …) at a tenth
+
+All of it takes more than three hours on two cores; with a thirtieth of the waits 50 minutes. The campaign takes half an hour.
 """
 
 import argparse
