@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 
-from connectors.demo.mapping import settle_box, text_of
 from connectors.simulator import fleet
 from connectors.sinks.ubidots.device import label
 from connectors.sinks.ubidots.payload import number
@@ -11,6 +10,7 @@ from streams import avro
 from streams.core.records import Reading
 from streams.core.times import HOUR, MILLISECOND, SECOND
 from streams.scan import scan
+from tests.faults import written
 from tests.faults.run import Run
 
 Dots = dict[tuple[str, str, int], float]
@@ -21,7 +21,7 @@ def begin(one: Run) -> Iterator[fleet.Message]:
     """Map the boxes; what they say, without end."""
     options = _options(one)
     for box in fleet.devices(options):
-        one.patiently(settle_box, one.world.api, box, text_of(time.time_ns() - 8 * HOUR))
+        one.patiently(written.settle, one.world.api, box, time.time_ns() - 8 * HOUR)
     return fleet.messages(options)
 
 

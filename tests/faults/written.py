@@ -21,7 +21,7 @@ SOON = 3_000_000_000
 def begin(load: Load, api: Api) -> None:
     """Map boxes to places of their own, and let the sensor speak."""
     for box in load.devices[MAPPED]:
-        _map(api, box)
+        settle(api, box, time.time_ns() + SOON)
     load.also(islice(log_lines(load.devices[0].identity), LINES))
 
 
@@ -36,12 +36,13 @@ def log_lines(seed: str) -> Iterator[Message]:
         number += 1
 
 
-def _map(api: Api, box: Device) -> None:
+def settle(api: Api, box: Device, start: int) -> None:
+    """Map a box from ``start`` (ns) on to a place that no other box has."""
     uid = _known(api, box) or _made(api, box)
     if uid in {mapping["pd"] for mapping in api.call("GET", "/mappings/current/")}:
         return  # an earlier case of the same row has the same fleet
     place = api.call("POST", "/logical/devices/", {"name": f"Place of {box.key}"})["uid"]
-    api.call("POST", "/mappings/", {"pd": uid, "ld": place, "start_time": text_of(time.time_ns() + SOON)})
+    api.call("POST", "/mappings/", {"pd": uid, "ld": place, "start_time": text_of(start)})
 
 
 def _made(api: Api, box: Device) -> int:
