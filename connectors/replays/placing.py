@@ -30,6 +30,7 @@ class MappingChanges:
         self._settings, self._wait_s = settings, settings.replay.place_after_s
         self._topic, self._committed, self._read = kafka.topic(settings.kafka, TOPIC), 0, 0
         self._reader, self._barrier = self._begun(), Barrier(settings.kafka)
+        self._doubt = kafka.Doubt(self._reader, self._topic)
         self._changed: dict[str, DeviceMapping] = {}
         self._next, self._quiet_from = -1, 0.0
         self._raw: Offsets | None = None
@@ -39,9 +40,11 @@ class MappingChanges:
         """Take in what changed.
 
         Raises:
-            KafkaException: Kafka is away.
+            KafkaException: Kafka is away, or this client has lost it for good: go on with other ``MappingChanges``.
         """
-        for message in self._reader.consume(READ_AT_ONCE, READ_WITHIN_S):
+        messages = self._reader.consume(READ_AT_ONCE, READ_WITHIN_S)
+        self._doubt.look(sign=any(message.error() is None for message in messages))
+        for message in messages:
             if kafka.raise_on_error(message.error()):
                 continue
             self._take(message.value())
@@ -90,8 +93,8 @@ class MappingChanges:
             self._wait_again()
 
     def close(self) -> None:
-        """Let go of the clients."""
-        self._reader.close()
+        """Let go of the clients, of which none is waited for long: they may have lost Kafka."""
+        kafka.let_go(self._reader, kafka.ENDING_S)
         self._barrier.close()
 
     def _begun(self) -> Consumer:

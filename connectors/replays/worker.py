@@ -71,12 +71,25 @@ class Worker:
             try:
                 busy = self._view.wait_ready(LOOK_S) and self._watched_turn()
             except PASSING as fault:
-                progress.HERE.waits(str(fault))
-                logger.warning("waiting", fault=str(fault))
+                self._wait(fault)
                 busy = False
             if not busy:
                 self._stop.wait(LOOK_S)
         self._close()
+
+    def _wait(self, fault: Exception) -> None:
+        """Kafka may have been lost for good by the clients that asked (librdkafka, issue 5301): others ask next time."""
+        told = str(fault) or type(fault).__name__
+        progress.HERE.waits(told)
+        logger.warning("waiting", fault=told)
+        if isinstance(fault, KafkaException | TimeoutError):
+            self._forget_changes()
+
+    def _forget_changes(self) -> None:
+        """They are read again from what is committed."""
+        changes, self._changes = self._changes, None
+        if changes is not None:
+            changes.close()
 
     def _watched_turn(self) -> bool:
         self._at_work = True
@@ -122,8 +135,7 @@ class Worker:
                 self._store.drop(replay.id, journal=True)
 
     def _close(self) -> None:
-        if self._changes is not None:
-            self._changes.close()
+        self._forget_changes()
         self._view.stop()
         self._office.close()
 
@@ -208,7 +220,8 @@ def run(settings: Settings) -> None:
 
 def _say(registry: Office, replay: int, state: tenacity.RetryCallState) -> None:
     """In the log, and to whoever looks at the replay; its next state takes the fault away."""
-    fault = str(state.outcome.exception() if state.outcome else None)
+    found = state.outcome.exception() if state.outcome else None
+    fault = str(found) or type(found).__name__
     progress.HERE.waits(fault)
     logger.warning("replay waits", replay=replay, fault=fault, attempt=state.attempt_number)
     with suppress(Failed):

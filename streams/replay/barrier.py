@@ -51,8 +51,8 @@ class Barrier:
         return {p: found[p] if p in found else self._begin(name, p) for p in asked}
 
     def close(self) -> None:
-        """Let go of the clients."""
-        self._reader.close()
+        """Let go of the clients; see ``kafka.let_go``."""
+        kafka.let_go(self._reader, kafka.ENDING_S)
 
     def _begin(self, name: str, partition: int) -> int:
         begin: int = kafka.watermarks(self._reader, TopicPartition(name, partition), ANSWER_S)[0]

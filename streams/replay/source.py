@@ -90,8 +90,8 @@ class _Reader:
         self.positions = {p: start.get(p, 0) for p, end in ends.items() if start.get(p, 0) < end}
         self._archived: dict[int, Iterator[Archived | Hole]] = {}
         self._assigned: set[int] = set()
-        self._topic = kafka.topic(settings.kafka, RAW)
-        self._consumer = kafka.consumer(settings.kafka, None, **CONSUMER)
+        self._settings, self._topic = settings.kafka, kafka.topic(settings.kafka, RAW)
+        self._open()
         self._at_once = min(READ_AT_ONCE, settings.replay.records_per_s or READ_AT_ONCE)
 
     def turn(self) -> Iterator[Chunk | Hole]:
@@ -104,8 +104,22 @@ class _Reader:
             yield from self._read_kafka()
 
     def close(self) -> None:
-        """Let go of Kafka."""
-        self._consumer.close()
+        """Let go of Kafka, which the client may have lost."""
+        kafka.let_go(self._consumer, kafka.ENDING_S)
+
+    def _open(self) -> None:
+        self._consumer = kafka.consumer(self._settings, None, **CONSUMER)
+        self._doubt = kafka.Doubt(self._consumer, self._topic)
+
+    def _look(self, *, sign: bool) -> None:
+        """Go on with another client, from where each partition stands, when this one reaches nobody."""
+        try:
+            self._doubt.look(sign=sign)
+        except KafkaException as fault:
+            logger.warning("waiting for Kafka", fault=str(fault))
+            kafka.let_go(self._consumer)
+            self._open()
+            self._assigned.clear()
 
     def _place(self, partition: int) -> None:
         """Decide where the partition is read from next."""
@@ -158,6 +172,7 @@ class _Reader:
                 kafka.raise_on_error(message.error())
         for partition, messages in came.items():
             yield from self._take(partition, messages)
+        self._look(sign=bool(came))
 
     def _take(self, partition: int, messages: list[Message]) -> Iterator[Chunk]:
         at, end = self.positions[partition], self._ends[partition]

@@ -1,14 +1,17 @@
-"""What a worker remembers before it begins."""
+"""What a worker remembers before it begins, and what it does when nobody answers."""
 
 from threading import Event
 from typing import Any, cast
 
 import msgspec
 import pytest
+from confluent_kafka import KafkaException
+from structlog.testing import capture_logs
 
 from connectors.replays import placing, worker
 from connectors.replays.office import Office
 from connectors.replays.worker import Worker
+from connectors.sinks.base import Transient
 from streams.core.replay_record import Replay
 from streams.replay.job import Figures, Mode, State
 from streams.settings import Settings
@@ -27,6 +30,9 @@ class Changes:
 
     def again(self, position: int) -> None:
         self._heard.append(position)
+
+    def close(self) -> None:
+        self._heard.append("closed")
 
 
 class Registered:
@@ -52,3 +58,25 @@ def test_places_are_to_be_looked_at_again_before_an_undo_begins(monkeypatch: pyt
         made._turn()
 
     assert heard == [5, "undo"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "heard"),
+    [(TimeoutError(), ["closed"]), (KafkaException("away"), ["closed"]), (Transient("the store is away"), [])],
+)
+def test_clients_that_reached_nobody_are_not_asked_again(fault: Exception, heard: list[str]) -> None:
+    """They may have lost Kafka for good: places stood still until somebody started the worker again."""
+    said: list[Any] = []
+    made = Worker(Settings(), Event())
+    made._changes = cast(placing.MappingChanges, Changes(said))
+
+    made._wait(fault)
+
+    assert (said, made._changes is None) == (heard, bool(heard))
+
+
+def test_what_is_waited_for_has_a_name() -> None:
+    with capture_logs() as lines:
+        Worker(Settings(), Event())._wait(TimeoutError())
+
+    assert [line["fault"] for line in lines] == ["TimeoutError"]
