@@ -79,7 +79,7 @@ class Worker:
 
     def _wait(self, fault: Exception) -> None:
         """Kafka may have been lost for good by the clients that asked (librdkafka, issue 5301): others ask next time."""
-        told = str(fault) or type(fault).__name__
+        told = _words(fault)
         progress.HERE.waits(told)
         logger.warning("waiting", fault=told)
         if isinstance(fault, KafkaException | TimeoutError):
@@ -220,12 +220,16 @@ def run(settings: Settings) -> None:
 
 def _say(registry: Office, replay: int, state: tenacity.RetryCallState) -> None:
     """In the log, and to whoever looks at the replay; its next state takes the fault away."""
-    found = state.outcome.exception() if state.outcome else None
-    fault = str(found) or type(found).__name__
+    fault = _words(state.outcome.exception() if state.outcome else None)
     progress.HERE.waits(fault)
     logger.warning("replay waits", replay=replay, fault=fault, attempt=state.attempt_number)
     with suppress(Failed):
         registry.report(replay, error=f"waits: {fault}")
+
+
+def _words(fault: BaseException | None) -> str:
+    """A time-out says nothing but its name."""
+    return str(fault) or type(fault).__name__
 
 
 def _stop_on_signals(stop: Event) -> None:

@@ -104,8 +104,6 @@ class Case(Struct, frozen=True):
     row: int
     act: Callable[[Run], None]
     rate: float = RATE
-    may_leave: frozenset[str] = frozenset()
-    """why the checker may leave contents unjudged here; see ``judge.unchecked``"""
     may_end: frozenset[str] = frozenset()
     """processes that may end by themselves here"""
     must_fail: bool = False
@@ -150,7 +148,7 @@ def _bounded(one: Run) -> None:
 
 def _judged(one: Run, case: Case) -> None:
     """Nothing was passed over, by the checker or by a commit, and nobody had to be started again who had not been killed."""
-    left = {why: count for why, count in one.result.unchecked.items() if why not in case.may_leave}
+    left = one.result.unchecked
     one.holds(f"everything was judged, and not left: {left}", not left)
     ended = {name: statuses for name, statuses in one.result.ended.items() if name not in case.may_end}
     one.holds(f"nobody ends by itself: {ended}", not ended)

@@ -15,6 +15,7 @@ from streams import lag
 from streams.core.times import HOUR
 from streams.replay.job import Mode, State
 from tests.faults import disks, written
+from tests.faults.cases.common import AGENTS
 from tests.faults.judge import GROUPS
 from tests.faults.run import Case, Run
 from tests.stack.harness import eventually
@@ -24,8 +25,6 @@ JUMPS_S = (HOUR_S, -HOUR_S, DAY_S, 0, -DAY_S, 0)
 CLOCKS = ("mqtt", "webhook", "decode", "window", "sink-clickhouse", "sink-clickhouse-log", "sink-files", "sink-archive",
           "sink-device-logs", "sink-ubidots", "api", "replay")  # fmt: skip
 DOORS = ("mqtt", "webhook")
-AGENTS = frozenset({"decode-0", "window-0"})
-"""may end when Kafka answers with a fault of its own kind, as one without disk does, and are started again"""
 STORE = {"sink-clickhouse", "sink-clickhouse-log"}
 FILES = {"files": "sink-files", "archive": "sink-archive", "device_logs": "sink-device-logs"}
 FULL_S = 60.0
@@ -225,7 +224,8 @@ CASES = (
         small_disks=True,
         may_end=frozenset({"webhook"}),
     ),
-    Case("kafka-disk-full", 9, full_kafka_disk, small_disks=True, may_end=AGENTS),
+    # an agent ends when Kafka answers with a fault of its own kind, as one without disk does, and is started again
+    Case("kafka-disk-full", 9, full_kafka_disk, small_disks=True, may_end=frozenset(AGENTS)),
     Case("mqtt-broker-disk-full", 9, full_mqtt_broker_disk, small_disks=True),
     Case("host-clock-jumps", 12, host_clock_jumps),
     Case("clocks-differ", 12, clocks_differ, after=nothing_lies_ahead),
