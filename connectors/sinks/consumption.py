@@ -7,23 +7,28 @@ range records are missing, which a person has to know, so `Hole` ends the proces
 import time
 from collections.abc import Callable, Mapping
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
 from msgspec import Struct
 
 from connectors.sinks.base import Record
 from connectors.sinks.client import properties
 from connectors.sinks.commit import Commit, Position
 from connectors.sinks.expulsions import Expulsions
+from connectors.sinks.message import record
 from streams import kafka, log, metrics, progress
 from streams.settings import Settings
 
 TELL_S = 10.0
 LEAVING_S = 5.0
-"""a commit is waited for so long when leaving"""
+"""when leaving, a commit is waited for so long"""
 DOUBT_S, ANSWER_S = 5.0, 1.0
 """after so long without a partition the client is asked whether it reaches Kafka at all, and waited for so long"""
 
 logger = log.get(__name__)
+
+
+def _nothing(*_: object) -> None:
+    pass
 
 
 class Start(Struct, frozen=True):
@@ -44,8 +49,9 @@ class Consumption:
     def __init__(self, settings: Settings, sink: str, topics: tuple[str, ...]) -> None:
         self._settings, self._sink, self._topics = settings.kafka, sink, topics
         self._properties = properties(settings, sink)
+        self._life = object()
         self._consumer = self._made()
-        self._callbacks: tuple[Callable[[list[Start]], None], Callable[[], None]] | None = None
+        self._callbacks: tuple[Callable[[list[Start]], None], Callable[[], None]] = _nothing, _nothing
         self._expulsions = Expulsions()
         self._under_way: Commit | None = None
         self._reached: dict[Position, int] = {}
@@ -73,7 +79,7 @@ class Consumption:
 
         names = [self._settings.prefix + topic for topic in self._topics]
         gone = self._ours(revoked)
-        self._consumer.subscribe(names, on_assign=self._ours(assigned), on_revoke=gone, on_lost=gone)
+        self._consumer.subscribe(names, on_assign=self._ours(assigned, kafka.park), on_revoke=gone, on_lost=gone)
 
     def membership(self) -> progress.Work:
         """For the watchdog: who owns nothing, and is not told so, has no partition that it could look at."""
@@ -102,7 +108,7 @@ class Consumption:
             messages = self._consumer.consume(limit, timeout_s)
             if self._failed:  # first: who failed to say where to begin is told here that there is no place
                 raise self._failed
-            records = [self._record(message) for message in messages if not _event(message.error())]
+            records = [record(message, self._settings.prefix) for message in messages if not _event(message.error())]
         except KafkaException as error:
             if not kafka.is_over(error.args[0]) or not self._expulsions.may_join(time.monotonic()):
                 raise
@@ -182,33 +188,38 @@ class Consumption:
             logger.debug("lag-unknown", detail=str(error.args[0]))
 
     def close(self) -> None:
-        """Leave."""
+        """Leave. Waits some seconds at most: the client may have lost Kafka, or be given partitions that it is not to take."""
         deadline = time.monotonic() + LEAVING_S
         while self._under_way and time.monotonic() < deadline:
             self._consumer.poll(0.1)  # what comes is not handled, and read again
-        self._consumer.close()
+        self._keeping_errors(self._callbacks[1])
+        self._let_go(kafka.ENDING_S)
 
     def _join_again(self, why: str) -> None:
         """With a client of its own: the old one never does anything again, and may not even end."""
         logger.warning("membership-over", detail=why, next="joins again, from the last commit")
-        on_assigned, on_revoked = self._callbacks or (lambda _: None, lambda: None)
+        on_assigned, on_revoked = self._callbacks
         on_revoked()
         self._joined = self.member = False
-        kafka.let_go(self._consumer)
+        self._let_go()
         self._under_way = None
         self._consumer, self._failed = self._made(), None
         self._own([])
         self.subscribe(on_assigned, on_revoked)
 
-    def _made(self) -> Consumer:
+    def _let_go(self, wait_s: float = 0) -> None:
+        """From here on the client tells nothing, and takes no partitions."""
         self._life = object()
+        kafka.let_go(self._consumer, wait_s)
+
+    def _made(self) -> Consumer:
         told = {"error_cb": self._ours(self._tell), "on_commit": self._ours(self._ended)}
         return kafka.consumer(self._settings, f"sink-{self._sink}", **self._properties, **told)
 
-    def _ours(self, callback: Callable[..., None]) -> Callable[..., None]:
+    def _ours(self, callback: Callable[..., None], after: Callable[[], None] = _nothing) -> Callable[..., None]:
         """As long as the client that gets it is the one at work: one that was let go may still speak while it ends."""
         life = self._life
-        return lambda *arguments: callback(*arguments) if life is self._life else None
+        return lambda *arguments: callback(*arguments) if life is self._life else after()
 
     def _keeping_errors(self, callback: Callable[[], None]) -> None:
         """An exception that leaves a callback may turn into a meaningless one in the client's C code."""
@@ -274,22 +285,8 @@ class Consumption:
     def _partition(self, position: Position, offset: int = OFFSET_INVALID, metadata: str = "") -> TopicPartition:
         return TopicPartition(self._settings.prefix + position[0], position[1], offset, metadata)
 
-    def _record(self, message: Message) -> Record:
-        return Record(
-            topic=str(message.topic()).removeprefix(self._settings.prefix),
-            partition=int(message.partition() or 0),
-            offset=int(message.offset() or 0),
-            key=_bytes(message.key()),
-            value=_bytes(message.value()),
-            timestamp=message.timestamp()[1] * 1_000_000,
-        )
-
 
 def _event(error: KafkaError | None) -> bool:
     if error is not None and error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
         raise Hole(str(error))
     return kafka.raise_on_error(error)
-
-
-def _bytes(data: bytes | str | None) -> bytes | None:
-    return data.encode() if isinstance(data, str) else data
