@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from msgspec.structs import replace
 
 from connectors.api import operator
 from connectors.cli import processes
 from connectors.demo.mapping import Api
 from deploy.local import daemon, servers
-from deploy.local.plan import Http, Plan, Port, Process
+from deploy.local.plan import Http, Plan
 from deploy.local.status import ProcessStatus, State
 from streams.settings import Settings
-from tests.faults import clock, layout
+from tests.faults import clock, layout, plan
 from tests.faults.disks import Disk, mounted
 from tests.faults.kept import Kept
 from tests.faults.ports import with_ports
@@ -30,7 +28,6 @@ from tests.stack.harness import PATIENCE, Stack, eventually, free_port
 from tests.stack.proxy import Proxy
 
 TOKEN = "faults"
-STORE_SINKS = ("sink-clickhouse", "sink-clickhouse-log")
 SERVERS = ("kafka", "mqtt-broker", "clickhouse")
 TASKS = ("topics", "migrate")
 
@@ -279,30 +276,9 @@ def running(directory: Path, *, module: str | None = None, only: Callable[[str],
         )
         world.store_proxy.open()
         stack.callback(world.down)
-        world.plan = _plan(world, module, only)
+        ours = plan.ours(settings, world.environment, f"http://{proxy.address}", module)
+        stub = plan.ubidots_stub(ubidots_port, TOKEN)
+        started = servers.prepare(processes.needed_servers(settings))
+        world.plan = Plan((*started, *(p for p in ours if only(p.name)), stub), os.getcwd(), owner=os.getpid())
         world.up()
         yield world
-
-
-def _plan(world: World, module: str | None, only: Callable[[str], bool]) -> Plan:
-    wanted = processes.needed_servers(world.settings)
-    started = servers.prepare(wanted)
-    ours = [_ours(p, world, module) for p in processes.ours(world.settings, wanted.names) if only(p.name)]
-    return Plan((*started, *ours, _stub(world)), os.getcwd(), owner=os.getpid())
-
-
-def _ours(process: Process, world: World, module: str | None) -> Process:
-    more = dict(world.environment)
-    if process.name in STORE_SINKS:
-        more["ISTHMUS_CLICKHOUSE__URL"] = f"http://{world.store_proxy.address}"
-    command = (sys.executable, "-m", module, *process.command[len(processes.OURS) :]) if module else process.command
-    return replace(process, command=command, environment=more | process.environment)
-
-
-def _stub(world: World) -> Process:
-    return Process(
-        name="ubidots-stub",
-        command=(sys.executable, "-m", "tests.faults.ubidots", "--port", str(world.ubidots_port), "--token", TOKEN),
-        ready=Http(world.ubidots_port, "/stats"),
-        ports=(Port(world.ubidots_port, "the Ubidots stub"),),
-    )
