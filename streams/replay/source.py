@@ -142,6 +142,7 @@ class _Reader:
                 kafka.raise_on_error(fault.args[0])
                 if not tries:
                     logger.warning("waiting for Kafka", fault=str(fault))
+                self._look(sign=False)
             else:
                 if position < high or time.monotonic() - began > GONE_AFTER_S:
                     return low, high

@@ -42,7 +42,7 @@ class Client:
         self.asked += 1
         return Of(brokers={1: Of()}, topics={topic: Of(error=None)})
 
-    def get_watermark_offsets(self, _: TopicPartition, timeout: float) -> tuple[int, int]:
+    def get_watermark_offsets(self, _: TopicPartition, timeout: float, cached: bool = False) -> tuple[int, int]:
         return 0, 3
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class Lost(Client):
         self.asked += 1
         raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
-    def get_watermark_offsets(self, _: TopicPartition, timeout: float) -> tuple[int, int]:
+    def get_watermark_offsets(self, _: TopicPartition, timeout: float, cached: bool = False) -> tuple[int, int]:
         raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
     def close(self) -> None:

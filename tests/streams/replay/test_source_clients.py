@@ -49,3 +49,16 @@ def test_no_record_is_left_out_or_given_twice(monkeypatch: pytest.MonkeyPatch) -
     assert [(one.partition, one.offset) for one in other.assigned] == [(0, 1)]
     assert lost.let_go.wait(10)
     lost.ends.set()
+
+
+def test_who_cannot_say_where_a_partition_ends_is_replaced_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    deaf, other = Lost(), Reader(raw(0), raw(1), raw(2))
+    in_turn(monkeypatch, deaf, other)
+
+    found = list(records(Settings(), {}, {0: 3}))
+
+    assert [record for chunk in found if isinstance(chunk, Chunk) for record in chunk.records] == [
+        (0, b"0"), (1, b"1"), (2, b"2"),
+    ]  # fmt: skip
+    assert deaf.let_go.wait(10)
+    deaf.ends.set()
