@@ -13,6 +13,7 @@ from streams import kafka, topics
 from streams.settings import KafkaSettings, Settings
 from tests.stack.harness import Installation, Stack
 from tests.stack.proxy import Proxy
+from tests.stack.replayed import Replayed
 
 STACK_VARIABLE = "ISTHMUS_TEST_STACK"
 """`kafka=host:port,mqtt=host:port,clickhouse=url` of servers to use instead of starting some."""
@@ -34,6 +35,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         return
     with Stack.started(tmp_path_factory.mktemp("stack")) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def tables(stack: Stack) -> Iterator[Replayed]:
+    """The store of replays, without Kafka."""
+    made = Replayed(stack.clickhouse)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bench(tables: Replayed) -> Replayed:
+    """It, with nothing in it."""
+    return tables.emptied()
 
 
 @pytest.fixture

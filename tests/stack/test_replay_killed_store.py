@@ -1,31 +1,14 @@
 """What a store that is killed amid a statement, or amid several, may leave of a replay."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from streams.core.times import DAY
 from streams.replay.runs import Runs
-from tests.stack.harness import Stack
 from tests.stack.replay_rows import final, put
+from tests.stack.replayed import GENERATION, JOB, UNDO, Replayed
 from tests.stack.store import NOON
-from tests.stack.test_replay_store import GENERATION, JOB, UNDO, Replayed
 from tests.stack.test_replay_store_modes import T, row, staged
 
 LATER = NOON + 40 * DAY
 """in another month"""
-
-
-@pytest.fixture(scope="module")
-def tables(stack: Stack) -> Iterator[Replayed]:
-    made = Replayed(stack.clickhouse)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def bench(tables: Replayed) -> Replayed:
-    return tables.emptied()
 
 
 def corrected(bench: Replayed) -> None:

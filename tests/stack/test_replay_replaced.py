@@ -1,33 +1,16 @@
 """Rows of a correction that others have replaced since, also when the store has merged them away."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from streams.core.identity import series_id
 from streams.core.times import SECOND
 from streams.replay.runs import Runs
-from tests.stack.harness import Stack
 from tests.stack.replay_rows import final, put
+from tests.stack.replayed import GENERATION, JOB, Replayed
 from tests.stack.store import NOON
-from tests.stack.test_replay_store import GENERATION, JOB, Replayed
 from tests.stack.test_replay_store_modes import DEVICE, applied, row, staged, undone
 
 T = series_id(DEVICE, "t")
 MANY = 150
 """more than are looked at for whether rows are attached"""
-
-
-@pytest.fixture(scope="module")
-def tables(stack: Stack) -> Iterator[Replayed]:
-    made = Replayed(stack.clickhouse)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def bench(tables: Replayed) -> Replayed:
-    return tables.emptied()
 
 
 def merged(bench: Replayed) -> None:

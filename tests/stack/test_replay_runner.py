@@ -1,7 +1,7 @@
 """A runner and a registry that keeps the rules: who may touch a replay's tables, and what a failure may leave behind."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from threading import Event
 from typing import Any
 
@@ -21,8 +21,7 @@ from streams.replay.barrier import Barrier
 from streams.replay.course import Course, Failed, Stopped
 from streams.replay.job import Mode, State
 from streams.replay.runner import Runner
-from tests.stack.harness import Stack
-from tests.stack.test_replay_store import JOB, Replayed
+from tests.stack.replayed import JOB, Replayed
 
 HASHES = {"code": "c0", "codecs": "c1", "rules": "c2"}
 
@@ -65,18 +64,6 @@ class Registered:
 
 def author() -> Author:
     return Author("ann", time.time_ns(), "")
-
-
-@pytest.fixture(scope="module")
-def tables(stack: Stack) -> Iterator[Replayed]:
-    made = Replayed(stack.clickhouse)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def bench(tables: Replayed) -> Replayed:
-    return tables.emptied()
 
 
 def run(bench: Replayed, office: Registered) -> Replay:

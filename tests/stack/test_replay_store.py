@@ -1,6 +1,6 @@
 """The store's side of replays on the real engine, against a dictionary that knows the rules."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 from threading import Event, Thread
@@ -9,66 +9,14 @@ from typing import Any
 import pytest
 
 from connectors.sinks.base import Transient
-from connectors.sinks.clickhouse import recompute
 from connectors.sinks.clickhouse.replay import ClickHouseReplayStore
 from connectors.sinks.clickhouse.store import Store
 from streams.core.identity import series_id
-from streams.core.times import SECOND
 from streams.replay.runs import Runs
 from streams.replay.store import Staged
 from tests.stack import replay_rows
-from tests.stack.harness import Stack
 from tests.stack.replay_rows import LENGTHS, Rows, Table, World, aggregated, difference, newest, put
-from tests.stack.store import Bench
-
-JOB, GENERATION, UNDO = 7, 5, 6
-
-
-class Replayed(Bench):
-    """A database with a replay's side of it."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.replay = ClickHouseReplayStore(self.settings)
-
-    def emptied(self) -> "Replayed":
-        super().emptied()
-        self.replay.drop(JOB, journal=True)
-        return self
-
-    def as_before(self, table: Table) -> None:
-        """The rows, and what the sink would have computed of them."""
-        put(self.store, table.rows)
-        for length in LENGTHS:
-            slots = {(series, ts // (length * SECOND)): 1 for series, ts in table.final}
-            recompute.run(self.store, recompute.windows(length, slots))
-        times = {series: row[0] for series, row in newest(table.final).items()}
-        recompute.run(self.store, recompute.latest(times))
-
-    def stage(self, world: World, batches: int = 3) -> None:
-        self.replay.open(JOB)
-        for staged, checkpoint in world.batches(batches):
-            self.replay.stage(JOB, staged, checkpoint)
-
-    def counts(self, mode: str = "decode") -> tuple[int, int, int, int, int]:
-        found = self.replay.diff(JOB, mode=mode)
-        return found.added, found.removed, found.changed, found.same, self.replay.shielded(JOB)
-
-    def close(self) -> None:
-        self.replay.close()
-        super().close()
-
-
-@pytest.fixture(scope="module")
-def tables(stack: Stack) -> Iterator[Replayed]:
-    made = Replayed(stack.clickhouse)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def bench(tables: Replayed) -> Replayed:
-    return tables.emptied()
+from tests.stack.replayed import GENERATION, JOB, UNDO, Replayed
 
 
 def put_all(bench: Replayed, table: Table, rows: Rows) -> None:

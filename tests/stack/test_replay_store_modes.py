@@ -1,7 +1,5 @@
 """What a replay's store does besides decoding again: places, lost rows, names, dead letters, lookups, reports."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from streams.core.identity import row_version, series_id
@@ -11,25 +9,12 @@ from streams.replay.job import Counts
 from streams.replay.runs import Runs
 from streams.replay.selection import Selection
 from streams.replay.store import GROUPS, Difference, SeriesName, Staged, TouchedWindow
-from tests.stack.harness import Stack
 from tests.stack.replay_rows import Row, Rows, final, latest, put
+from tests.stack.replayed import GENERATION, JOB, UNDO, Replayed
 from tests.stack.store import NOON
-from tests.stack.test_replay_store import GENERATION, JOB, UNDO, Replayed
 
 DEVICE = "json:probe"
 T, H = series_id(DEVICE, "t"), series_id(DEVICE, "h")
-
-
-@pytest.fixture(scope="module")
-def tables(stack: Stack) -> Iterator[Replayed]:
-    made = Replayed(stack.clickhouse)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def bench(tables: Replayed) -> Replayed:
-    return tables.emptied()
 
 
 def row(value: float | str, offset: int, generation: int = 1, uid: int = 0, partition: int = 0) -> Row:
