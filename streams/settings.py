@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from streams import mqtt_filter
 from streams.ict_settings import IctMqttSource
 from streams.poller_settings import PollersSettings, TtnApiSettings
-from streams.section import Section
+from streams.section import Section, StoreUrl
 from streams.source_settings import CsvLayout, JsonMapping
 
 CONFIG_VARIABLE = "ISTHMUS_CONFIG"
@@ -49,7 +49,7 @@ class KafkaSettings(Section):
 class DiversionSettings(Section):
     """Where bodies go that Kafka refuses."""
 
-    url: str = Field(
+    url: StoreUrl = Field(
         "var/diverted",
         description="local directory or any fsspec URL; what a URL's store does not take goes to spool.directory/diverted",
     )
@@ -307,7 +307,7 @@ class FilesSettings(Section):
     archive: Path = Path("var/archive")
     archive_file_mb: int = Field(256, ge=1, description="an archive file is closed at this size …")
     archive_file_s: int = Field(3600, ge=1, description="… or when its first record is this old")
-    archive_copy: str | None = Field(None, description="fsspec URL that closed archive files are copied to")
+    archive_copy: StoreUrl | None = Field(None, description="fsspec URL that closed archive files are copied to")
     device_logs: Path = Field(Path("var/device-logs"), description="of sink `device-logs`: a file per device and day")
 
 

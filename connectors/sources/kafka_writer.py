@@ -52,6 +52,7 @@ class _Pending(Struct):
 
     record: RawRecord
     done: Done
+    key: str
     letter: DeadLetter | None = None
     diverting: bool = False
 
@@ -114,7 +115,7 @@ class KafkaWriter:
         token = next(self._tokens)
         if not self._pending:
             self._progress = time.monotonic()
-        self._pending[token] = _Pending(record, done)
+        self._pending[token] = _Pending(record, done, self._keyed(record))
         self._bytes += len(record.payload)
         self._send(token)
 
@@ -162,14 +163,19 @@ class KafkaWriter:
             task.cancel()
         await self._line.close()
 
+    def _keyed(self, record: RawRecord) -> str:
+        """A body that will be diverted for its size is not parsed: that may take seconds, in which the loop stands."""
+        if len(record.payload) > self._settings.max_record_bytes:
+            return record.address
+        return self._key(record) or record.address
+
     def _send(self, token: int) -> None:
         pending = self._pending.get(token)
         if pending is None:
             return
         topic, what = ("dead-letters", pending.letter) if pending.letter else ("raw", pending.record)
-        key = self._key(pending.record) or pending.record.address
         try:
-            self._line.send(token, topic, key, avro.encode(what))
+            self._line.send(token, topic, pending.key, avro.encode(what))
         except BufferError:
             self._unsent.append(token)
         except KafkaException as error:

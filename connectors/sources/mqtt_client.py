@@ -81,8 +81,7 @@ class Client(aiomqtt.Client):
         for subscription in subscriptions:
             options = SubscribeOptions(qos=subscription.qos, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
             for code in await self.subscribe(subscription.filter, options=options):
-                if (code if isinstance(code, int) else code.value) >= REFUSED:
-                    raise Refused(f"the broker refuses {subscription.filter}: {code}")
+                _check(subscription, code if isinstance(code, int) else code.value, str(code))
 
     async def lost(self) -> None:
         """Wait until the connection ends.
@@ -229,6 +228,15 @@ class _Buffer:
         except BlockingIOError:
             self.blocked = True
             raise
+
+
+def _check(wanted: Subscription, granted: int, told: str) -> None:
+    if granted >= REFUSED:
+        raise Refused(f"the broker refuses {wanted.filter}: {told}")
+    if granted < wanted.qos:
+        raise Refused(
+            f"the broker grants {wanted.filter} without acknowledgement; qos = 0 in the settings would accept that"
+        )
 
 
 def message_of(command: int, packet: bytes | bytearray) -> paho.MQTTMessage:

@@ -14,7 +14,7 @@ import pytest
 
 from connectors.dead_letters.resubmit import record_of
 from connectors.sources import kafka_line, kafka_writer
-from connectors.sources.base import Full
+from connectors.sources.base import Full, Key
 from connectors.sources.diversion import Diversion
 from connectors.sources.kafka_writer import DEFAULT_LIMITS, KafkaWriter, Limits
 from streams import topics
@@ -26,13 +26,18 @@ from tests.stack.proxy import Proxy
 
 
 def writer(
-    installation: Installation, *, address: str | None = None, limits: Limits = DEFAULT_LIMITS, confirm_s: float = 10
+    installation: Installation,
+    *,
+    address: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    confirm_s: float = 10,
+    key: Key = lambda _: None,
 ) -> KafkaWriter:
     settings = installation.settings
     if address:
         settings = installation.with_settings(kafka={"bootstrap_servers": address}).settings
     diversion = Diversion(settings.diversion, settings.spool.directory / "diverted", first_delay_s=0.05)
-    return KafkaWriter(settings.kafka, diversion, lambda record: None, limits=limits, confirm_s=confirm_s)
+    return KafkaWriter(settings.kafka, diversion, key, limits=limits, confirm_s=confirm_s)
 
 
 class TestKafkaWriter(RawWriterLaws):
@@ -188,6 +193,20 @@ def test_diverts_what_the_broker_itself_refuses_and_its_neighbours_stay(installa
     letters = doors.contents(narrow, "dead-letters", DeadLetter)
     assert [(letter.reason, letter.correlation_id) for letter in letters] == [("too-large", large.id)]
     assert {one.id for one in doors.raw(narrow)} == {one.id for one in small}
+
+
+def test_a_body_that_is_too_large_is_not_parsed_for_its_key(installation: Installation) -> None:
+    parsed: list[bytes] = []
+
+    async def scenario() -> None:
+        narrow = installation.with_settings(kafka={"max_record_bytes": 1000})
+        opened = writer(narrow, key=lambda one: parsed.append(one.payload))
+        await asyncio.gather(opened.write(record(bytes(100_000))), opened.write(record(b"small")))
+        await opened.close()
+
+    asyncio.run(scenario())
+    assert parsed == [b"small"]
+    assert len(doors.contents(installation, "dead-letters", DeadLetter)) == 1
 
 
 def test_diverts_only_once_the_file_store_works(installation: Installation) -> None:

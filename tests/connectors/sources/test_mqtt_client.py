@@ -4,8 +4,9 @@ Nor may one that paho would take long over block the connection until the broker
 """
 
 import asyncio
+from contextlib import nullcontext
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import paho.mqtt.client as paho
 import pytest
@@ -19,8 +20,8 @@ from paho.mqtt.properties import Properties, VariableByteIntegers
 
 from connectors.sources import mqtt_client
 from connectors.sources.mqtt import raw_record
-from connectors.sources.mqtt_client import Client
-from streams.settings import MqttBroker
+from connectors.sources.mqtt_client import Client, Refused
+from streams.settings import MqttBroker, Subscription
 
 
 def text(value: str | bytes) -> bytes:
@@ -181,3 +182,19 @@ def test_gives_way_after_some_packets_or_one_that_took_long(
         return read
 
     assert asyncio.run(scenario()) == packets
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted", "fault"),
+    [
+        (1, 1, None),
+        (0, 0, None),
+        (0, 1, None),
+        (1, 0, "the broker grants json/# without acknowledgement; qos = 0 in the settings would accept that"),
+        (1, 0x87, "the broker refuses json/#: not authorized"),
+    ],
+)
+def test_a_subscription_that_would_lose_messages_is_none(asked: Literal[0, 1], granted: int, fault: str | None) -> None:
+    wanted = Subscription(filter="json/#", source="json", qos=asked)
+    with pytest.raises(Refused, match=fault) if fault else nullcontext():
+        mqtt_client._check(wanted, granted, "not authorized")

@@ -53,6 +53,14 @@ def filters(*names: str) -> dict[str, Any]:
         ({"webhook": {"auth": {"other": {"bearer": "x"}}}}, "auth of a source that is not in sources: other"),
         ({"webhook": {"auth": {"json": {}}}}, "give exactly one of bearer, basic, hmac"),
         ({"webhook": {"tls_key_file": "key.pem"}}, "tls_key_file needs tls_cert_file"),
+        (
+            {"diversion": {"url": "ftp://isthmus:hush@files.example/bodies"}},
+            "diversion.url: Value error, a password in it would be told in logs and dead letters; fsspec takes it from",
+        ),
+        (
+            {"files": {"archive_copy": "ftp://isthmus:hush@files.example/archive"}},
+            "files.archive_copy: Value error, a password in it would be told in logs",
+        ),
     ],
 )
 def test_names_the_fault(overrides: dict[str, Any], expected: str) -> None:
@@ -61,9 +69,12 @@ def test_names_the_fault(overrides: dict[str, Any], expected: str) -> None:
     assert expected in str(caught.value)
 
 
-def test_keeps_secrets_out_of_the_message() -> None:
+@pytest.mark.parametrize(
+    "overrides", [broker(password="s3cret"), {"diversion": {"url": "ftp://isthmus:s3cret@files.example/bodies"}}]
+)
+def test_keeps_secrets_out_of_the_message(overrides: dict[str, Any]) -> None:
     with pytest.raises(SettingsError) as caught:
-        load(**broker(password="s3cret"))
+        load(**overrides)
     assert "s3cret" not in str(caught.value)
 
 
