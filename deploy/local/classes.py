@@ -7,6 +7,7 @@ tells the classes that this needs. A file that does not fit is ignored by the JV
 
 import asyncio
 import hashlib
+import os
 import subprocess
 import tempfile
 import time
@@ -45,7 +46,16 @@ def place(java: str, jars: Path) -> Path:
 
 def missing(file: Path) -> bool:
     """Whether it has to be made; jars that were fetched again do not fit an older one."""
-    return not file.is_file() or any(jar.stat().st_mtime > file.stat().st_mtime for jar in file.parent.glob("*.jar"))
+    return not file.is_file() or file.stat().st_mtime_ns != _fetched_ns(file.parent)
+
+
+def _fetched_ns(jars: Path) -> int:
+    return max((jar.stat().st_mtime_ns for jar in jars.glob("*.jar")), default=0)
+
+
+def _stamp(file: Path, fetched_ns: int) -> None:
+    """It bears its jars' time: one of its own would be older than theirs when the clock was set back meanwhile."""
+    os.utime(file, ns=(fetched_ns, fetched_ns))
 
 
 def provide(java: str, jars: Path, trial: Trial, use: Use) -> Path | None:
@@ -64,13 +74,15 @@ def _refuse(file: Path) -> None:
     with suppress(OSError):
         file.unlink(missing_ok=True)
         file.touch()
+        _stamp(file, _fetched_ns(file.parent))
 
 
 def _make(java: str, jars: Path, trial: Trial, use: Use, file: Path) -> None:
     """In a directory beside it: of two at once both are whole, and the later one stays."""
     with tempfile.TemporaryDirectory(dir=jars.parent) as scratch:
-        made = Path(scratch) / file.name
+        made, fetched_ns = Path(scratch) / file.name, _fetched_ns(jars)
         _lay_out(java, jars, _loaded(trial, use, Path(scratch)), made)
+        _stamp(made, fetched_ns)
         made.replace(file)
 
 

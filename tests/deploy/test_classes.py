@@ -71,6 +71,26 @@ def test_jars_that_were_fetched_again_want_another(tmp_path: Path, jars: Path) -
     assert times_made(java) == 2
 
 
+@pytest.mark.parametrize("script", [LAYS_OUT, 'echo once >> "$0.made"; exit 1'])
+def test_jars_from_a_time_when_the_clock_was_ahead_are_laid_out_once(tmp_path: Path, jars: Path, script: str) -> None:
+    java = fake(tmp_path, script)
+    os.utime(jars / "server.jar", (4_000_000_000, 4_000_000_000))
+    first = classes.provide(java, jars, listens, asked)
+
+    assert not classes.missing(classes.place(java, jars))
+    assert classes.provide(java, jars, listens, asked) == first
+
+
+def test_jars_that_were_fetched_again_after_the_clock_was_set_back_want_another(tmp_path: Path, jars: Path) -> None:
+    java = fake(tmp_path, LAYS_OUT)
+    classes.provide(java, jars, listens, asked)
+    os.utime(jars / "server.jar", (1_000_000, 1_000_000))
+
+    classes.provide(java, jars, listens, asked)
+
+    assert times_made(java) == 2
+
+
 def test_another_java_has_another(tmp_path: Path, jars: Path) -> None:
     java = fake(tmp_path, "echo 17 >&2")
     first = classes.place(java, jars)
