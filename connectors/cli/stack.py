@@ -101,7 +101,8 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False
     typer.echo("\n".join(["this deletes for ever:", *(f"  {stack_view.size(path)}  {path}" for path in doomed)]))
     if not yes and not typer.confirm("delete?"):
         raise SystemExit("nothing was deleted")
-    daemon.down(_directory(loaded))
+    with one_message():  # servers that run on keep their data
+        daemon.down(_directory(loaded))
     for path in doomed:
         shutil.rmtree(path, ignore_errors=True)
     typer.echo("deleted")

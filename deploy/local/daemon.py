@@ -16,6 +16,8 @@ from deploy.local.plan import Plan, StackError, check
 
 GIVE_UP_AFTER = 3
 """Ends of a server, in a row and without having been ready, that make `up` give up."""
+FOUND_IN_S = 10.0
+"""Who takes a directory says a little later who it is."""
 LOG_LINES = 30
 POLL_S = 0.1
 
@@ -45,10 +47,14 @@ def up(directory: Path, plan: Plan, *, timeout_s: float = 180, watch: Watch = la
 
 
 def down(directory: Path, *, watch: Watch = lambda _: None) -> list[str]:
-    """Stop the supervisor and all its processes, in reverse order; return the names of orphans that had to be ended."""
-    here = _here(directory)
-    if here is not None and running(directory):
-        _terminate(directory, here, watch)
+    """Stop the supervisor and all its processes, in reverse order; return the names of orphans that had to be ended.
+
+    Raises:
+        StackError: who holds the directory cannot be found. All of it runs on.
+    """
+    holder = _holder(directory)
+    if holder is not None:
+        _terminate(directory, holder, watch)
     return Ledger(directory).end_orphans() if directory.is_dir() else []
 
 
@@ -136,12 +142,28 @@ def _here(directory: Path) -> supervisor.Here | None:
         return None
 
 
-def _terminate(directory: Path, here: supervisor.Here, watch: Watch) -> None:
+def _holder(directory: Path) -> psutil.Process | None:
+    """The supervisor, if there is one. Its children are not ended without it: it would start them again."""
+    deadline = time.monotonic() + FOUND_IN_S
+    while running(directory):
+        here = _here(directory)
+        if here is not None and (process := here.process):
+            return process
+        if time.monotonic() > deadline:
+            raise StackError(_not_found(directory, here))
+        time.sleep(POLL_S)
+    return None
+
+
+def _not_found(directory: Path, here: supervisor.Here | None) -> str:
+    noted = f" (pid {here.pid} was noted, at another time)" if here else ""
+    return f"a supervisor holds {directory / supervisor.LOCK} and cannot be found{noted}: end it, then try again"
+
+
+def _terminate(directory: Path, process: psutil.Process, watch: Watch) -> None:
     with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(here.pid)
-        if process.create_time() == here.created:
-            process.terminate()
-            _await_end(directory, process, watch)
+        process.terminate()
+        _await_end(directory, process, watch)
 
 
 def _await_end(directory: Path, process: psutil.Process, watch: Watch) -> None:

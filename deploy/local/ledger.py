@@ -1,6 +1,6 @@
 """Which children live, on disk: what a killed supervisor leaves behind is found and ended by the next one.
 
-A pid alone may belong to somebody else by then; pid and start time together name one process.
+A pid alone may belong to somebody else by then.
 """
 
 import contextlib
@@ -14,6 +14,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from deploy.local import identity
+
 FILE = "processes.json"
 KILL_WAIT_S = 10.0
 POLL_S = 0.02
@@ -21,12 +23,10 @@ POLL_S = 0.02
 logger = logging.getLogger(__name__)
 
 
-class Child(msgspec.Struct, frozen=True):
-    """A started child: ``created`` is its start time in seconds since the epoch, as the system keeps it."""
+class Child(identity.Known, frozen=True, kw_only=True):
+    """A started child."""
 
     name: str
-    pid: int
-    created: float
     stop_s: float
 
 
@@ -45,8 +45,9 @@ class Ledger:
 
     def add(self, name: str, pid: int, stop_s: float) -> None:
         """Note a child that was just started."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            self._children[name] = Child(name, pid, psutil.Process(pid).create_time(), stop_s)
+        known = identity.of(pid)
+        if known is not None:
+            self._children[name] = Child(name=name, pid=pid, identity=known, stop_s=stop_s)
             self._write()
 
     def remove(self, name: str) -> None:
@@ -104,12 +105,11 @@ def _noted(file: Path) -> Iterator[Child]:
 
 
 def _living(child: Child) -> psutil.Process | None:
-    try:
-        process = psutil.Process(child.pid)
-        same = process.create_time() == child.created and not _is_over(process)
-    except psutil.NoSuchProcess:
-        return None
-    return process if same else None
+    process = child.process
+    with contextlib.suppress(psutil.NoSuchProcess):
+        if process is not None and not _is_over(process):
+            return process
+    return None
 
 
 def _is_over(process: psutil.Process) -> bool:

@@ -15,7 +15,7 @@ from typing import IO
 import msgspec
 import psutil
 
-from deploy.local import logs, status
+from deploy.local import identity, logs, status
 from deploy.local.ledger import Ledger
 from deploy.local.plan import Plan, check
 from deploy.local.unit import Unit
@@ -28,11 +28,9 @@ class Running(Exception):
     """Another supervisor has this directory."""
 
 
-class Here(msgspec.Struct, frozen=True):
-    """How to reach a running supervisor; the start time guards against a pid that was given to another process."""
+class Here(identity.Known, frozen=True, kw_only=True):
+    """How to reach a running supervisor."""
 
-    pid: int
-    created: float
     socket: str
 
 
@@ -102,7 +100,7 @@ async def serve(directory: Path, plan: Plan) -> None:
     supervisor = Supervisor(directory, plan)
     path = status.socket_path(directory)
     async with await status.serve(path, lambda: supervisor.status):
-        here = Here(os.getpid(), psutil.Process().create_time(), str(path))
+        here = Here(pid=os.getpid(), identity=identity.of(os.getpid()), socket=str(path))
         (directory / HERE).write_bytes(msgspec.json.encode(here))
         await supervisor.run(stop)
     path.unlink(missing_ok=True)

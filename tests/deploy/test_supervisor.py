@@ -15,7 +15,7 @@ import msgspec
 import psutil
 import pytest
 
-from deploy.local import daemon, ledger, logs, supervisor, unit
+from deploy.local import daemon, identity, ledger, logs, supervisor, unit
 from deploy.local.plan import Http, Plan, Port, Process, StackError
 from deploy.local.ports import PortTaken
 from deploy.local.status import ProcessStatus, State
@@ -274,7 +274,7 @@ def test_down_ends_what_a_killed_supervisor_leaves(directory: Path) -> None:
 def test_a_pid_that_belongs_to_somebody_else_by_now_is_left_alone(directory: Path) -> None:
     directory.mkdir()
     with subprocess.Popen(["sleep", "600"]) as stranger:
-        noted = ledger.Child("a", stranger.pid, psutil.Process(stranger.pid).create_time() - 5, 1)
+        noted = ledger.Child(name="a", pid=stranger.pid, identity=identity.of(os.getpid()), stop_s=1)
         (directory / ledger.FILE).write_bytes(msgspec.json.encode([noted]))
 
         assert daemon.down(directory) == []
