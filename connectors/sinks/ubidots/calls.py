@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import orjson
 
 from connectors.sinks.base import Transient
 from streams import progress
@@ -55,25 +56,22 @@ class Calls:
 
     def get(self, label: str) -> dict[str, Any]:
         """The device as Ubidots shows it."""
-        answer = self._call("GET", _device(label), None)
-        return answer if isinstance(answer, dict) else {}
+        return self._call("GET", _device(label), None)
 
     def close(self) -> None:
         """Let go of the connection; safe to call twice."""
         self._client.close()
 
-    def _call(self, method: str, path: str, body: bytes | None) -> Any:
+    def _call(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
         self._await_token()
         try:
             response = self._client.request(method, path, content=body)
         except httpx.HTTPError as error:
             raise Transient(f"{method} {path}: {type(error).__name__} {error}") from error
         _check(response, f"{method} {path}")
+        answer = _object(response, f"{method} {path}")
         progress.HERE.beat()  # at some requests a second a batch may take minutes
-        try:
-            return response.json()
-        except ValueError:
-            return None
+        return answer
 
     def _await_token(self) -> None:
         pause_s = self._free_at - time.monotonic()
@@ -86,10 +84,26 @@ def _check(response: httpx.Response, call: str) -> None:
     status = response.status_code
     if status < 300:
         return
-    detail = response.text[:300]
+    detail = _beginning(response)
     if status < 400 or status >= 500 or status in LATER or status in OURS_TO_FIX:
         raise Transient(f"{call}: HTTP {status} {detail}", retry_after(response))
     raise Refused(status, detail)
+
+
+def _object(response: httpx.Response, call: str) -> dict[str, Any]:
+    """Ubidots answers each of the calls with an object. A gateway's page, or nothing, says of no dot that it is kept."""
+    try:
+        answer = orjson.loads(response.content)
+    except orjson.JSONDecodeError:  # nested too deeply, too
+        answer = None
+    if not isinstance(answer, dict):
+        raise Transient(f"{call}: HTTP {response.status_code} without an object of Ubidots': {_beginning(response)}")
+    return answer
+
+
+def _beginning(response: httpx.Response) -> str:
+    """Whatever charset it claims."""
+    return response.content[:300].decode(errors="replace")
 
 
 def retry_after(response: httpx.Response) -> float | None:
@@ -106,10 +120,8 @@ def retry_after(response: httpx.Response) -> float | None:
         return None
 
 
-def _failed_inside(answer: object) -> dict[str, object]:
+def _failed_inside(answer: dict[str, Any]) -> dict[str, object]:
     """Ubidots answers 200 with a status per dot: `{"temperature": [{"status_code": 201}]}`."""
-    if not isinstance(answer, dict):
-        return {}
     return {name: dots for name, dots in answer.items() if isinstance(dots, list) and any(map(_is_failure, dots))}
 
 

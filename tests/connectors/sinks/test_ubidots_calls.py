@@ -1,6 +1,7 @@
 """The calls against the stub, which answers as Ubidots does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import httpx
 import pytest
@@ -24,6 +25,13 @@ def outside() -> Iterator[Ubidots]:
 
 def calls(outside: Ubidots, token: str = TOKEN, requests_per_s: float = 1_000) -> Calls:
     return Calls(UbidotsSettings(url=outside.settings["url"], requests_per_s=requests_per_s), token)
+
+
+def answered(response: httpx.Response) -> Calls:
+    """Every call gets this answer, whoever gives it: what stands before Ubidots is not the stub's to play."""
+    made = Calls(UbidotsSettings(requests_per_s=1_000), TOKEN)
+    made._client = httpx.Client(base_url="http://ubidots", transport=httpx.MockTransport(lambda _: response))
+    return made
 
 
 def test_creates_changes_and_reads_a_device(outside: Ubidots) -> None:
@@ -93,6 +101,34 @@ def test_a_date_to_wait_for_is_read_by_the_clock_of_who_wrote_it(
     headers: dict[str, str], seconds: float | None
 ) -> None:
     assert retry_after(httpx.Response(429, headers=headers)) == seconds
+
+
+@pytest.mark.parametrize(
+    "page",
+    [b"<html>maintenance</html>", b"", b"null", b"[]", b'"ok"', b"[" * 200_000, b'{"t": ' * 200_000, b"\xff\xfe", b"{"],
+)
+def test_what_is_no_answer_of_ubidots_delivers_nothing(page: bytes) -> None:
+    """A gateway's page with status 200 took every dot for an hour."""
+    ubidots = answered(httpx.Response(200, content=page))
+    calls_of: tuple[Callable[[], object], ...] = (
+        partial(ubidots.post, "a", ONE),
+        partial(ubidots.patch, "a", b"{}"),
+        partial(ubidots.get, "a"),
+    )
+    for call in calls_of:
+        with pytest.raises(Transient, match="HTTP 200 without an object"):
+            call()
+
+
+def test_a_page_in_an_odd_charset_is_told_as_far_as_it_can_be_read() -> None:
+    page = httpx.Response(502, content=b"away\xff", headers={"Content-Type": "text/html; charset=hex"})
+    with pytest.raises(Transient, match="HTTP 502 away"):
+        answered(page).post("a", ONE)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_an_object_delivers(status: int) -> None:
+    answered(httpx.Response(status, json={"t": [{"status_code": 201}]})).post("a", ONE)
 
 
 def test_comes_again_when_nobody_answers(outside: Ubidots) -> None:
