@@ -1,8 +1,10 @@
 """The three calls to Ubidots, at the rate that its limit allows."""
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from math import isfinite
 from threading import Event
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +19,8 @@ from streams.settings import UbidotsSettings
 TIMEOUT_S = 10.0
 OURS_TO_FIX = (401, 402, 403)
 """token, plan or permission: no fault of the record's, so it waits until a person has acted"""
+LONGEST_WAIT_S = 300.0
+"""whatever Retry-After says: a gateway's day is not waited for when Ubidots is well again"""
 LATER = (408, 425, 429)
 
 
@@ -107,17 +111,20 @@ def _beginning(response: httpx.Response) -> str:
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the answer asks to wait: a number, or a date (RFC 9110, 10.2.3), read by the clock of who wrote it."""
+    """Seconds that the answer asks to wait, 0 to 300; None when it asks for nothing that can be waited for."""
+    asked = _asked(response)
+    return min(max(0.0, asked), LONGEST_WAIT_S) if asked is not None and isfinite(asked) else None
+
+
+def _asked(response: httpx.Response) -> float | None:
+    """A number, or a date (RFC 9110, 10.2.3), read by the clock of who wrote it."""
     asked = response.headers.get("Retry-After", "")
-    try:
+    with suppress(ValueError):
         return float(asked)
-    except ValueError:
-        pass
-    try:
+    with suppress(ValueError, TypeError, OverflowError):
         now = response.headers.get("Date") or format_datetime(datetime.now(UTC))
-        return max(0.0, (parsedate_to_datetime(asked) - parsedate_to_datetime(now)).total_seconds())
-    except (ValueError, TypeError):
-        return None
+        return (parsedate_to_datetime(asked) - parsedate_to_datetime(now)).total_seconds()
+    return None
 
 
 def _failed_inside(answer: dict[str, Any]) -> dict[str, object]:

@@ -93,11 +93,24 @@ def test_is_refused_an_unknown_device(outside: Ubidots) -> None:
         ({"Retry-After": "7"}, 7.0),
         ({"Retry-After": "Sun, 06 Nov 1994 08:50:00 GMT", "Date": "Sun, 06 Nov 1994 08:49:37 GMT"}, 23.0),
         ({"Retry-After": "Sun, 06 Nov 1994 08:49:00 GMT", "Date": "Sun, 06 Nov 1994 08:49:37 GMT"}, 0.0),
+        ({"Retry-After": "0.5"}, 0.5),
+        ({"Retry-After": "300"}, 300.0),
+        ({"Retry-After": "86400"}, 300.0),
+        ({"Retry-After": "1e300"}, 300.0),
+        ({"Retry-After": "Mon, 07 Nov 1994 08:49:37 GMT", "Date": "Sun, 06 Nov 1994 08:49:37 GMT"}, 300.0),
+        ({"Retry-After": "-5"}, 0.0),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "-inf"}, None),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "1e999"}, None),
         ({"Retry-After": "soon"}, None),
+        ({"Retry-After": ""}, None),
+        ({"Retry-After": "Sun, 06 Nov 1994 08:50:00 +99999999999999999999"}, None),
+        ({"Retry-After": "Sun, 06 Nov 1994 08:50:00 GMT", "Date": "today"}, None),
         ({}, None),
     ],
 )
-def test_a_date_to_wait_for_is_read_by_the_clock_of_who_wrote_it(
+def test_it_waits_as_it_is_asked_five_minutes_at_most_and_by_the_clock_of_who_wrote_the_date(
     headers: dict[str, str], seconds: float | None
 ) -> None:
     assert retry_after(httpx.Response(429, headers=headers)) == seconds
