@@ -1,6 +1,7 @@
 """The three calls to Ubidots, at the rate that its limit allows."""
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -17,11 +18,13 @@ from streams import progress
 from streams.settings import UbidotsSettings
 
 TIMEOUT_S = 10.0
-OURS_TO_FIX = (401, 402, 403)
-"""token, plan or permission: no fault of the record's, so it waits until a person has acted"""
+BLAMED = (204, 400, 413, 422, 423)
+"""What Ubidots says of a request or of its device: 204, a field is wrong and nothing is kept; 423, the device is switched
+off there. Any other status may be a gateway's, or waits for a person (token, plan, permission): no record is to blame."""
+UNKNOWN = 404
+"""of a device that is asked for; dots create theirs"""
 LONGEST_WAIT_S = 300.0
 """whatever Retry-After says: a gateway's day is not waited for when Ubidots is well again"""
-LATER = (408, 425, 429)
 
 
 class Refused(Exception):
@@ -49,33 +52,36 @@ class Calls:
 
     def post(self, label: str, body: bytes) -> None:
         """Send dots; an unknown device is created by it."""
-        answer = self._call("POST", f"/api/v1.6/devices/{quote(label, safe='')}", body)
-        failed = _failed_inside(answer)
-        if failed:
-            raise Refused(400, f"of the variables: {failed}")
+        path = f"/api/v1.6/devices/{quote(label, safe='')}"
+        _check_inside(self._call("POST", path, body), f"POST {path}")
 
     def patch(self, label: str, body: bytes) -> None:
         """Change a device's details."""
-        self._call("PATCH", _device(label), body)
+        self._call("PATCH", _device(label), body, (*BLAMED, UNKNOWN))
 
     def get(self, label: str) -> dict[str, Any]:
         """The device as Ubidots shows it."""
-        return self._call("GET", _device(label), None)
+        return self._call("GET", _device(label), None, (*BLAMED, UNKNOWN))
 
     def close(self) -> None:
         """Let go of the connection; safe to call twice."""
         self._client.close()
 
-    def _call(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
+    def _call(self, method: str, path: str, body: bytes | None, blamed: Sequence[int] = BLAMED) -> dict[str, Any]:
         self._await_token()
-        try:
-            response = self._client.request(method, path, content=body)
-        except httpx.HTTPError as error:
-            raise Transient(f"{method} {path}: {type(error).__name__} {error}") from error
-        _check(response, f"{method} {path}")
-        answer = _object(response, f"{method} {path}")
+        call, response = f"{method} {path}", self._answer(method, path, body)
+        status = response.status_code
+        if not response.is_success or status in blamed:
+            raise _fault(status, _beginning(response), call, blamed, retry_after(response))
+        answer = _object(response, call)
         progress.HERE.beat()  # at some requests a second a batch may take minutes
         return answer
+
+    def _answer(self, method: str, path: str, body: bytes | None) -> httpx.Response:
+        try:
+            return self._client.request(method, path, content=body)
+        except httpx.HTTPError as error:
+            raise Transient(f"{method} {path}: {type(error).__name__} {error}") from error
 
     def _await_token(self) -> None:
         pause_s = self._free_at - time.monotonic()
@@ -84,14 +90,12 @@ class Calls:
         self._free_at = time.monotonic() + self._interval_s
 
 
-def _check(response: httpx.Response, call: str) -> None:
-    status = response.status_code
-    if status < 300:
-        return
-    detail = _beginning(response)
-    if status < 400 or status >= 500 or status in LATER or status in OURS_TO_FIX:
-        raise Transient(f"{call}: HTTP {status} {detail}", retry_after(response))
-    raise Refused(status, detail)
+def _fault(
+    status: int, detail: str, call: str, blamed: Sequence[int] = BLAMED, after_s: float | None = None
+) -> Refused | Transient:
+    if status in blamed:
+        return Refused(status, detail)
+    return Transient(f"{call}: HTTP {status} {detail}", after_s)
 
 
 def _object(response: httpx.Response, call: str) -> dict[str, Any]:
@@ -127,13 +131,21 @@ def _asked(response: httpx.Response) -> float | None:
     return None
 
 
-def _failed_inside(answer: dict[str, Any]) -> dict[str, object]:
-    """Ubidots answers 200 with a status per dot: `{"temperature": [{"status_code": 201}]}`."""
-    return {name: dots for name, dots in answer.items() if isinstance(dots, list) and any(map(_is_failure, dots))}
+def _check_inside(answer: dict[str, Any], call: str) -> None:
+    """Ubidots answers 200 with a status per dot: `{"temperature": [{"status_code": 201}]}`.
+
+    What passes with time comes first: the rest is told again when it has passed.
+    """
+    dots = [(name, dot) for name, found in answer.items() for dot in (found if isinstance(found, list) else [found])]
+    failed = [(dot["status_code"], name, dot) for name, dot in dots if _is_failure(dot)]
+    if failed:
+        status, name, dot = min(failed, key=lambda one: one[0] in BLAMED)
+        raise _fault(status, f"of variable {name}: {dot}"[:300], call)
 
 
 def _is_failure(dot: object) -> bool:
-    return isinstance(dot, dict) and isinstance(dot.get("status_code"), int) and dot["status_code"] >= 400
+    status = dot.get("status_code") if isinstance(dot, dict) else None
+    return isinstance(status, int) and (status >= 300 or status in BLAMED)
 
 
 def _device(label: str) -> str:

@@ -81,9 +81,12 @@ def test_says_what_is_refused_for_good(outside: Ubidots, data: bytes, status: in
 
 
 def test_is_refused_an_unknown_device(outside: Ubidots) -> None:
+    """Somebody may have deleted it there: the details of others must not wait for it."""
     ubidots = calls(outside)
     with pytest.raises(Refused, match="404"):
         ubidots.get("nobody")
+    with pytest.raises(Refused, match="404"):
+        ubidots.patch("nobody", b"{}")
     ubidots.close()
 
 
@@ -131,6 +134,39 @@ def test_what_is_no_answer_of_ubidots_delivers_nothing(page: bytes) -> None:
     for call in calls_of:
         with pytest.raises(Transient, match="HTTP 200 without an object"):
             call()
+
+
+@pytest.mark.parametrize("status", [204, 400, 413, 422, 423])
+def test_these_blame_the_request_wherever_they_stand(status: int) -> None:
+    """By Ubidots' own table; 204: a field is wrong and nothing is kept, 423: the device is switched off there."""
+    for answer in (httpx.Response(status), inside(201, status)):
+        with pytest.raises(Refused) as caught:
+            answered(answer).post("a", ONE)
+        assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    "status", [302, 401, 402, 403, 404, 405, 408, 409, 415, 418, 420, 425, 429, 451, 500, 503, 599]
+)
+def test_all_others_pass_wherever_they_stand(status: int) -> None:
+    """Not for a gateway's 404, nor for a dot's 503 within a 200, are records put away."""
+    for answer in (httpx.Response(status), inside(201, status)):
+        with pytest.raises(Transient, match=f"POST /api/v1.6/devices/a: HTTP {status}"):
+            answered(answer).post("a", ONE)
+
+
+def test_no_dot_is_blamed_while_another_of_its_request_waits() -> None:
+    with pytest.raises(Transient, match="HTTP 503"):
+        answered(inside(400, 503, 201)).post("a", ONE)
+
+
+def test_a_lone_dots_status_need_not_stand_in_a_list() -> None:
+    with pytest.raises(Refused):
+        answered(httpx.Response(200, json={"t": {"status_code": 400}})).post("a", ONE)
+
+
+def inside(*statuses: int) -> httpx.Response:
+    return httpx.Response(200, json={f"v{n}": [{"status_code": status}] for n, status in enumerate(statuses)})
 
 
 def test_a_page_in_an_odd_charset_is_told_as_far_as_it_can_be_read() -> None:
