@@ -3,10 +3,10 @@
 Asked for once the correction, or its undo, stands in the store; doing it again gives the same.
 """
 
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from threading import Event
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from connectors.replays import generation_files
 from connectors.replays.corrected import Corrected, Correction, Receipt, Surroundings, corrected, portions
@@ -20,6 +20,7 @@ from connectors.sinks.ubidots.payload import number
 from streams import avro, log, progress
 from streams.core.records import DeviceMapping, Lineage, PhysicalDevice
 from streams.core.replay_record import Replay
+from streams.replay.course import Stopped
 from streams.replay.job import Mode
 from streams.scan import table
 from streams.settings import Settings
@@ -46,13 +47,26 @@ class Sent(Struct):
     hidden: int = 0
 
 
-def correct(settings: Settings, replay: Replay, *, undo: bool) -> None:
-    """Tell files, and Ubidots when the replay says so.
+Place = tuple[int, int, str]
+"""(raw partition, raw offset, device): the order in which corrections come"""
+
+
+class Told(Struct):
+    """How far Ubidots was told, kept by whoever tries again: an absence in the last row does not send the first again."""
+
+    generation: int = -1
+    through: Place = (-1, -1, "")
+    sent: Sent = field(default_factory=Sent)
+
+
+def correct(settings: Settings, replay: Replay, *, undo: bool, told: Told, stop: Event) -> None:
+    """Tell files, and Ubidots when the replay says so; ``told`` is the same for each attempt.
 
     Nothing to tell after mode ``restore``: what the store had lost, files and Ubidots have got in its time.
 
     Raises:
         Transient: files, Ubidots or the store are away; ask again.
+        Stopped: ``stop`` was set.
         TimeoutError, KafkaException: the log does not answer.
     """
     if replay.mode == Mode.RESTORE:
@@ -61,7 +75,8 @@ def correct(settings: Settings, replay: Replay, *, undo: bool) -> None:
     manifest = write_files(settings, replay, map(Correction._make, store.delta_rows(replay.id, undo=undo)), undo=undo)
     logger.info("files corrected", replay=replay.id, points=manifest.points, withdrawn=manifest.withdrawn)
     if "ubidots" in replay.sinks:
-        sent = send_ubidots(settings, replay, map(Correction._make, store.delta_rows(replay.id, undo=undo)), undo=undo)
+        rows = map(Correction._make, store.delta_rows(replay.id, undo=undo))
+        sent = send_ubidots(settings, replay, rows, undo=undo, told=told, stop=stop)
         logger.info("Ubidots corrected", replay=replay.id, points=sent.points, refused=sent.refused)
         if sent.withdrawn:
             logger.warning(
@@ -86,57 +101,93 @@ def write_files(settings: Settings, replay: Replay, rows: Iterable[Correction], 
         raise Transient(f"cannot write corrected files: {error}") from error
 
 
-def send_ubidots(settings: Settings, replay: Replay, rows: Iterable[Correction], *, undo: bool = False) -> Sent:
-    """Post added and changed points by the sink's own code and at its rate.
+def send_ubidots(
+    settings: Settings,
+    replay: Replay,
+    rows: Iterable[Correction],
+    *,
+    undo: bool = False,
+    told: Told | None = None,
+    stop: Event | None = None,
+) -> Sent:
+    """Post added and changed points by the sink's own code and at its rate, after what was ``told`` already.
 
     Repeating it posts the same dots: Ubidots keeps one for each variable and time.
 
     Raises:
         SettingsError: there is no token.
         Transient: Ubidots stayed away.
+        Stopped: ``stop`` was set.
     """
-    sink, sent, waiting = ubidots.make(settings), Sent(), list[Corrected]()
+    told, generation = told or Told(), _generation(replay, undo=undo)
+    if told.generation != generation:
+        told.generation, told.through, told.sent = generation, Told().through, Sent()
+    sink, stop = ubidots.make(settings), stop or Event()
     try:
-        for one in _corrected(settings, _generation(replay, undo=undo), rows):
-            sent.hidden += one.hidden
-            sent.withdrawn += sum(len(message.measurements) for message in one.withdrawn)
-            waiting += [one] if one.messages else []
-            if len(waiting) >= READINGS:
-                _post(sink, waiting, sent)
-                waiting = []
-        _post(sink, waiting, sent)
+        for waiting in _batches(_corrected(settings, generation, rows), told.through):
+            _heed(stop)
+            _post(sink, waiting, told.sent, stop)
+            told.through = _place(waiting[-1])
     finally:
         sink.close()
-    return sent
+    return told.sent
 
 
-def _post(sink: UbidotsSink, waiting: Sequence[Corrected], sent: Sent) -> None:
-    batch = [
-        Record("readings", -1, index, None, avro.encode(one.reading), one.reading.received_at)
-        for index, one in enumerate(waiting)
-    ]
-    if not batch:
-        return
-    refused = _patiently(sink, batch)
+def _batches(every: Iterable[Corrected], after: Place) -> Iterator[list[Corrected]]:
+    """Some at a time; what is of one place stays together, since it is told by its place."""
+    waiting = list[Corrected]()
+    for one in every:
+        if _place(one) <= after:
+            continue
+        if len(waiting) >= READINGS and _place(one) != _place(waiting[-1]):
+            yield waiting
+            waiting = []
+        waiting.append(one)
+    if waiting:
+        yield waiting
+
+
+def _place(one: Corrected) -> Place:
+    return one.reading.raw_partition, one.reading.raw_offset, one.reading.device
+
+
+def _post(sink: UbidotsSink, waiting: Sequence[Corrected], sent: Sent, stop: Event) -> None:
+    shown = [one for one in waiting if one.messages]
+    refused = _patiently(sink, _records(shown), stop) if shown else []
     for rejection in refused:
-        lineage = waiting[rejection.index].reading
+        lineage = shown[rejection.index].reading
         logger.warning("correction-refused", raw=f"{lineage.raw_partition}:{lineage.raw_offset}", why=rejection.detail)
-    sent.readings += len(batch)
+    sent.readings += len(shown)
     sent.refused += len(refused)
-    shown = (m for one in waiting for message in one.messages for m in message.measurements)
-    sent.points += sum(number(m) is not None for m in shown)
+    sent.points += sum(number(m) is not None for one in shown for message in one.messages for m in message.measurements)
+    sent.withdrawn += sum(len(message.measurements) for one in waiting for message in one.withdrawn)
+    sent.hidden += sum(one.hidden for one in waiting)
 
 
-def _patiently(sink: UbidotsSink, batch: Sequence[Record]) -> Sequence[Rejection]:
+def _records(shown: Sequence[Corrected]) -> list[Record]:
+    return [
+        Record("readings", -1, index, None, avro.encode(one.reading), one.reading.received_at)
+        for index, one in enumerate(shown)
+    ]
+
+
+def _patiently(sink: UbidotsSink, batch: Sequence[Record], stop: Event) -> Sequence[Rejection]:
     """Offered again: the sink goes on where it stopped."""
-    for pause_s in BACK_OFF_S:
+    for back_off_s in BACK_OFF_S:
         try:
             return sink.write(batch)
         except Transient as error:
-            progress.HERE.waits(str(error), (error.retry_after or pause_s) + progress.SAID_FOR_S)
-            logger.warning("ubidots-waits", detail=str(error), next_in_s=error.retry_after or pause_s)
-            time.sleep(error.retry_after or pause_s)
+            pause_s = error.retry_after or back_off_s
+            progress.HERE.waits(str(error), pause_s + progress.SAID_FOR_S)
+            logger.warning("ubidots-waits", detail=str(error), next_in_s=pause_s)
+            stop.wait(pause_s)
+            _heed(stop)
     return sink.write(batch)
+
+
+def _heed(stop: Event) -> None:
+    if stop.is_set():
+        raise Stopped
 
 
 def _generation(replay: Replay, *, undo: bool) -> int:

@@ -19,7 +19,7 @@ from tenacity.nap import sleep_using_event
 
 from connectors.api.client import Client, NoAnswer
 from connectors.replays import placing
-from connectors.replays.corrections import correct
+from connectors.replays.corrections import Told, correct
 from connectors.replays.office import Office
 from connectors.sinks.base import Transient
 from connectors.sinks.clickhouse.replay import ClickHouseReplayStore
@@ -162,10 +162,10 @@ def run_replay(
     show: Show = lambda *_: None,
 ) -> Replay | None:
     """Run a replay to where it rests, through outages; None when it was stopped before."""
-    registry = office or Office(settings, stop=stop)
+    registry, told = office or Office(settings, stop=stop), Told()
     runner = Runner(
         settings, store or ClickHouseReplayStore(settings), registry,
-        correct=lambda record, undo: correct(settings, record, undo=undo), tried=tried,
+        correct=lambda record, undo: correct(settings, record, undo=undo, told=told, stop=stop), tried=tried,
     )  # fmt: skip
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(PASSING),
