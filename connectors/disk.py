@@ -1,5 +1,6 @@
-"""What is written is durable, whole, or an error."""
+"""What is written is durable, whole, where its name says, or an error."""
 
+import errno
 import os
 from io import FileIO
 from pathlib import Path
@@ -26,3 +27,16 @@ def write_whole(file: FileIO, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[file.write(left) :]
+
+
+def in_place(number: int, path: Path) -> bool:
+    """Whether an open file is still the one at ``path``. Who cannot say it is: opened again, the disk tells what is wrong."""
+    try:
+        return os.path.samestat(os.fstat(number), path.stat())
+    except OSError:
+        return False
+
+
+def taken_away(path: Path) -> OSError:
+    """What is written to an open file that was removed or renamed is synced like any other, and is nowhere."""
+    return OSError(errno.ESTALE, "was taken away while it was in use", str(path))

@@ -2,7 +2,8 @@
 
 What ``append`` wrote survives a crash; a tail that a crash tore is the opener's to cut. A file is closed by an entry in
 the manifest, then renamed; a crash in between is finished at the next start. One process at a time owns a directory:
-a lock guards against a process that was frozen and comes back after its partition moved.
+a lock guards against a process that was frozen and comes back after its partition moved. A directory that somebody takes
+away while it is owned is an error of each method; ``stands`` tells it from others, and whoever owns it opens it again.
 """
 
 import fcntl
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from connectors.disk import sync, write_whole
+from connectors.disk import in_place, sync, taken_away, write_whole
 from connectors.sinks.base import Transient
 from streams.archive import MANIFEST, OPEN, Entry, parse_manifest
 
@@ -50,6 +51,13 @@ class Shelf:
         return next(iter(sorted(self._directory.glob(f"*{OPEN}"))), None)
 
     @property
+    def stands(self) -> bool:
+        """Whether lock and growing file are where they were opened: nobody removed, renamed or replaced them since."""
+        file = self._file
+        lock = in_place(self._lock, self._directory / LOCK)
+        return lock and (file is None or in_place(file.fileno(), Path(file.name)))
+
+    @property
     def next_offset(self) -> int:
         """The first offset that no closed file holds."""
         return self.entries[-1].last_offset + 1 if self.entries else 0
@@ -77,6 +85,7 @@ class Shelf:
             file.seek(self.size)
             write_whole(file, data)
             os.fdatasync(file.fileno())
+            self._require_place()
         except OSError:
             self._cut()
             raise
@@ -86,6 +95,7 @@ class Shelf:
     def shut(self, name: str, first: int, last: int, records: int) -> Entry:
         """Close the growing file under its final ``name``."""
         file = self._growing()
+        self._require_place()
         path = Path(file.name)
         entry = Entry(name, first, last, records, self.size, _digest(path))
         _append_line(self._directory / MANIFEST, msgspec.json.encode(entry))
@@ -97,10 +107,10 @@ class Shelf:
 
     def discard(self) -> None:
         """Remove the growing file, which holds nothing."""
-        path = Path(self._growing().name)
-        self._growing().close()
+        file = self._growing()
+        Path(file.name).unlink(missing_ok=True)
+        file.close()
         self._file = None
-        path.unlink()
 
     def close(self) -> None:
         """Let go of the directory; the growing file stays as it is. Once."""
@@ -113,10 +123,14 @@ class Shelf:
             raise RuntimeError(f"no file grows in {self._directory}")
         return self._file
 
+    def _require_place(self) -> None:
+        if not self.stands:
+            raise taken_away(Path(self._growing().name))
+
     def _cut(self) -> None:
         file = self._growing()
         if os.fstat(file.fileno()).st_size > self.size:
-            os.truncate(file.name, self.size)
+            file.truncate(self.size)  # not by its name, which another file may have by now
 
     def _finish_closing(self) -> None:
         path = self.growing

@@ -41,6 +41,7 @@ class ArchiveSink:
         try:
             written = sum(self._partition(number).write(records) for number, records in by_partition.items())
         except OSError as error:
+            self._let_go_of_what_is_gone()
             raise Transient(f"cannot write the archive: {error}") from error
         metrics.SINK_ROWS.labels(self.name, "records").inc(written)
         return []
@@ -64,6 +65,7 @@ class ArchiveSink:
             for partition in self._owned.values():
                 partition.settle(self._still_s)
         except OSError as error:
+            self._let_go_of_what_is_gone()
             raise Transient(f"cannot close an archive file: {error}") from error
         if self._copies:
             self._copy(self._copies)
@@ -85,6 +87,11 @@ class ArchiveSink:
             if copies.copy(partition.directory, partition.entries):
                 self._owned[number] = self._owned.pop(number)
                 return
+
+    def _let_go_of_what_is_gone(self) -> None:
+        """The next write takes it over as after a start. A disk that is full or away is waited for with what is open."""
+        for number in [number for number, partition in self._owned.items() if not partition.stands]:
+            self._let_go(self._owned.pop(number))
 
     def _let_go(self, partition: Partition) -> None:
         partition.close()

@@ -54,6 +54,11 @@ class Partition:
             raise
 
     @property
+    def stands(self) -> bool:
+        """See Shelf."""
+        return self._shelf.stands
+
+    @property
     def entries(self) -> list[Entry]:
         """The closed files."""
         return self._shelf.entries

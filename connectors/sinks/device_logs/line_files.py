@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from connectors.disk import sync, write_whole
+from connectors.disk import in_place, sync, taken_away, write_whole
 
 KNOWN_LINES = 500_000
 """lines that are remembered over all files; a file that was forgotten is read again when it is written to"""
@@ -55,7 +55,7 @@ class LineFiles:
             fresh = {digest: line for line in lines if (digest := _digest(line.encode())) not in known.lines}
             if fresh:
                 self._forget(name)  # known again when it is durable
-                _write(file, "".join(f"{line}\n" for line in fresh.values()).encode())
+                _write(path, file, "".join(f"{line}\n" for line in fresh.values()).encode())
                 self._remember(name, _Known(file.tell(), known.lines | fresh.keys()))
         return len(fresh)
 
@@ -98,12 +98,14 @@ def _read(file: FileIO) -> _Known:
     return _Known(size, lines)
 
 
-def _write(file: FileIO, data: bytes) -> None:
+def _write(path: Path, file: FileIO, data: bytes) -> None:
     """Durable at the end of the file, or the file is as it was: a system that failed to sync says yes the next time."""
     size = file.seek(0, os.SEEK_END)
     try:
         write_whole(file, data)
         os.fdatasync(file.fileno())
+        if not in_place(file.fileno(), path):
+            raise taken_away(path)
     except OSError:
         file.truncate(size)
         raise

@@ -6,7 +6,8 @@ segment in progress (`….open`) is cut back to the committed offset before it g
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,13 +46,15 @@ class Segments:
         by_partition: dict[int, list[tuple[Record, Sequence[Message]]]] = {}
         for record, messages in batch:
             by_partition.setdefault(record.partition, []).append((record, messages))
-        return sum(self._partition(number, items[0][0].offset).write(items) for number, items in by_partition.items())
+        with self._letting_go():
+            return sum(self._partition(number, items[0][0].offset).write(items) for number, items in by_partition.items())
 
     def settle(self) -> None:
         """Close the segments whose time is over."""
-        for partition in self._owned.values():
-            if partition.still_s >= self._still_s:
-                partition.settle(time.time_ns() - LATE_S * SECOND)
+        with self._letting_go():
+            for partition in self._owned.values():
+                if partition.still_s >= self._still_s:
+                    partition.settle(time.time_ns() - LATE_S * SECOND)
 
     def release(self, numbers: Collection[int]) -> None:
         """Let go of partitions; their segments in progress stay open."""
@@ -61,6 +64,15 @@ class Segments:
     def close(self) -> None:
         """Let go of every partition; safe to call twice."""
         self.release(list(self._owned))
+
+    @contextmanager
+    def _letting_go(self) -> Iterator[None]:
+        """What somebody took away is not owned any more after the error: the next write takes it over as after a start."""
+        try:
+            yield
+        except OSError:
+            self.release([number for number, partition in self._owned.items() if not partition.stands])
+            raise
 
     def _partition(self, number: int, first: int) -> "_Partition":
         if number not in self._owned:
@@ -117,6 +129,11 @@ class _Partition:
                 self._begin(record)
             waiting += [(record.offset, line(record.offset, message)) for message in messages]
         return written + self._append(waiting)
+
+    @property
+    def stands(self) -> bool:
+        """See Shelf."""
+        return self._shelf.stands
 
     @property
     def still_s(self) -> float:
