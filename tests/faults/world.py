@@ -129,6 +129,11 @@ class World:
             self.kept.wipe(name)
             self.kill(sink)
 
+    def wipe_under(self, name: str) -> None:
+        """The same, but the sink lives on, with its files open that are nowhere any more."""
+        with self.frozen(f"sink-{name.replace('_', '-')}"):
+            self.kept.wipe_under(name)
+
     def absent(self, name: str, seconds: float) -> None:
         """Keep a server away: killed whenever it comes back."""
         until = time.monotonic() + seconds

@@ -108,7 +108,8 @@ def freeze_alone(one: Run) -> None:
 
 
 def wiped_state(one: Run) -> None:
-    """The API's, the spool's and the files' directories are gone; what is in them is made anew."""
+    """The API's, the spool's and the files' directories are gone, the files' also under sinks that live on; what is in them
+    is made anew."""
     settings = one.world.settings
     for name, directory in (("api", settings.api.directory), ("webhook", settings.spool.directory)):
         shutil.rmtree(directory, ignore_errors=True)
@@ -117,6 +118,10 @@ def wiped_state(one: Run) -> None:
         one.world.wipe(name)
     one.world.ready()
     one.fresh_row(time.time())
+    for name in ("files", "archive", "device_logs"):
+        one.world.wipe_under(name)
+    one.fresh_row(time.time())
+    one.world.ready()
 
 
 def broken_spool(one: Run) -> None:
