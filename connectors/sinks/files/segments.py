@@ -47,7 +47,9 @@ class Segments:
         for record, messages in batch:
             by_partition.setdefault(record.partition, []).append((record, messages))
         with self._letting_go():
-            return sum(self._partition(number, items[0][0].offset).write(items) for number, items in by_partition.items())
+            return sum(
+                self._partition(number, items[0][0].offset).write(items) for number, items in by_partition.items()
+            )
 
     def settle(self) -> None:
         """Close the segments whose time is over."""

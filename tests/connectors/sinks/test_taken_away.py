@@ -80,9 +80,9 @@ def test_what_was_renamed_keeps_nothing_of_the_batch_that_is_written_again(tmp_p
 
 
 @ways
-@pytest.mark.parametrize("shut", ["write", "settle"])
+@pytest.mark.parametrize("shut", [lambda writer: writer.write([raw(200)]), ArchiveSink.settle], ids=["write", "settle"])
 def test_an_archive_file_whose_time_is_over_may_have_been_taken_away(
-    tmp_path: Path, take_away: TakeAway, shut: str
+    tmp_path: Path, take_away: TakeAway, shut: Callable[[ArchiveSink], object]
 ) -> None:
     root = tmp_path / "archive"
     writer = sink(root)
@@ -90,10 +90,7 @@ def test_an_archive_file_whose_time_is_over_may_have_been_taken_away(
     take_away(root)
 
     with pytest.raises(Transient, match="taken away"):
-        if shut == "write":
-            writer.write([raw(200)])
-        else:
-            writer.settle()
+        shut(writer)
     writer.settle()
     writer.write([raw(200)])
     writer.close()
@@ -163,18 +160,17 @@ def test_segments_go_on_behind_what_was_taken_away(tmp_path: Path, take_away: Ta
 
 
 @ways
-@pytest.mark.parametrize("shut", ["write", "settle"])
-def test_a_segment_whose_time_is_over_may_have_been_taken_away(tmp_path: Path, take_away: TakeAway, shut: str) -> None:
+@pytest.mark.parametrize("shut", [lambda segments: segments.write([item(1)]), Segments.settle], ids=["write", "settle"])
+def test_a_segment_whose_time_is_over_may_have_been_taken_away(
+    tmp_path: Path, take_away: TakeAway, shut: Callable[[Segments], object]
+) -> None:
     root = tmp_path / "files"
     segments = Segments(root, HOUR, still_s=0)
     segments.write([item(0, NOON - HOUR * SECOND * 9000)])
     take_away(root)
 
     with pytest.raises(OSError, match="taken away"):
-        if shut == "write":
-            segments.write([item(1)])
-        else:
-            segments.settle()
+        shut(segments)
     segments.settle()
     segments.write([item(1)])
     segments.close()
