@@ -120,12 +120,16 @@ def contents(url: str, partition: int) -> Iterator[Archived | Hole]:
 
 
 def begins(url: str, partition: int) -> int | None:
-    """The first offset that the archive should hold, by the names of its files; None when it has none.
+    """The first offset that the archive should hold, by the names of its files; None when there never were any.
+
+    Where every file was taken away, it is the one behind the last that the manifest names.
 
     Raises:
         OSError: the archive is away.
     """
-    return min((file.first for file in _files(url, partition)), default=None)
+    filesystem, root = fsspec.core.url_to_fs(url)
+    closed = (entry.last_offset + 1 for entry in _manifest(filesystem, f"{root}/{directory(partition)}"))
+    return min((file.first for file in _files(url, partition)), default=max(closed, default=None))
 
 
 def since(url: str, partition: int, moment: int) -> int:

@@ -51,7 +51,7 @@ def verify(
 
     With files: the raw archive must hold what `raw` holds, byte for byte; segments, messages and device logs what `readings`
     says; as far as their sinks have committed, and from the first offset that is there. What other programs took away is
-    not missing.
+    not missing, but an archive that holds nothing of what was committed to it is.
     """
     scope = _scope(start, end, device, ledger or [])
     if files and scope != WHOLE:

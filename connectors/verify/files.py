@@ -43,6 +43,7 @@ class Compared(Struct, frozen=True):
 def compare(settings: Settings, since: Since | None = None) -> Compared:
     """Compare the directories that are here.
 
+    The archive's also when it is not: no other program takes that away, so it was wiped if its sink has committed anything.
     What a sink has committed must be there; so this works while data flow. ``since`` None: as an operator asks. What is
     before the first offset in the files, and closed files of the file sink that other programs took away, is not missing.
 
@@ -51,8 +52,8 @@ def compare(settings: Settings, since: Since | None = None) -> Compared:
         TimeoutError, KafkaException: the log does not answer.
     """
     found, unchecked = list[Difference](), Counter[str]()
-    if since is not None or settings.files.archive.is_dir():
-        bounds = _bounds(settings, "archive", since.archive if since else None)
+    bounds = _bounds(settings, "archive", since.archive if since else None)
+    if since is not None or settings.files.archive.is_dir() or any(bounds.until.values()):
         found.append(archive_side.compare(str(settings.files.archive), _raw(settings), bounds))
     for tally in _of_readings(settings, since):
         difference, not_known = tally.close()

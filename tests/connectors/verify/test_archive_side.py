@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from connectors.sinks.archive import ArchiveSink
 from connectors.sinks.base import Record
-from connectors.verify import archive_side
+from connectors.verify import archive_side, files
 from connectors.verify.bounds import Bounds
 from connectors.verify.compare import Difference
 from streams.archive import Archived
@@ -73,6 +74,52 @@ def test_an_archive_that_begins_later_is_compared_from_there(tmp_path: Path) -> 
 
     assert figures(compared(url)) == (3, 0, 0, 0)
     assert figures(compared(url, {0: 2})) == (4, 1, 0, 0)
+
+
+def test_an_archive_that_was_wiped_is_missing_all_that_was_committed(tmp_path: Path) -> None:
+    for url in (str(tmp_path), str(tmp_path / "nowhere")):
+        found = compared(url, until=4)
+
+        assert figures(found) == (4, 4, 0, 0)
+        assert found.examples[0] == "holds nothing of raw 0, though 4 record(s) of it were committed"
+
+
+@pytest.mark.parametrize(("committed", "tables"), [({0: 4}, ["archive"]), ({0: 0}, []), ({}, [])])
+def test_the_directory_of_a_wiped_archive_may_be_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, committed: dict[int, int], tables: list[str]
+) -> None:
+    monkeypatch.setattr(files, "_bounds", lambda *_: Bounds({0: 0}, None, committed))
+    monkeypatch.setattr(files, "_raw", lambda _: iter(RAW))
+    monkeypatch.setattr(files, "_of_readings", lambda *_: [])
+
+    found = files.compare(Settings(files={"archive": str(tmp_path / "nowhere")})).differences
+
+    assert [(difference.table, difference.equal) for difference in found] == [(table, False) for table in tables]
+
+
+def test_an_archive_that_was_wiped_when_kafka_no_longer_had_its_records_is_missing_them(tmp_path: Path) -> None:
+    found = compared(str(tmp_path), begins=4, until=4)
+
+    assert figures(found) == (1, 1, 0, 0)
+    assert found.examples == (
+        "holds nothing of raw 0, though 4 record(s) of it were committed",
+        "missing raw 0, everything in front of offset 4, which Kafka no longer has",
+    )
+
+
+def test_an_archive_that_has_committed_nothing_may_be_empty(tmp_path: Path) -> None:
+    assert compared(str(tmp_path), until=0) == Difference("archive", 0, 0, 0, 0, ())
+
+
+def test_files_that_an_operator_took_away_are_in_the_manifest_and_not_missing(tmp_path: Path) -> None:
+    kept(tmp_path, RAW[:3], [structs.replace(r, timestamp=101 * 10**9) for r in RAW[3:]])
+    (closed,) = (tmp_path / "raw-0").glob("*.avro")
+    (growing,) = (tmp_path / "raw-0").glob("*.open")
+    closed.unlink()
+    growing.unlink()
+
+    assert figures(compared(str(tmp_path), until=3)) == (0, 0, 0, 0)
+    assert figures(compared(str(tmp_path))) == (3, 3, 0, 0)
 
 
 def test_what_kafka_no_longer_has_may_be_there(tmp_path: Path) -> None:
