@@ -8,6 +8,7 @@ read here: what Kafka no longer has can be decoded again, and what is missing is
 import hashlib
 from bisect import bisect_left
 from collections.abc import Iterator
+from io import SEEK_END
 from typing import Any, BinaryIO, cast
 
 import fastavro
@@ -71,6 +72,11 @@ def directory(partition: int) -> str:
 def stem(partition: int, *offsets: int) -> str:
     """The name of a file without its suffix; 12 digits, so that names sort as offsets do."""
     return "-".join([directory(partition), *(f"{offset:012}" for offset in offsets)])
+
+
+def marker(partition: int, first: int) -> bytes:
+    """What each block of a file ends with, made from the file's name: the same block gives the same bytes."""
+    return hashlib.md5(stem(partition, first).encode(), usedforsecurity=False).digest()
 
 
 def read(url: str, partition: int, start: int, end: int) -> Iterator[Archived | Hole]:
@@ -191,22 +197,36 @@ class _File(msgspec.Struct, frozen=True):
             return 1 << 63
 
     def content(self) -> Iterator[Archived | Hole]:
-        """Its records, ended by a hole where it turns out to be damaged."""
+        """Its records, ended by a hole where it turns out to be damaged; a block that is not finished yet is no damage."""
         with self.filesystem.open(self.path, "rb") as file:
             if self.sha256 and hashlib.file_digest(file, "sha256").hexdigest() != self.sha256:
                 yield Hole(
                     self.partition, self.first, self.last or self.first, f"{self.path} does not match its sha256"
                 )
                 return
+            finished, whole = _finished(file, marker(self.partition, self.first)), 0
             file.seek(0)
             try:
                 for block in blocks(file):
                     yield from (Archived(**record) for record in block)
+                    whole = block.offset + block.size
             except OSError:
                 raise
             except Exception as error:  # noqa: BLE001 - each codec has its own kind of error for damaged bytes
+                if self.last is None and whole >= finished:
+                    return
                 why = f"{self.path} is damaged: {type(error).__name__}: {error}"
                 yield Hole(self.partition, self.first, self.last or self.first, why)
+
+
+def _finished(file: BinaryIO, end: bytes) -> int:
+    """Up to where all blocks of a growing file must be whole: its size, or 0 when it does not end with the marker ``end``.
+
+    Then a block is being written, or was when the writer was killed. What is committed and not there is missing anyway.
+    """
+    size = file.seek(0, SEEK_END)
+    file.seek(max(0, size - len(end)))
+    return size if file.read(len(end)) == end else 0
 
 
 def _files_of(url: str, partition: int, start: int, end: int) -> Iterator[_File]:

@@ -6,6 +6,7 @@ Each reading counts once, by its lineage: the first of its copies in the log.
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 
 import msgspec
@@ -95,6 +96,8 @@ class FilesSide:
     def _find_lines(self, path: Path, begin: int) -> None:
         with path.open("rb") as file:
             for number, text in enumerate(file, 1):
+                if path.suffix == OPEN and not text.endswith(b"\n"):
+                    return  # it is being written, or was when the sink was killed; what is committed and not there is missing
                 try:
                     line = msgspec.json.decode(text, type=Line)
                 except msgspec.DecodeError:
@@ -127,12 +130,17 @@ class DeviceLogsSide:
             if cut:  # it may hold lines of readings that Kafka no longer has
                 self._tally.leave_open(name)
             with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
-                for line in file:
+                for line in takewhile(_is_finished, file):
                     self._tally.find(f"{name}: {line.removesuffix(chr(10))}", group=name)
 
     def tallies(self) -> list[Tally]:
         """The one."""
         return [self._tally]
+
+
+def _is_finished(line: str) -> bool:
+    """A line that is being written, or was when the sink was killed, is there when it is committed."""
+    return line.endswith("\n")
 
 
 def _expect(tally: Tally, versions: Sequence[Mapping[str, bytes]], *, may_lack: bool) -> None:

@@ -1,6 +1,5 @@
 """One partition of `raw` as a series of container files: blocks appended and synced, recovered, rotated."""
 
-import hashlib
 import os
 import sys
 import time
@@ -114,8 +113,8 @@ class Partition:
 
 
 def _container(number: int, first: int, records: Sequence[Record]) -> tuple[bytes, bytes]:
-    """A container's header and one block; every block of a file carries the same marker, made from the file's name."""
-    marker = hashlib.md5(archive.stem(number, first).encode(), usedforsecurity=False).digest()
+    """A container's header and one block."""
+    marker = archive.marker(number, first)
     out = BytesIO()
     writer = Writer(out, archive.SCHEMA, codec="zstandard", sync_interval=ONE_BLOCK, sync_marker=marker)
     size = out.tell()

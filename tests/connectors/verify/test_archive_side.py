@@ -1,6 +1,8 @@
 """The archive is compared record by record, as its files stand there."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 from msgspec import structs
@@ -10,6 +12,7 @@ from connectors.sinks.base import Record
 from connectors.verify import archive_side, files
 from connectors.verify.bounds import Bounds
 from connectors.verify.compare import Difference
+from streams import archive
 from streams.archive import Archived
 from streams.settings import Settings
 
@@ -62,11 +65,64 @@ def test_it_sees_a_block_that_stands_there_twice(tmp_path: Path) -> None:
 
 
 def test_it_sees_a_damaged_file(tmp_path: Path) -> None:
-    url = kept(tmp_path, RAW)
+    url = kept(tmp_path, RAW[:4], RAW[4:])
     (path,) = (tmp_path / "raw-0").glob("*.open")
-    path.write_bytes(path.read_bytes()[:-20])
+    whole = path.read_bytes()
+    first = whole.index(whole[-16:]) + 16  # of the blocks
+    path.write_bytes(whole[:first] + b"\xff" * 9 + whole[first + 9 :])
 
     assert figures(compared(url, {0: 0})) == (6, 6, 1, 0)
+
+
+def test_a_block_that_is_just_being_written_is_neither_damage_nor_extra(tmp_path: Path) -> None:
+    """Nothing of it is committed; what a killed sink left behind the whole blocks is cut off when it starts again."""
+    url = kept(tmp_path, RAW[:4])
+    (path,) = (tmp_path / "raw-0").glob("*.open")
+    whole, blocks = path.stat().st_size, kept(tmp_path, RAW[4:])
+    after = path.read_bytes()
+    assert blocks == url
+
+    for size in range(len(after)):
+        path.write_bytes(after[:size])
+        committed = 4 if size >= whole else 0
+        assert figures(compared(url, {0: 0}, until=committed)) == (committed, 0, 0, 0)
+        assert figures(compared(url, {0: 0}))[2:] == (0, 0)
+
+
+@pytest.mark.parametrize("tail", [b"\x14", b"\x14\x80", b"\0" * 40, b"torn"])
+def test_a_tail_that_a_crash_tore_is_neither_damage_nor_extra(tmp_path: Path, tail: bytes) -> None:
+    url = kept(tmp_path, RAW)
+    (path,) = (tmp_path / "raw-0").glob("*.open")
+    with path.open("ab") as file:
+        file.write(tail)
+
+    assert figures(compared(url, {0: 0})) == (6, 0, 0, 0)
+
+
+def test_a_block_that_was_begun_after_the_file_was_opened_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = kept(tmp_path, RAW)
+    (path,) = (tmp_path / "raw-0").glob("*.open")
+    blocks = archive.blocks
+
+    def growing(file: BinaryIO) -> Iterator[Any]:
+        with path.open("ab") as more:
+            more.write(b"\x14\x80")
+        yield from blocks(file)
+
+    monkeypatch.setattr(archive, "blocks", growing)
+
+    assert figures(compared(url, {0: 0})) == (6, 0, 0, 0)
+
+
+def test_a_closed_file_has_no_tail(tmp_path: Path) -> None:
+    url = kept(tmp_path, RAW[:3], [structs.replace(r, timestamp=101 * 10**9) for r in RAW[3:]])
+    (closed,) = (tmp_path / "raw-0").glob("*.avro")
+    closed.write_bytes(closed.read_bytes()[:-20])
+    (tmp_path / "raw-0" / archive.MANIFEST).unlink()
+
+    assert figures(compared(url, {0: 0}, until=3)) == (3, 3, 1, 3)
 
 
 def test_an_archive_that_begins_later_is_compared_from_there(tmp_path: Path) -> None:

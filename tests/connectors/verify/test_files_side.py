@@ -70,10 +70,13 @@ def test_what_was_written_is_right(tmp_path: Path) -> None:
         (lambda lines: lines[:1] + lines[2:], (4, 1, 0, 0, 0)),
         (lambda lines: [*lines, lines[2]], (4, 0, 1, 0, 0)),
         (lambda lines: [lines[0].replace("21.5", "21.6"), *lines[1:]], (4, 0, 0, 1, 0)),
-        (lambda lines: [*lines[:3], lines[3][:30]], (4, 1, 1, 0, 0)),
+        (lambda lines: [*lines[:2], lines[2][:30] + "\n", lines[3]], (4, 1, 1, 0, 0)),
+        (lambda lines: [*lines[:3], lines[3][:30]], (4, 1, 0, 0, 0)),
         (lambda lines: [*lines, lines[3].replace("[0,3,0]", "[0,9,0]")], (4, 0, 1, 0, 0)),
+        (lambda lines: [*lines, lines[3][:30]], (4, 0, 0, 0, 0)),
+        (lambda lines: [*lines, lines[3].removesuffix("\n")], (4, 0, 0, 0, 0)),
     ],
-    ids=["removed", "doubled", "changed", "torn", "extra"],
+    ids=["removed", "doubled", "changed", "garbled", "torn", "extra", "unfinished", "unfinished by a byte"],
 )
 def test_a_line_of_a_segment_is_missed(
     tmp_path: Path, change: Callable[[list[str]], list[str]], seen: tuple[int, ...]
@@ -82,6 +85,14 @@ def test_a_line_of_a_segment_is_missed(
     edit(tmp_path, change)
 
     assert differences(tmp_path)[0] == seen
+
+
+def test_a_closed_segment_has_no_unfinished_line(tmp_path: Path) -> None:
+    write(tmp_path)
+    edit(tmp_path, lambda lines: [*lines[:3], lines[3][:30]])
+    segment(tmp_path).rename(segment(tmp_path).with_suffix(".ndjson"))
+
+    assert differences(tmp_path)[0] == (4, 1, 1, 0, 0)
 
 
 def test_a_message_is_missed_when_it_is_removed_changed_or_nobodys(tmp_path: Path) -> None:
@@ -164,8 +175,10 @@ def test_lines_of_readings_that_kafka_no_longer_has_may_be_there(tmp_path: Path)
         (lambda lines: lines[1:], (3, 1, 0, 0)),
         (lambda lines: [*lines, lines[0]], (3, 0, 1, 0)),
         (lambda lines: [lines[0].replace("line 0", "line 9"), *lines[1:]], (3, 1, 1, 0)),
+        (lambda lines: [*lines, lines[2][:9]], (3, 0, 0, 0)),
+        (lambda lines: [*lines[:2], lines[2][:-1]], (3, 1, 0, 0)),
     ],
-    ids=["right", "removed", "doubled", "changed"],
+    ids=["right", "removed", "doubled", "changed", "unfinished", "torn"],
 )
 def test_a_device_log_is_compared_line_by_line(
     tmp_path: Path, change: Callable[[list[str]], list[str]], seen: tuple[int, ...]
