@@ -19,7 +19,7 @@ from tenacity.wait import wait_exponential, wait_random
 
 from connectors.sinks.base import Once, Record, Rejection, Sink, Transient
 from connectors.sinks.dead_letters import DeadLetters
-from connectors.sinks.lineages import Lineages
+from connectors.sinks.lineages import Lineages, lineage_of
 from streams import avro, log, metrics, progress
 from streams.core.records import Lineage, Reading
 from streams.kafka import Undelivered
@@ -150,5 +150,5 @@ def _lineage(record: Record) -> Lineage | None:
     try:
         reading = avro.decode(record.value or b"", Reading)
     except avro.AvroError:
-        return None  # the sink rejects it
-    return Lineage(reading.raw_partition, reading.raw_offset, reading.index)
+        return None  # the sink rejects it, as one without a lineage
+    return lineage_of(reading)

@@ -8,7 +8,7 @@ knows them. The memory travels in the metadata of the offset commit, so that it 
 import struct
 from base64 import b64decode, b64encode
 
-from streams.core.records import Lineage
+from streams.core.records import Lineage, Reading
 
 PARTITION_BITS, OFFSET_BITS, INDEX_BITS = 8, 38, 18
 """One raw partition takes 64 bits: 256 of them are 2,731 characters, and Kafka keeps 4,096 with a commit."""
@@ -55,8 +55,19 @@ class Lineages:
         return cls({lineage.partition: lineage for lineage in found})
 
 
+def lineage_of(reading: Reading) -> Lineage | None:
+    """Where it comes from; None where no raw record can be: remembered it would keep every later offset from being committed."""
+    lineage = Lineage(reading.raw_partition, reading.raw_offset, reading.index)
+    return lineage if fits(lineage) else None
+
+
+def fits(lineage: Lineage) -> bool:
+    """Whether it has its place in a commit; negative numbers have none."""
+    return not (lineage.partition >> PARTITION_BITS or lineage.offset >> OFFSET_BITS or lineage.index >> INDEX_BITS)
+
+
 def _pack(lineage: Lineage) -> int:
-    if lineage.partition >> PARTITION_BITS or lineage.offset >> OFFSET_BITS or lineage.index >> INDEX_BITS:
+    if not fits(lineage):
         raise OverflowError(f"{lineage} does not fit into 64 bits")
     return (lineage.partition << OFFSET_BITS | lineage.offset) << INDEX_BITS | lineage.index
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from connectors.sinks.base import Record, Rejection, Transient
+from connectors.sinks.lineages import lineage_of
 from streams import avro
 from streams.core.block import points
 from streams.core.place import present, present_block
@@ -96,11 +97,19 @@ class Outgoing:
             raise Transient(f"device-mapping is read up to {self._view.position}, {position} is needed", 0.1)
 
 
+def _reading(record: Record) -> Reading:
+    reading = avro.decode(record.value or b"", Reading)
+    if lineage_of(reading) is None:
+        place = f"raw {reading.raw_partition}, offset {reading.raw_offset}, index {reading.index}"
+        raise avro.AvroError("impossible-lineage", place)
+    return reading
+
+
 def _readings(batch: Sequence[Record]) -> tuple[dict[int, Reading], list[Rejection]]:
     readings, rejections = {}, []
     for index, record in enumerate(batch):
         try:
-            readings[index] = avro.decode(record.value or b"", Reading)
+            readings[index] = _reading(record)
         except avro.AvroError as error:
             rejections.append(Rejection(index, error.reason, error.detail))
     return readings, rejections

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from connectors.sinks import device_logs
 from connectors.sinks.files import iota, segments
+from connectors.sinks.lineages import lineage_of
 from connectors.sinks.shelf import manifest
 from connectors.verify.bounds import Bounds
 from connectors.verify.presented import Mappings
@@ -44,6 +45,8 @@ class FilesSide:
 
     def expect(self, partition: int, offset: int, reading: Reading) -> None:
         """A reading, in the order of its partition."""
+        if lineage_of(reading) is None:
+            return  # a dead letter of the sink
         lineage = _group((reading.raw_partition, reading.raw_offset, reading.index))
         if not self._is_news(lineage) or (self._settings.sources and reading.source not in self._settings.sources):
             return

@@ -6,6 +6,8 @@ import pytest
 from connectors.sinks.base import Record, Rejection, Transient
 from connectors.sinks.dead_letters import DeadLetters
 from connectors.sinks.delivery import Abandoned, Delivery, SinkFailed
+from connectors.sinks.lineages import Lineages
+from streams.core.records import Lineage, Reading
 from streams.settings import KafkaSettings
 from tests.connectors.sinks.making import reading, record
 
@@ -104,6 +106,28 @@ def test_drops_repeats_by_lineage_for_sinks_that_ask() -> None:
     deliver.deliver(again)
     assert sink.given == [0, 1, 2, 3, 8, 9]
     assert not delivery(sink)[0].lineages
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        reading(partition=256),
+        reading(offset=1 << 38),
+        reading(index=1 << 18),
+        reading(partition=-1),
+        reading(offset=-1),
+    ],
+    ids=["partition", "offset", "index", "no partition", "no offset"],
+)
+def test_a_reading_that_no_raw_record_can_have_given_is_passed_on_to_be_rejected(impossible: Reading) -> None:
+    """Remembered it could not be committed, and the process ended at each start; too high an offset made all that came later repeats."""
+    sink = ListSink(once=True)
+    deliver, _, _ = delivery(sink)
+
+    deliver.deliver([record(reading(offset=1), 0), record(impossible, 1), record(reading(offset=2), 2)])
+
+    assert sink.given == [0, 1, 2]
+    assert [known.dump() for known in deliver.lineages.values()] == [Lineages({0: Lineage(0, 2)}).dump()]
 
 
 def test_passes_what_is_no_reading_on_to_be_rejected() -> None:

@@ -1,8 +1,10 @@
+from contextlib import nullcontext
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.sinks.lineages import Lineages
+from connectors.sinks.lineages import Lineages, fits
 from streams.core.records import Lineage
 
 lineages = st.builds(Lineage, st.integers(0, 3), st.integers(0, 40), st.integers(0, 2))
@@ -36,6 +38,26 @@ def test_fits_into_a_commit_with_every_partition_at_its_highest() -> None:
 
 def test_starts_empty_from_a_commit_without_metadata() -> None:
     assert Lineages.load("").dump() == ""
+
+
+@pytest.mark.parametrize(
+    ("lineage", "fitting"),
+    [
+        (Lineage(255, (1 << 38) - 1, (1 << 18) - 1), True),
+        (Lineage(0, 0, 0), True),
+        (Lineage(256, 0, 0), False),
+        (Lineage(0, 1 << 38, 0), False),
+        (Lineage(0, 0, 1 << 18), False),
+        (Lineage(-1, 0, 0), False),
+        (Lineage(0, -1, 0), False),
+        (Lineage(0, 0, -1), False),
+    ],
+    ids=str,
+)
+def test_tells_what_fits_into_a_commit(lineage: Lineage, *, fitting: bool) -> None:
+    assert fits(lineage) is fitting
+    with nullcontext() if fitting else pytest.raises(OverflowError):
+        Lineages({lineage.partition: lineage}).dump()
 
 
 def test_refuses_what_does_not_fit_and_what_it_did_not_write() -> None:

@@ -3,13 +3,15 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from connectors.sinks.outgoing import messages, portions
+from connectors.sinks.outgoing import Outgoing, messages, portions
 from streams.core.block import made, points
 from streams.core.records import DeviceMapping, Interval, Pause, Variable
+from streams.settings import Settings
 from tests.connectors.sinks.making import DEVICE, NOON, measured, reading, record
 
 MAPPINGS = [
@@ -44,6 +46,19 @@ def test_a_block_leaves_as_its_points_do(
     assert [(m.physical_uid, m.logical_uid, m.measurements) for m in whole] == [
         (m.physical_uid, m.logical_uid, m.measurements) for m in single
     ]
+
+
+def test_what_is_no_reading_of_a_raw_record_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Outgoing, "_await_mapping", lambda *_: None)
+    batch = [record(b"x"), record(reading(partition=256)), record(reading(offset=-1, index=2)), record(reading())]
+
+    opened, rejections = Outgoing(Settings(), ["other"]).open(batch)
+
+    assert opened == [[], [], [], []]
+    assert [(rejection.index, rejection.reason) for rejection in rejections] == [
+        (0, "not-avro"), (1, "impossible-lineage"), (2, "impossible-lineage"),
+    ]  # fmt: skip
+    assert rejections[2].detail == "raw 0, offset -1, index 2"
 
 
 @given(st.lists(st.integers(0, 9)), st.integers(1, 12))

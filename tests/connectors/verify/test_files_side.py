@@ -111,6 +111,12 @@ def test_a_reading_counts_once_however_often_it_stands_in_the_log(tmp_path: Path
     assert differences(tmp_path, [*READINGS, *READINGS]) == [(4, 0, 0, 0, 0), (4, 0, 0, 0, 0)]
 
 
+def test_a_reading_that_the_sink_rejects_is_not_missed(tmp_path: Path) -> None:
+    write(tmp_path)
+
+    assert differences(tmp_path, [*READINGS, reading(partition=256)]) == [(4, 0, 0, 0, 0), (4, 0, 0, 0, 0)]
+
+
 def test_after_a_wipe_it_is_compared_from_there_on(tmp_path: Path) -> None:
     write(tmp_path)
     edit(tmp_path, lambda lines: lines[2:])
