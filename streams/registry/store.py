@@ -100,8 +100,7 @@ class Store:
             changes = command(self.state)
             if changes:
                 written = [*changes, *history.recorded(self.state, changes)]
-                # A caller that goes away must not let the next one into a transaction that is still open.
-                await asyncio.shield(self._spawn(self._write(writer, written)))
+                await _to_its_end(self._spawn(self._write(writer, written)))
             return changes
 
     async def until(self, holds: Callable[[], bool], timeout_s: float | None = None) -> None:
@@ -119,6 +118,8 @@ class Store:
             await self.until(lambda: self.role is not Role.CANDIDATE or self._closing, OFFICE_S)
         except TimeoutError as error:
             raise Unavailable("No process can write the registry now.") from error
+        if self._closing:
+            raise Unavailable("This process ends.")
         if self._writer is None or self._writer.broken:
             raise Unavailable("Another process writes the registry.")
         return self._writer
@@ -130,7 +131,8 @@ class Store:
         except (Unwritten, TimeoutError) as error:
             logger.warning("change not confirmed", fault=str(error), records=len(changes))
             writer.close()
-            self._depose()
+            if writer is self._writer:  # else it lost its office meanwhile, and who has it now is not for it to say
+                self._depose()
             raise Unavailable("The change is not known to be written.") from error
         metrics.REGISTRY_CHANGES.inc(len(changes))
 
@@ -208,3 +210,20 @@ class Store:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+async def _to_its_end(work: asyncio.Task[None]) -> None:
+    """Wait for work that cannot be cut short. A caller that is cancelled goes only then: others wait their turn for the end.
+
+    Raises:
+        Unavailable: as the work says.
+    """
+    gone: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait({work})
+        except asyncio.CancelledError as cancelled:
+            gone = cancelled
+    if gone is not None:
+        raise gone from work.exception()
+    work.result()
