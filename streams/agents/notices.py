@@ -5,6 +5,7 @@ from collections import OrderedDict
 from msgspec.structs import replace
 
 from streams.core.records import DeviceEvent
+from streams.core.sender import united
 
 LIMIT = 200_000
 """devices times kinds of events that are remembered; beyond it events of those that were silent for longest are repeated"""
@@ -61,6 +62,6 @@ def _merged(known: DeviceEvent, event: DeviceEvent) -> DeviceEvent:
         name=known.name if event.name is None else event.name,
         latitude=known.latitude if event.latitude is None else event.latitude,
         longitude=known.longitude if event.longitude is None else event.longitude,
-        source_ids=known.source_ids | event.source_ids,
+        source_ids=united(known.source_ids, event.source_ids),
         properties=known.properties | event.properties,
     )

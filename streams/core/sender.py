@@ -11,6 +11,7 @@ from streams.core.names import NAME_LIMIT, is_name
 from streams.core.payload import detail
 
 IDS_LIMIT = 10_000
+"""characters of all names and values together, in one message and in all that is known of a device"""
 LATITUDE_LIMIT, LONGITUDE_LIMIT = 90.0, 180.0
 
 
@@ -30,6 +31,19 @@ def sender(
     if sum(len(name) + len(value) for name, value in source_ids.items()) > IDS_LIMIT:
         return Rejected("open", "source-ids-too-long", f"more than {IDS_LIMIT} characters", key)
     return Sender(device=key, source_ids=source_ids, name=name[:NAME_LIMIT] if name else None, **more)
+
+
+def united(known: Mapping[str, str], told: Mapping[str, str]) -> dict[str, str]:
+    """Known ids and those told now, in the order in which they were told; beyond ``IDS_LIMIT`` the newest are kept.
+
+    A sender may give its ids other names in each message: what is known of a device would grow until nothing can hold it.
+    """
+    kept, room = dict[str, str](), IDS_LIMIT
+    for name, value in reversed([*(one for one in known.items() if one[0] not in told), *told.items()]):
+        if len(name) + len(value) <= room:
+            kept[name] = value
+            room -= len(name) + len(value)
+    return dict(reversed(kept.items()))
 
 
 def named(source: str, identity: str | None) -> str | None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from streams.core.place import place
 from streams.core.records import DeviceEvent, Location, LogicalDevice, PhysicalDevice, Source
+from streams.core.sender import united
 from streams.registry.devices import STREAMS_KEEP_OFF, merged_json, registered
 from streams.registry.network_names import named_by_network
 from streams.registry.state import LOGICAL, PHYSICAL, SOURCES, Author, Change, State, changed
@@ -43,7 +44,7 @@ def noticed(before: Sighting | None, event: DeviceEvent) -> Sighting:
         raw=before.raw
         if event.raw_offset < 0 or event.at < before.latest
         else f"{event.raw_partition}@{event.raw_offset}",
-        source_ids=before.source_ids | event.source_ids,
+        source_ids=united(before.source_ids, event.source_ids),
         name=event.name or before.name,
         location=Location(event.latitude or 0.0, event.longitude or 0.0) if known else before.location,
         properties=before.properties | event.properties,
@@ -137,7 +138,7 @@ def _known(device: PhysicalDevice, sighting: Sighting, author: Author) -> list[C
 def _news(device: PhysicalDevice, sighting: Sighting) -> dict[str, object]:
     """The device's fields that differ; name and location stay as a person, the name also as its network, set them."""
     seen: dict[str, object] = {
-        "source_ids": device.source_ids | sighting.source_ids,
+        "source_ids": united(device.source_ids, sighting.source_ids),
         "properties": merged_json(device.properties, sighting.properties),
     }
     if sighting.name not in {None, device.name} and "name" not in device.edited and not named_by_network(device):

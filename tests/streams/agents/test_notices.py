@@ -51,6 +51,14 @@ def test_a_value_that_differs_is_new_and_so_is_its_return() -> None:
     assert [notices.passes(event) for event in states] == [True, True, True, False]
 
 
+def test_of_a_device_that_names_its_ids_anew_in_each_message_it_remembers_the_newest() -> None:
+    notices = Notices(interval_ns=100)
+    events = [replace(SEEN, source_ids={"eui": "1", f"k{number:04}": "x" * 900}) for number in range(100)]
+    assert all(notices.passes(event) for event in events)
+    assert [notices.passes(events[number]) for number in (99, 89, 88)] == [False, False, True]
+    assert [len(known.source_ids) for known in notices._known.values()] == [12]
+
+
 def test_it_repeats_what_says_less_once_the_interval_is_over() -> None:
     notices = Notices(interval_ns=100)
     notices.passes(replace(SEEN, properties={"ip": "10.0.0.1"}))

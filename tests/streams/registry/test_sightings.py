@@ -90,6 +90,36 @@ def test_what_a_person_edited_is_kept_and_source_ids_are_merged() -> None:
     assert box.source_ids == {"x": "1", "dev_eui": "aa"}
 
 
+def test_a_device_that_names_its_ids_anew_in_each_message_stays_as_small_as_one_message() -> None:
+    """Its record grew until Kafka refused it, and with it the transaction, and the writer, for ever."""
+    state = State()
+    names = [f"k{number:04}" for number in range(100)]
+    for some in (names[:60], names[60:]):
+        tell(state, *(replace(SEEN, source_ids={"dev_eui": "aa", name: "x" * 900}) for name in some))
+
+    kept = state.physical_device(1).source_ids
+    assert list(kept) == [f"k{number:04}" for number in range(89, 99)] + ["dev_eui", "k0099"]
+    assert sum(len(name) + len(value) for name, value in kept.items()) == 11 * 905 + 9
+
+
+def test_a_device_that_an_older_version_let_grow_is_small_again_once_it_is_seen() -> None:
+    state = State()
+    grown = {f"k{number}": "x" * 900 for number in range(18_000)}
+    state.apply(Change(PHYSICAL, "1", PhysicalDevice(uid=1, device="ttn:aa", source="ttn", name="a", source_ids=grown)))
+    tell(state, SEEN)
+
+    kept = state.physical_device(1).source_ids
+    assert list(kept) == [f"k{number}" for number in range(17_989, 18_000)] + ["dev_eui"]
+
+
+def test_an_event_that_is_too_large_does_not_make_a_device_that_is() -> None:
+    state = State()
+    tell(state, replace(SEEN, source_ids={"dev_eui": "aa"} | {f"k{number}": "x" * 900 for number in range(18_000)}))
+
+    kept = state.physical_device(1).source_ids
+    assert list(kept) == ["dev_eui"] + [f"k{number}" for number in range(17_989, 18_000)]
+
+
 def test_a_logical_device_is_seen_where_its_box_was_mapped_at_that_time() -> None:
     state = State()
     tell(state, replace(SEEN, at=1))
