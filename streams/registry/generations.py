@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from streams import kafka
 from streams.core.records import Generation
+from streams.core.times import DAY
 from streams.registry.hashes import codecs_hash, rules_hash, topics_hash
 from streams.registry.state import GENERATIONS, Author, Change, State
 from streams.scan import ends_of
@@ -86,11 +87,10 @@ def fences(settings: KafkaSettings) -> dict[int, int]:
         reader.close()
 
 
-def appended_at(settings: KafkaSettings) -> int:
-    """When Kafka appended the newest record of ``raw``, ns; 0 when there is none; blocks.
+def appended_at(settings: KafkaSettings) -> dict[int, int]:
+    """When Kafka appended the newest record of each partition of ``raw``, ns; those for which it does not say are left out.
 
-    What was received before a generation was opened must not look later than the opening (``streams/core/coverage.py``),
-    and this host's clock may be behind.
+    It does not where it has no record, and where not all replicas have the newest one yet; blocks.
 
     Raises:
         KafkaException: Kafka is away.
@@ -102,5 +102,19 @@ def appended_at(settings: KafkaSettings) -> int:
         reader.close()
     newest = OffsetSpec.max_timestamp()  # type: ignore[no-untyped-call]  # the client's own stub forgot it
     admin = kafka.admin(settings)  # kept: futures of one that is gone are never done
-    answers = admin.list_offsets({TopicPartition(topic, p): newest for p in partitions}).values()
-    return max(0, *(int(answer.result(ANSWER_S).timestamp) for answer in answers)) * MS
+    answers = admin.list_offsets({TopicPartition(topic, p): newest for p in partitions})
+    times = {asked.partition: int(answer.result(ANSWER_S).timestamp) for asked, answer in answers.items()}
+    return {partition: time * MS for partition, time in times.items() if time >= 0}
+
+
+def opened_at(now: int, ends: Mapping[int, int], appended: Mapping[int, int]) -> int:
+    """When a generation with these fences was opened: never before a record that stands before them was appended.
+
+    Coverage rests on that (``streams.core.coverage``). ``appended``, read after ``ends``, is proof enough when it tells of
+    each partition that has had records. Then ``now``, by this host's clock, is believed for a day beyond: it is what people
+    expect to see, but a clock that is years ahead would make repairs of all windows for years. Else ``now`` must do.
+    """
+    newest, owed = max(appended.values(), default=0), {partition for partition, end in ends.items() if end > 0}
+    if owed and owed <= appended.keys():
+        now = min(now, newest + DAY)
+    return max(now, newest)

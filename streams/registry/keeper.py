@@ -101,7 +101,7 @@ class Keeper:
             appended = await asyncio.to_thread(generations.appended_at, self._settings)
         except (KafkaException, TimeoutError) as error:
             raise Unavailable("Kafka does not say where raw ends.") from error
-        at = max(time.time_ns(), appended)
+        at = generations.opened_at(time.time_ns(), ends, appended)
         await self._store.change(lambda state: generations.fence(state, announced, ends, at))
 
     async def _serve(self) -> None:

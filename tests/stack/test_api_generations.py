@@ -95,12 +95,13 @@ def _in_force(fences: dict[int, dict[str, int]], reading: Reading) -> int:
 
 def test_the_newest_raw_record_was_appended_when_kafka_says(installation: Installation) -> None:
     settings = installation.settings.kafka
-    assert generations.appended_at(settings) == 0
+    assert generations.appended_at(settings) == {}
     producer = kafka.BatchProducer(settings)
     for partition in (2, 0, 1):
         producer.send("raw", "x", b"anything", partition)
         producer.flush()
 
-    times = [message.timestamp()[1] for message in scan(settings, "raw")]
+    times = {message.partition(): message.timestamp()[1] * 1_000_000 for message in scan(settings, "raw")}
 
-    assert generations.appended_at(settings) == max(times) * 1_000_000
+    assert times.keys() == {0, 1, 2}
+    assert generations.appended_at(settings) == times

@@ -1,6 +1,10 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from streams.agents.generations import in_force
 from streams.core.records import Generation, Rule
-from streams.registry.generations import announce, announced, fence, hashes, why_due
+from streams.core.times import DAY, HOUR
+from streams.registry.generations import announce, announced, fence, hashes, opened_at, why_due
 from streams.registry.state import GENERATIONS, RULES, Author, Change, State
 
 BY, CODE = Author("isthmus", 100, "why"), "c0de"
@@ -67,3 +71,36 @@ def test_fences_are_for_generations_that_were_announced_before_they_were_read() 
     assert (state.generations[2].fences, state.generations[2].opened_at) == ({"0": 7}, 200)
     assert state.generations[3].fences == {}
     assert fence(state, before, {0: 9}, 300) == []
+
+
+def test_a_clock_that_is_years_ahead_opens_a_generation_a_day_after_the_newest_record_at_most() -> None:
+    """All windows until then are repairs, and no later generation takes that back."""
+    newest, years = 1_000 * DAY, 9_000 * DAY
+    assert opened_at(newest + HOUR, {0: 7, 1: 2, 2: 0}, {0: newest, 1: 5}) == newest + HOUR
+    assert opened_at(years, {0: 7, 1: 2, 2: 0}, {0: newest, 1: 5}) == newest + DAY
+    assert opened_at(newest - HOUR, {0: 7, 1: 2, 2: 0}, {0: newest, 1: 5}) == newest
+
+
+def test_the_clock_alone_counts_where_kafka_does_not_tell_when_what_stands_before_a_fence_came() -> None:
+    """As when retention has deleted it, which the archive has, or while its replicas do not have the newest record yet."""
+    newest, now = 1_000 * DAY, 1_010 * DAY
+    assert opened_at(now, {0: 7, 1: 2}, {0: newest}) == now
+    assert opened_at(now, {0: 7, 1: 2}, {}) == now
+    assert opened_at(newest - HOUR, {0: 7, 1: 2}, {0: newest}) == newest
+
+
+def test_without_any_record_a_generation_is_opened_now() -> None:
+    assert opened_at(1_010 * DAY, {0: 0, 1: 0}, {}) == 1_010 * DAY
+    assert opened_at(1_010 * DAY, {}, {}) == 1_010 * DAY
+
+
+TIMES = st.integers(0, 10_000 * DAY)
+
+
+@given(TIMES, st.dictionaries(st.integers(0, 3), TIMES), st.dictionaries(st.integers(0, 3), TIMES))
+def test_no_record_before_a_fence_was_appended_after_the_opening(
+    now: int, before: dict[int, int], since: dict[int, int]
+) -> None:
+    """``before``: when the newest record before each fence came; ``since``: what came before Kafka was asked for times."""
+    appended = {p: max(before.get(p, 0), since.get(p, 0)) for p in before | since}
+    assert opened_at(now, dict.fromkeys(before, 1), appended) >= max(before.values(), default=0)
