@@ -108,14 +108,18 @@ class CompactedView(Generic[T]):
                 return
 
     def _read(self) -> None:
+        """Before the end has been reached nobody can tell that there is more, and ``renew``: the client itself is asked."""
         self._lost.clear()
         consumer = self._consumer()
+        doubt = kafka.Doubt(consumer, kafka.topic(self._settings, self.name))
         try:
             while not (self._halt.is_set() or self._lost.is_set()):
-                for message in consumer.consume(READ_AT_ONCE, READ_WITHIN_S):
+                messages = consumer.consume(READ_AT_ONCE, READ_WITHIN_S)
+                for message in messages:
                     self._take(message)
+                doubt.look(sign=self._caught_up.is_set() or any(message.error() is None for message in messages))
         finally:
-            kafka.let_go(consumer) if self._lost.is_set() else consumer.close()
+            consumer.close() if self._halt.is_set() else kafka.let_go(consumer)
 
     def _consumer(self) -> Consumer:
         """Positioned after what has been read, so that a new connection repeats nothing."""
