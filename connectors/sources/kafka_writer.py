@@ -110,14 +110,12 @@ class KafkaWriter:
 
     def submit(self, record: RawRecord, done: Done) -> None:
         """See RawWriter."""
-        if self._closed:
-            raise Full("closed")
-        token = next(self._tokens)
-        if not self._pending:
-            self._progress = time.monotonic()
-        self._pending[token] = _Pending(record, done, self._keyed(record))
-        self._bytes += len(record.payload)
-        self._send(token)
+        self._take(_Pending(record, done, self._keyed(record)))
+
+    def tell(self, letter: DeadLetter, done: Done) -> None:
+        """Send a letter about what is no record; else as ``submit``."""
+        stand_in = _stand_in(letter)
+        self._take(_Pending(stand_in, done, stand_in.address, letter))
 
     async def write(self, record: RawRecord) -> None:
         """See RawWriter."""
@@ -163,6 +161,16 @@ class KafkaWriter:
             task.cancel()
         await self._line.close()
 
+    def _take(self, pending: _Pending) -> None:
+        if self._closed:
+            raise Full("closed")
+        token = next(self._tokens)
+        if not self._pending:
+            self._progress = time.monotonic()
+        self._pending[token] = pending
+        self._bytes += len(pending.record.payload)
+        self._send(token)
+
     def _keyed(self, record: RawRecord) -> str:
         """A body that will be diverted for its size is not parsed: that may take seconds, in which the loop stands."""
         if len(record.payload) > self._settings.max_record_bytes:
@@ -200,8 +208,6 @@ class KafkaWriter:
             return
         self._progress = time.monotonic()
         self._bytes -= len(pending.record.payload)
-        if pending.letter:
-            DIVERTED.labels(pending.record.connector).inc()
         pending.done()
         if not self._pending:
             self._idle.set()
@@ -235,6 +241,7 @@ class KafkaWriter:
     async def _divert(self, token: int, pending: _Pending, error: KafkaError) -> None:
         pending.diverting = True
         pending.letter = await self._diversion.keep(pending.record, REFUSED[error.code()], error.str())
+        DIVERTED.labels(pending.record.connector).inc()
         pending.diverting = False
         self._send(token)
 
@@ -274,3 +281,9 @@ class KafkaWriter:
         if self._away:
             self._away = False
             LOG.info("kafka-back", servers=self._settings.bootstrap_servers)
+
+
+def _stand_in(letter: DeadLetter) -> RawRecord:
+    """For what asks a pending one for its record."""
+    address = letter.body or letter.reason
+    return RawRecord(id="", source="", transport="file", address=address, received_at=letter.at, payload=b"")

@@ -240,3 +240,21 @@ def test_diverts_to_this_machine_while_the_file_store_is_away(installation: Inst
     (letter,) = doors.contents(installation, "dead-letters", DeadLetter)
     assert str(letter.body).startswith((at.settings.spool.directory / "diverted").absolute().as_uri())
     assert record_of(letter) == large
+
+
+def test_tells_of_what_is_no_record_beside_the_records(installation: Installation) -> None:
+    told = DeadLetter(
+        stage="door", reason="not-avro", detail="{}", raw_partition=-1, raw_offset=-1, at=1, body="file:///b"
+    )
+
+    async def scenario() -> None:
+        opened, durable = writer(installation), asyncio.Event()
+        opened.tell(told, durable.set)
+        await opened.write(record(b"1"))
+        await asyncio.wait_for(durable.wait(), 30)
+        assert opened.pending == 0
+        await opened.close()
+
+    asyncio.run(scenario())
+    assert doors.contents(installation, "dead-letters", DeadLetter) == [told]
+    assert [one.payload for one in doors.raw(installation)] == [b"1"]
