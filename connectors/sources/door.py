@@ -65,7 +65,7 @@ def spool_writer(settings: Settings, inner: KafkaWriter, name: str) -> SpoolWrit
     spool = settings.spool
     ops.watch_disk("spool", spool.directory)
     file = SpoolFile(spool.directory / f"{name}.db", spool.quota_mb * MEGABYTE)
-    return SpoolWriter(inner, file, spool.takeover_s, name)
+    return SpoolWriter(inner, file, spool.takeover_s, name, inner.tell)
 
 
 def watched(settings: Settings, name: str, writer: KafkaWriter, spool: SpoolWriter | None) -> watchdog.Watchdog:

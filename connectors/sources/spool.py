@@ -6,22 +6,26 @@ other; nothing downstream relies on order. A record that timed out at the inner 
 """
 
 import asyncio
-import sqlite3
 import time
 
 from msgspec import Struct
 
 from connectors.sources.backoff import delays
 from connectors.sources.base import Done, Full, RawWriter, settle
-from connectors.sources.spool_file import Row, SpoolFile
+from connectors.sources.spool_aside import Aside, Tell, opened
+from connectors.sources.spool_database import Row
+from connectors.sources.spool_file import SpoolFile
 from streams import avro, log
-from streams.core.records import RawRecord
+from streams.core.records import DeadLetter, RawRecord
 from streams.metrics import SPOOL_BYTES, SPOOL_QUOTA, SPOOL_RECORDS
 from streams.progress import HERE, Work
 
 LOG = log.get(__name__)
 
 BATCH_RECORDS, BATCH_BYTES = 1000, 33_554_432
+RETRY_S = 5.0
+LEAVE_S = 5.0
+"""So long ``close`` waits for the disk to forget what the inner writer has confirmed."""
 
 
 class _Entry(Struct, eq=False):
@@ -34,18 +38,37 @@ class _Entry(Struct, eq=False):
     settled: bool = False
 
 
-class SpoolWriter:
-    """Waits ``takeover_s`` for ``inner``; ``write`` raises Full when neither it nor the disk takes the record."""
+class _Batch(Struct):
+    """What was read and handed over; ``left`` of it are not confirmed yet."""
 
-    def __init__(self, inner: RawWriter, file: SpoolFile, takeover_s: float, connector: str = "") -> None:
+    left: int
+    confirmed: asyncio.Future[None]
+
+    def done(self) -> None:
+        """One more is confirmed."""
+        self.left -= 1
+        if not self.left:
+            settle(self.confirmed)
+
+
+class SpoolWriter:
+    """Waits ``takeover_s`` for ``inner``; ``write`` raises Full when neither it nor the disk takes the record.
+
+    What lies on the disk and is no record is put ``aside``, and a letter about it given to ``tell``.
+    """
+
+    def __init__(
+        self, inner: RawWriter, file: SpoolFile, takeover_s: float, connector: str = "", tell: Tell | None = None
+    ) -> None:
         self._inner, self._file, self._takeover_s = inner, file, takeover_s
+        self._aside, self._tell = Aside(file.directory / "diverted", connector), tell
+        self._batch: _Batch | None = None
         self._loop = asyncio.get_running_loop()
         self._away, self._closed = file.records > 0, False
         self._handed: set[_Entry] = set()
         self._stranded: set[_Entry] = set()
         """Those that neither the inner writer nor the disk has taken yet."""
         self._last_confirmed = -takeover_s
-        self._removed = 0
         self._wake = asyncio.Event()
         self._wake.set()
         self._draining = self._loop.create_task(self._drain())
@@ -67,7 +90,7 @@ class SpoolWriter:
 
     def work(self) -> Work:
         """What lies on the disk: it moves when something leaves it. Asked from any thread."""
-        return Work(self._removed, left=self._file.records > 0)
+        return Work(self._file.removed, left=self._file.records > 0)
 
     def takes_over(self) -> bool:
         """Whether the disk can take records while the inner writer is away."""
@@ -89,12 +112,19 @@ class SpoolWriter:
         if self._closed:
             return
         self._closed = True
-        self._draining.cancel()
         await self._inner.close()
+        await self._leave()
         for entry in list(self._handed):
             self._to_spool(entry)
         await self._file.close()
         await asyncio.sleep(0)  # the last reports are behind us on the loop
+
+    async def _leave(self) -> None:
+        """End the drain; a batch that is confirmed is removed first, else the next process would send it again."""
+        self._wake.set()
+        if self._batch is None or not self._batch.left:
+            await asyncio.wait([self._draining], timeout=LEAVE_S)
+        self._draining.cancel()
 
     def _take(self, entry: _Entry) -> None:
         if self._closed:
@@ -145,21 +175,25 @@ class SpoolWriter:
             outcome()
 
     async def _drain(self) -> None:
-        while True:
+        while not self._closed:
             await self._wake.wait()
             self._wake.clear()
             try:
                 await self._drain_all()
-            except (sqlite3.Error, avro.AvroError) as error:
-                HERE.waits(f"spool: {error}")
-                LOG.error("spool-drain-failed", error=str(error), retry_s=5)
-                self._loop.call_later(5, self._wake.set)
+            except Exception as error:  # noqa: BLE001 - of the disk, of a row, no memory: who drains must go on
+                self._come_back()  # whether Kafka confirms, the next record will show
+                HERE.waits(f"spool: {error!r}")
+                LOG.error("spool-drain-failed", error=repr(error), retry_s=RETRY_S)
+                self._loop.call_later(RETRY_S, self._wake.set)
 
     async def _drain_all(self) -> None:
         """In order, batch by batch, each removed once all of it is confirmed."""
-        while rows := await self._file.read(BATCH_RECORDS, BATCH_BYTES):
+        while not self._closed and (rows := await self._file.read(BATCH_RECORDS, BATCH_BYTES)):
+            records, letters = await self._sorted(rows)
+            if self._closed:
+                return
             started = time.monotonic()
-            await self._confirmed(rows)
+            await self._confirmed(records, letters)
             self._last_confirmed = time.monotonic()
             await self._remove(rows)
             if self._last_confirmed - started < self._takeover_s and self._file.records < BATCH_RECORDS:
@@ -171,27 +205,33 @@ class SpoolWriter:
             self._away = False
             LOG.info("spool-steps-back", waiting=self._file.records)
 
-    async def _confirmed(self, rows: list[Row]) -> None:
-        waiting, all_done = len(rows), self._loop.create_future()
-
-        def done() -> None:
-            nonlocal waiting
-            waiting -= 1
-            if not waiting and not all_done.done():
-                all_done.set_result(None)
-
+    async def _sorted(self, rows: list[Row]) -> tuple[list[RawRecord], list[DeadLetter]]:
+        """The records, and letters about rows that hold none: all of them, before any is handed over."""
+        records, letters = list[RawRecord](), list[DeadLetter]()
         for row in rows:
-            self._inner.submit(avro.decode(row.value, RawRecord), done)
-        await all_done
+            try:
+                records.append(opened(row))
+            except avro.AvroError as error:
+                letters.append(await self._aside.keep(row, error))
+        return records, letters if self._tell else []
+
+    async def _confirmed(self, records: list[RawRecord], letters: list[DeadLetter]) -> None:
+        batch = self._batch = _Batch(len(records) + len(letters), self._loop.create_future())
+        for record in records:
+            self._inner.submit(record, batch.done)
+        for letter in letters:
+            if self._tell:
+                self._tell(letter, batch.done)
+        if batch.left:
+            await batch.confirmed
 
     async def _remove(self, rows: list[Row]) -> None:
         for delay in delays(0.1, 10):
             try:
                 await self._file.remove(rows)
-                self._removed += len(rows)
                 return
-            except sqlite3.Error as error:
+            except Exception as error:  # noqa: BLE001 - as in ``_drain``
                 self._come_back()  # Kafka confirms, and this disk is of no use now
-                HERE.waits(f"spool: {error}")
-                LOG.error("spool-remove-failed", error=str(error), retry_s=round(delay, 1))
+                HERE.waits(f"spool: {error!r}")
+                LOG.error("spool-remove-failed", error=repr(error), retry_s=round(delay, 1))
                 await asyncio.sleep(delay)

@@ -5,7 +5,6 @@ Figures and traps: what a full disk does, and why the quota lies well below it, 
 
 import asyncio
 import shutil
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from connectors.sources.spool_database import ROW_BYTES, Database, Row
 from streams import log
 
 LOG = log.get(__name__)
@@ -23,8 +23,6 @@ COMMIT_BYTES = 16_777_216
 """About as much goes into one commit; the write-ahead log grows to this."""
 RESERVE_BYTES = 67_108_864
 """Disk space that is never used for records, so that deleting them stays possible."""
-ROW_BYTES = 64
-"""What a row costs besides its value, as far as the quota is concerned."""
 
 QUEUED_RECORDS, QUEUED_BYTES = 20_000, 2 * COMMIT_BYTES
 """What may wait in memory: a commit under way and the next one."""
@@ -33,35 +31,24 @@ Told = Callable[[], object]
 """Called on the loop."""
 
 
-class SpoolError(Exception):
-    """The spool cannot be opened; a person has to look."""
-
-
-class Row(Struct, frozen=True):
-    """A value and its place in the queue."""
-
-    number: int
-    value: bytes
-
-
 class _Put(Struct, frozen=True):
     value: bytes
     stored: Told
     full: Told
 
 
-Job = Callable[[sqlite3.Connection], None]
+Job = Callable[[Database], None]
 
 
 class SpoolFile:
     """First in, first out; survives kill -9 and power loss. Methods are called on one event loop."""
 
     def __init__(self, path: Path, quota_bytes: int, *, busy_s: float = 2) -> None:
-        self._path, self.quota = path, quota_bytes
+        self._path, self.directory, self.quota = path, path.parent, quota_bytes
         self._loop = asyncio.get_running_loop()
-        self._database = _open(path, busy_s)
-        self.records, self.bytes = _measure(self._database)
-        self._queued_records = self._queued_bytes = 0
+        self._queued_records = self._queued_bytes = self.removed = 0
+        self._database, self._miscounted = Database(path, busy_s), False
+        self.records, self.bytes = self._database.measured()
         self._jobs: SimpleQueue[_Put | Job | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="spool", daemon=True)
         self._thread.start()
@@ -93,31 +80,28 @@ class SpoolFile:
 
     async def read(self, most_records: int, most_bytes: int) -> list[Row]:
         """The oldest values, at least one if there is any."""
-        return await self._run(lambda database: _oldest(database, most_records, most_bytes))
+        return await self._run(lambda database: database.oldest(most_records, most_bytes))
 
     async def remove(self, rows: list[Row]) -> None:
         """Forget these and all before them.
 
         Raises:
-            sqlite3.Error: they are still there.
+            Exception: they are still there, whatever the disk or the memory lacked.
         """
-        last = rows[-1].number
-        await self._run(lambda database: _remove(database, last))
-        self.records -= len(rows)
-        self.bytes -= sum(len(row.value) + ROW_BYTES for row in rows)
+        await self._run(lambda database: self._remove(database, rows))
 
     async def close(self) -> None:
         """Commit what was put, then close; safe to call twice."""
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _run(self, work: Callable[[Database], T]) -> T:
         answer: asyncio.Future[T] = self._loop.create_future()
 
-        def job(database: sqlite3.Connection) -> None:
+        def job(database: Database) -> None:
             try:
                 result = work(database)
-            except sqlite3.Error as error:
+            except Exception as error:  # noqa: BLE001 - no memory, too: the thread must go on, and who waits be told
                 self._tell(_fail, answer, error)
             else:
                 self._tell(_succeed, answer, result)
@@ -133,6 +117,7 @@ class SpoolFile:
             if job is None:
                 break
             job(self._database)
+            self._count_again()
         self._database.close()
 
     def _commit(self, first: _Put) -> Job | None:
@@ -148,17 +133,32 @@ class SpoolFile:
         self._store(puts)
         return after
 
+    def _remove(self, database: Database, rows: list[Row]) -> None:
+        removed = database.remove(rows[-1].number)
+        self._miscounted |= removed != len(rows)  # some had been lost with a file that was damaged
+        self._tell(self._forget, rows)
+
     def _store(self, puts: list[_Put]) -> None:
         try:
             if shutil.disk_usage(self._path.parent).free < RESERVE_BYTES + COMMIT_BYTES:
                 raise OSError("the disk is nearly full")
-            with self._database:
-                self._database.executemany("INSERT INTO spool (value) VALUES (?)", [(put.value,) for put in puts])
-        except (sqlite3.Error, OSError) as error:
-            LOG.error("spool-failed", path=str(self._path), error=str(error))
+            self._database.insert([(put.value,) for put in puts])
+        except Exception as error:  # noqa: BLE001 - as in ``_run``
             self._tell(self._refuse, puts)
+            LOG.error("spool-failed", path=str(self._path), error=repr(error))
         else:
             self._tell(self._confirm, puts)
+
+    def _count_again(self) -> None:
+        """After the reports of what was done: a fresh file may hold less than the one whose place it took."""
+        if not (self._miscounted or self._database.replaced):
+            return
+        try:
+            self._tell(self._recount, *self._database.measured())
+        except Exception as error:  # noqa: BLE001 - as in ``_run``; it is tried again with the next job
+            LOG.error("spool-failed", path=str(self._path), error=repr(error))
+        else:
+            self._miscounted = self._database.replaced = False
 
     def _confirm(self, puts: list[_Put]) -> None:
         self._dequeue(puts)
@@ -170,6 +170,15 @@ class SpoolFile:
         self.bytes -= self._dequeue(puts)
         for put in puts:
             put.full()
+
+    def _forget(self, rows: list[Row]) -> None:
+        self.removed += len(rows)
+        self.records -= len(rows)
+        self.bytes -= sum(len(row.value) + ROW_BYTES for row in rows)
+
+    def _recount(self, records: int, size: int) -> None:
+        """So much lies on the disk; what is queued comes to it."""
+        self.records, self.bytes = records + self._queued_records, size + self._queued_bytes
 
     def _dequeue(self, puts: list[_Put]) -> int:
         """They wait no more; their size in bytes."""
@@ -185,50 +194,7 @@ class SpoolFile:
             LOG.warning("spool-unheard", path=str(self._path))
 
 
-def _open(path: Path, busy_s: float) -> sqlite3.Connection:
-    """Open or create; the exclusive lock keeps a second process out and dies with this one."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(path, timeout=busy_s, check_same_thread=False)
-        database.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        database.execute("PRAGMA locking_mode = EXCLUSIVE")
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        with database:
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS spool (number INTEGER PRIMARY KEY AUTOINCREMENT, value BLOB NOT NULL)"
-            )
-    except (sqlite3.Error, OSError) as error:
-        raise SpoolError(f"spool {path}: {error} (in use by another process, or damaged?)") from error
-    return database
-
-
-def _measure(database: sqlite3.Connection) -> tuple[int, int]:
-    row = database.execute("SELECT count(*), coalesce(sum(length(value) + ?), 0) FROM spool", (ROW_BYTES,)).fetchone()
-    return int(row[0]), int(row[1])
-
-
-def _oldest(database: sqlite3.Connection, most_records: int, most_bytes: int) -> list[Row]:
-    rows: list[Row] = []
-    found = database.execute("SELECT number, value FROM spool ORDER BY number LIMIT ?", (most_records,))
-    for number, value in found:
-        rows.append(Row(number, value))
-        most_bytes -= len(value)
-        if most_bytes <= 0:
-            break
-    found.close()
-    return rows
-
-
-def _remove(database: sqlite3.Connection, last: int) -> None:
-    with database:
-        database.execute("DELETE FROM spool WHERE number <= ?", (last,))
-    if database.execute("SELECT 1 FROM spool LIMIT 1").fetchone() is None:
-        # A script: execute() would stop after the first page that the vacuum gives back.
-        database.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _nothing(_database: sqlite3.Connection) -> None:
+def _nothing(_database: Database) -> None:
     """No job was waiting."""
 
 
@@ -237,6 +203,6 @@ def _succeed(answer: asyncio.Future[T], result: T) -> None:
         answer.set_result(result)
 
 
-def _fail(answer: asyncio.Future[Any], error: sqlite3.Error) -> None:
+def _fail(answer: asyncio.Future[Any], error: Exception) -> None:
     if not answer.done():
         answer.set_exception(error)

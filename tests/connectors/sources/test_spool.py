@@ -2,9 +2,7 @@
 
 import asyncio
 import shutil
-import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -13,33 +11,15 @@ import pytest
 from connectors.sources import spool_file
 from connectors.sources.base import Full
 from connectors.sources.memory import MemoryWriter
-from connectors.sources.spool import SpoolWriter
-from connectors.sources.spool_file import ROW_BYTES, SpoolError, SpoolFile
+from connectors.sources.spool_database import ROW_BYTES, Database, SpoolError
+from connectors.sources.spool_file import SpoolFile
+from tests.connectors.sources.spools import TAKEOVER_S, drained, payloads, spool
 from tests.contracts.raw_writer import record
-
-TAKEOVER_S = 0.02
-
-
-@asynccontextmanager
-async def spool(path: Path, inner: MemoryWriter, quota: int = 10_000_000) -> AsyncIterator[SpoolWriter]:
-    writer = SpoolWriter(inner, SpoolFile(path, quota), TAKEOVER_S)
-    yield writer
-    await writer.close()
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "spool.db"
-
-
-async def drained(writer: SpoolWriter, file_records: int = 0) -> None:
-    async with asyncio.timeout(60):
-        while writer.spooled > file_records:  # noqa: ASYNC110 - a test may ask again and again
-            await asyncio.sleep(0.005)
-
-
-def payloads(inner: MemoryWriter) -> list[bytes]:
-    return [one.payload for one in inner.records]
 
 
 def test_stays_out_of_the_way_while_the_inner_writer_confirms(path: Path) -> None:
@@ -271,13 +251,13 @@ def test_refuses_a_file_that_another_process_has(path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_refuses_a_file_that_is_no_spool(path: Path) -> None:
-    path.parent.mkdir()
-    path.write_bytes(b"something else entirely" * 100)
-
+def test_refuses_a_file_that_another_process_has_opened_again(path: Path) -> None:
     async def scenario() -> None:
-        with pytest.raises(SpoolError, match="file is not a database"):
-            SpoolFile(path, 1000)
+        await SpoolFile(path, 1000).close()
+        again = SpoolFile(path, 1000)
+        with pytest.raises(SpoolError, match=r"spool .*spool\.db: database is locked"):
+            SpoolFile(path, 1000, busy_s=0.01)
+        await again.close()
 
     asyncio.run(scenario())
 
@@ -291,7 +271,8 @@ def test_is_synchronous_and_write_ahead(path: Path) -> None:
     asyncio.run(scenario())
 
 
-def pragmas(database: sqlite3.Connection) -> tuple[object, ...]:
+def pragmas(database: Database) -> tuple[object, ...]:
     return tuple(
-        database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "locking_mode")
+        database.connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous", "locking_mode")
     )
