@@ -47,14 +47,15 @@ class Refused(Exception):
 
 
 class _Told(Struct, frozen=True):
-    """The detail of a diverted record's letter (``connectors.sources.diversion``)."""
+    """The detail of a diverted record's letter (``connectors.sources.diversion``), or of a row's (``….spool_aside``)."""
 
     sha256: str
-    transport: str
-    address: str
+    transport: str = ""
+    address: str = ""
     content_type: str = ""
     headers: dict[str, str] = {}
     connector: str = ""
+    spool_row: int | None = None
 
 
 def diverted(letter: DeadLetter) -> bool:
@@ -69,25 +70,26 @@ def resubmit(settings: Settings, core: Core, letters: Sequence[DeadLetter]) -> I
         Transient: the store is away, so that nobody knows which are in raw already.
         KafkaException: the log is away.
     """
-    there = _there(settings, core, {letter.correlation_id for letter in letters})
+    ids = [_id(letter) for letter in letters]
+    there = _there(settings, core, set(ids))
     key = door.keys(settings)
     sender = _Sender(settings.kafka)
-    for letter in letters:
-        place = there.get(letter.correlation_id)
+    for letter, identity in zip(letters, ids, strict=True):
+        place = there.get(identity)
         if place is not None:
             yield Outcome(letter, Fate.THERE, f"raw {place.partition}:{place.offset}")
             continue
         outcome = _offered(letter, sender, key)
         if outcome.fate is Fate.SENT:
-            there[letter.correlation_id] = Lineage(*sender.place)
+            there[identity] = Lineage(*sender.place)
         yield outcome
 
 
 def record_of(letter: DeadLetter) -> RawRecord:
-    """The record that was diverted, byte for byte.
+    """The record that was diverted, byte for byte, or that lay in a spool when another version ran.
 
     Raises:
-        ValueError: letter or body is not what the diversion wrote.
+        ValueError: letter or body is not what the diversion wrote, or the row holds no record of this version either.
         OSError: the file store does not give the body.
     """
     told = msgspec.json.decode(letter.detail, type=_Told)
@@ -95,6 +97,8 @@ def record_of(letter: DeadLetter) -> RawRecord:
         body: bytes = file.read()
     if hashlib.sha256(body).hexdigest() != told.sha256:
         raise ValueError(f"{letter.body} does not match the sha256 that the letter tells")
+    if told.spool_row is not None:
+        return avro.decode(body, RawRecord)
     return RawRecord(
         id=letter.correlation_id,
         source=letter.source,
@@ -106,6 +110,14 @@ def record_of(letter: DeadLetter) -> RawRecord:
         connector=told.connector,
         payload=body,
     )
+
+
+def _id(letter: DeadLetter) -> str:
+    """The record's; who put a row aside could not read it."""
+    try:
+        return letter.correlation_id or record_of(letter).id
+    except (ValueError, OSError):
+        return ""
 
 
 def _offered(letter: DeadLetter, sender: "_Sender", key: Key) -> Outcome:

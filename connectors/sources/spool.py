@@ -195,10 +195,12 @@ class SpoolWriter:
             started = time.monotonic()
             await self._confirmed(records, letters)
             self._last_confirmed = time.monotonic()
-            await self._remove(rows)
-            if self._last_confirmed - started < self._takeover_s and self._file.records < BATCH_RECORDS:
-                self._come_back()
+            await self._remove(rows, in_time=self._last_confirmed - started < self._takeover_s)
         self._come_back()
+
+    def _caught_up(self) -> None:
+        if self._file.records < BATCH_RECORDS:
+            self._come_back()
 
     def _come_back(self) -> None:
         if self._away:
@@ -225,10 +227,10 @@ class SpoolWriter:
         if batch.left:
             await batch.confirmed
 
-    async def _remove(self, rows: list[Row]) -> None:
+    async def _remove(self, rows: list[Row], *, in_time: bool) -> None:
         for delay in delays(0.1, 10):
             try:
-                await self._file.remove(rows)
+                await self._file.remove(rows, self._caught_up if in_time else lambda: None)
                 return
             except Exception as error:  # noqa: BLE001 - as in ``_drain``
                 self._come_back()  # Kafka confirms, and this disk is of no use now

@@ -34,7 +34,10 @@ class Aside:
         digest = hashlib.sha256(row.value).hexdigest()
         address = await self._store.put(f"{digest}-row-{row.number}", row.value)
         LOG.error("spool-row-unreadable", connector=self._connector, row=row.number, body=address, error=str(error))
-        detail = {"error": str(error), "sha256": digest, "bytes": len(row.value), "connector": self._connector}
+        detail = {
+            "error": str(error), "sha256": digest, "bytes": len(row.value), "connector": self._connector,
+            "spool_row": row.number,
+        }  # fmt: skip
         return DeadLetter(
             stage="door",
             reason=error.reason,

@@ -82,13 +82,13 @@ class SpoolFile:
         """The oldest values, at least one if there is any."""
         return await self._run(lambda database: database.oldest(most_records, most_bytes))
 
-    async def remove(self, rows: list[Row]) -> None:
-        """Forget these and all before them.
+    async def remove(self, rows: list[Row], removed: Told = lambda: None) -> None:
+        """Forget these and all before them; ``removed`` is called at the moment from which they count no more.
 
         Raises:
             Exception: they are still there, whatever the disk or the memory lacked.
         """
-        await self._run(lambda database: self._remove(database, rows))
+        await self._run(lambda database: self._remove(database, rows, removed))
 
     async def close(self) -> None:
         """Commit what was put, then close; safe to call twice."""
@@ -133,10 +133,10 @@ class SpoolFile:
         self._store(puts)
         return after
 
-    def _remove(self, database: Database, rows: list[Row]) -> None:
-        removed = database.remove(rows[-1].number)
-        self._miscounted |= removed != len(rows)  # some had been lost with a file that was damaged
-        self._tell(self._forget, rows)
+    def _remove(self, database: Database, rows: list[Row], removed: Told) -> None:
+        there = database.remove(rows[-1].number)
+        self._miscounted |= there != len(rows)  # some had been lost with a file that was damaged
+        self._tell(self._forget, rows, removed)
 
     def _store(self, puts: list[_Put]) -> None:
         try:
@@ -171,10 +171,11 @@ class SpoolFile:
         for put in puts:
             put.full()
 
-    def _forget(self, rows: list[Row]) -> None:
+    def _forget(self, rows: list[Row], removed: Told) -> None:
         self.removed += len(rows)
         self.records -= len(rows)
         self.bytes -= sum(len(row.value) + ROW_BYTES for row in rows)
+        removed()
 
     def _recount(self, records: int, size: int) -> None:
         """So much lies on the disk; what is queued comes to it."""

@@ -38,5 +38,11 @@ async def drained(writer: SpoolWriter, file_records: int = 0) -> None:
             await asyncio.sleep(0.005)
 
 
+async def stepped_back(writer: SpoolWriter) -> None:
+    async with asyncio.timeout(60):
+        while writer._away:  # noqa: ASYNC110 - as in ``drained``
+            await asyncio.sleep(0.005)
+
+
 def payloads(inner: MemoryWriter) -> list[bytes]:
     return [one.payload for one in inner.records]

@@ -13,7 +13,7 @@ from connectors.sources import spool_database, spool_salvage
 from connectors.sources.memory import MemoryWriter
 from connectors.sources.spool_database import SpoolError
 from connectors.sources.spool_file import SpoolFile
-from tests.connectors.sources.spools import drained, payloads, spool
+from tests.connectors.sources.spools import drained, payloads, spool, stepped_back
 from tests.contracts.raw_writer import record
 
 PAGE = 4096
@@ -240,6 +240,7 @@ def test_damage_that_is_met_later_costs_one_row_and_holds_up_nothing(path: Path)
         await file.close()
         async with spool(path, back) as writer:
             await drained(writer)
+            await stepped_back(writer)
             await writer.write(record(b"straight"))
         assert payloads(back) == [*bodies[:4], *bodies[5:], b"straight"]
 

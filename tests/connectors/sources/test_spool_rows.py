@@ -10,14 +10,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from connectors.dead_letters.resubmit import record_of
 from connectors.sources import spool as spool_module
 from connectors.sources import spool_database
 from connectors.sources.base import Full
 from connectors.sources.memory import MemoryWriter
+from connectors.sources.spool_aside import Aside
+from connectors.sources.spool_database import Row
 from connectors.sources.spool_file import SpoolFile
 from streams import avro
 from streams.core.records import RawRecord
-from tests.connectors.sources.spools import Letters, drained, payloads, spool
+from tests.connectors.sources.spools import Letters, drained, payloads, spool, stepped_back
 from tests.contracts.raw_writer import record
 
 
@@ -63,6 +66,7 @@ def test_a_row_that_holds_no_record_is_put_aside_and_told_and_its_neighbours_com
         overwrite(path, 3, value)
         async with spool(path, inner, letters=letters) as writer:
             await drained(writer)
+            await stepped_back(writer)
             await writer.write(record(b"straight"))
         assert payloads(inner) == [b"1", b"2", b"4", b"straight"]
         (letter,) = letters
@@ -73,6 +77,20 @@ def test_a_row_that_holds_no_record_is_put_aside_and_told_and_its_neighbours_com
         put_aside = Path(urlsplit(letter.body or "").path)
         assert put_aside == path.parent / "diverted" / f"{digest}-row-3"
         assert put_aside.read_bytes() == value  # noqa: ASYNC240 - a moment
+        with pytest.raises(avro.AvroError, match=reason):
+            record_of(letter)
+
+    asyncio.run(scenario())
+
+
+def test_a_row_of_a_later_version_is_a_record_again_once_that_version_is_there(path: Path) -> None:
+    one = record(b"body", qos="1")
+    unknown = avro.AvroError("unknown-schema", "fingerprint 00")
+
+    async def scenario() -> None:
+        letter = await Aside(path.parent / "diverted", "webhook").keep(Row(7, avro.encode(one)), unknown)
+        assert (letter.reason, letter.correlation_id) == ("unknown-schema", "")
+        assert record_of(letter) == one
 
     asyncio.run(scenario())
 
@@ -108,9 +126,7 @@ def test_nothing_is_handed_over_twice_nor_held_back_while_a_row_cannot_be_put_as
         overwrite(path, 2, bytes(100))
         in_the_way.touch()
         async with spool(path, inner, quota=10_000, letters=letters) as writer:
-            async with asyncio.timeout(10):
-                while writer._away:  # noqa: ASYNC110 - nothing tells it
-                    await asyncio.sleep(0.005)
+            await stepped_back(writer)
             for number in range(50):
                 await writer.write(record(b"new %d" % number + bytes(1000)))
             assert [body[:4] for body in payloads(inner)] == [b"new "] * 50
