@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streams.settings import WebhookSettings
 
 MAX_HEADER_BYTES = 65_536
+EMPTY_LINES = b"\r\n"
+TWO_LENGTHS = {b"content-length", b"transfer-encoding"}
 SPARE_FILES = 512
 """open files besides connections"""
 TOO_MANY = (
@@ -22,66 +25,117 @@ TOO_MANY = (
 )
 
 
-class Patient(HttpToolsProtocol):
+class Connection(h11.Connection):
+    """How h11 reads a sender; more patient with empty lines, less with two lengths of one body."""
+
+    def __init__(self) -> None:
+        super().__init__(h11.SERVER, MAX_HEADER_BYTES)
+
+    def receive_data(self, data: bytes) -> None:
+        """Empty lines before a request are none (RFC 9112, 2.2): modems send one behind a body."""
+        if self.their_state is h11.IDLE and not self.trailing_data[0]:
+            data = data.lstrip(EMPTY_LINES)
+        if data:
+            super().receive_data(data)
+
+    def start_next_cycle(self) -> None:
+        """Nor are those that came together with the body."""
+        rest, _ = self.trailing_data
+        super().start_next_cycle()
+        if rest.startswith((b"\r", b"\n")):
+            Connection.__init__(self)
+            self.receive_data(rest)
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """A request as its application has to see it."""
+        event = super().next_event()
+        return _judged(event) if isinstance(event, h11.Request) else event
+
+
+def _judged(request: h11.Request) -> h11.Request:
+    """With one length: h11 would take the chunks, and a proxy before us may have taken the other (RFC 9112, 6.1).
+
+    And with a path: who speaks to a proxy, and some modems, send the whole URL (RFC 9112, 3.2.2).
+    """
+    if {name for name, _ in request.headers} >= TWO_LENGTHS:
+        raise h11.RemoteProtocolError("content-length and transfer-encoding")
+    if not request.target.lower().startswith((b"http://", b"https://")):
+        return request
+    path = request.target.split(b"/", 3)[3:] or [b""]
+    return h11.Request(
+        method=request.method,
+        target=b"/" + path[0],
+        headers=list(request.headers),
+        http_version=request.http_version,
+    )
+
+
+class Patient(H11Protocol):
     """Closes a connection whose headers, or rest of a refused body, take longer than ``patience_s``, and those too many."""
 
     patience_s = 20.0
     max_connections = 2000
     _closing: asyncio.TimerHandle | None = None
-    _header_bytes = 0
+    _owed: type[h11.IDLE] | type[h11.SEND_BODY] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """A sender that says nothing does not stay; one too many is told so."""
         super().connection_made(transport)
+        self.conn = Connection()
         if len(self.connections) > self.max_connections:
             transport.write(TOO_MANY)
             transport.close()
         else:
-            self._close_later()
+            self._keep_time()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is left to close."""
-        self._close_never()
+        self._wait_for(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Headers have a size, too."""
-        if self.transport.is_closing():
-            return
-        super().data_received(data)
-        if self._closing and not self._response_over():
-            self._header_bytes += len(data)
-            if self._header_bytes > MAX_HEADER_BYTES:
-                self.transport.close()
+        """What comes behind a connection's last request is nobody's."""
+        if not self.transport.is_closing() and self.conn.their_state is not h11.MUST_CLOSE:
+            super().data_received(data)
 
-    def on_message_begin(self) -> None:
-        """The headers of a request begin."""
-        super().on_message_begin()
-        self._close_later()
-
-    def on_headers_complete(self) -> None:
-        """From here on the application itself keeps the time."""
-        self._close_never()
-        super().on_headers_complete()
+    def handle_events(self) -> None:
+        """Each byte may change what the sender owes."""
+        super().handle_events()
+        self._keep_time()
 
     def on_response_complete(self) -> None:
-        """Answered before the body had come: read the rest, so that the sender reads the answer, but not for ever."""
-        if self.cycle.more_body:
-            self._close_later()
+        """So may an answer: to a body that has not come, for one."""
         super().on_response_complete()
+        self._keep_time()
 
-    def _response_over(self) -> bool:
-        return self.cycle is not None and self.cycle.response_complete and self.cycle.more_body
+    def send_400_response(self, msg: str) -> None:
+        """Only who waits for an answer and did not talk without end gets one; a body that is broken is not read on."""
+        waits = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
+        if waits and len(self.conn.trailing_data[0]) <= MAX_HEADER_BYTES:
+            super().send_400_response(msg)
+        self.transport.close()
+        if self.cycle:
+            self.cycle.disconnected = True
 
-    def _close_later(self) -> None:
-        self._close_never()
-        self._closing = self.loop.call_later(self.patience_s, self.transport.close)
+    def _should_upgrade(self) -> bool:
+        """Never (RFC 9110, 7.8), and without a word: each request of Java's own client offers h2c."""
+        return False
 
-    def _close_never(self) -> None:
-        self._header_bytes = 0
+    def _keep_time(self) -> None:
+        """Headers are owed while uvicorn waits for no first byte; a body's rest when the answer did not wait for it."""
+        theirs, ours = self.conn.their_state, self.conn.our_state
+        headers = theirs is h11.IDLE and self.timeout_keep_alive_task is None
+        rest = theirs is h11.SEND_BODY and ours is h11.DONE
+        self._wait_for(theirs if headers or rest else None)
+
+    def _wait_for(self, owed: type[Any] | None) -> None:
+        """Time runs from where something began to be owed, whatever has come of it."""
+        if owed is self._owed:
+            return
+        self._owed = owed
         if self._closing:
             self._closing.cancel()
-            self._closing = None
+        self._closing = self.loop.call_later(self.patience_s, self.transport.close) if owed else None
 
 
 class Server(uvicorn.Server):
