@@ -195,7 +195,7 @@ class WebhookSettings(Section):
     max_in_process_mb: int = Field(256, ge=1, description="their bodies; more get 503")
     max_connections: int = Field(4_000, ge=1, description="open at a time, idle ones too; more get 503")
     spool: bool = Field(True, description="take over to disk when Kafka does not confirm in time")
-    kept_headers: tuple[str, ...] = ("content-type", "user-agent", "x-request-id")
+    kept_headers: tuple[str, ...] = ("content-type", "content-encoding", "user-agent", "x-request-id")
     kept_parameters: tuple[str, ...] = Field(("event",), description="of the query; ChirpStack names its event there")
     tls_cert_file: Path | None = None
     tls_key_file: Path | None = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 import hashlib
 import hmac
 import socket
@@ -178,6 +179,16 @@ def test_keeps_chosen_headers_only() -> None:
         assert (writer.records[0].headers, writer.records[0].content_type) == ({"x-one": "1"}, "text/csv")
 
     run(scenario, kept_headers=("X-One",))
+
+
+def test_keeps_a_packed_body_as_it_came_and_says_how_it_is_packed() -> None:
+    async def scenario(client: httpx.AsyncClient, writer: MemoryWriter) -> None:
+        packed = gzip.compress(b'{"a": 1}', mtime=0)
+        answer = await client.post(JSON, content=packed, headers={"Content-Encoding": "gzip"})
+        record = writer.records[0]
+        assert (answer.status_code, record.payload, record.headers["content-encoding"]) == (204, packed, "gzip")
+
+    run(scenario)
 
 
 def test_keeps_chosen_parameters_of_the_query_and_no_secret() -> None:
