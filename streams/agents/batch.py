@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +22,22 @@ class Consumed(Protocol):
     timestamp: int
     key: bytes | None
     value: bytes | None
+
+
+def portions(records: Sequence[Consumed], most: int, most_bytes: int) -> Iterator[Sequence[Consumed]]:
+    """The records in their order, cut where ``most`` of them, or ``most_bytes`` of their values, would be passed.
+
+    A record that has more goes alone.
+    """
+    start = size = 0
+    for place, record in enumerate(records):
+        length = len(record.value or b"")
+        if place > start and (place - start >= most or size + length > most_bytes):
+            yield records[start:place]
+            start, size = place, 0
+        size += length
+    if records:
+        yield records[start:]
 
 
 class Batch:

@@ -15,18 +15,16 @@ from typing import Any, cast
 import faust
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP, ConsumerMessage
 from faust.types.transports import TransportT
 from mode import Service
 
 from streams import log, progress
-from streams.agents.batch import Batch, Consumed, InFlight, Positions
+from streams.agents.batch import Batch, Consumed, InFlight, Positions, portions
+from streams.agents.fetch import BATCH_BYTES, ConsumerThread
 
 MEMBERSHIP_S = 1.0
-FETCH_WAIT_MS = 250
-"""Kafka answers a connection's questions in turn, so what is asked behind a fetch waits as long; stock says 1.5 s, and an
-agent that starts asks twice."""
 
 logger = log.get("delivery")
 
@@ -44,15 +42,6 @@ class RawSchema(faust.Schema):  # type: ignore[type-arg]  # Faust's own classes 
     def loads_value(self, *args: Any, **__: Any) -> Any:
         """The batch, untouched; the arguments are the app and the message."""
         return args[1].value
-
-
-class ConsumerThread(AIOKafkaConsumerThread):
-    """Lets Kafka hold a fetch of nothing for ``FETCH_WAIT_MS``, which no setting of Faust's says."""
-
-    def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
-        made = super()._create_worker_consumer(transport)
-        made._fetch_max_wait_ms = FETCH_WAIT_MS
-        return made
 
 
 class BatchConsumer(Consumer):
@@ -87,9 +76,8 @@ class BatchConsumer(Consumer):
                 yield tp, self._message(batch, generation)
 
     def _batches(self, tp: TP, records: Sequence[Consumed]) -> Iterator[Batch]:
-        size = cast(BatchApp, self.app).batch_max
-        for start in range(0, len(records), size):
-            yield Batch(tp, records[start : start + size])
+        for part in portions(records, cast(BatchApp, self.app).batch_max, BATCH_BYTES):
+            yield Batch(tp, part)
 
     def _message(self, batch: Batch, generation: int) -> ConsumerMessage:
         tp, time = batch.tp, batch.records[0].timestamp / 1000
@@ -214,7 +202,7 @@ class BatchTransport(Transport):
 
 
 class BatchApp(faust.App):
-    """A Faust app whose agents get batches of up to ``batch_max`` records."""
+    """A Faust app whose agents get batches of up to ``batch_max`` records, and of ``BATCH_BYTES`` or one record."""
 
     batch_max = 2000
     assigned: frozenset[TP] | None = None

@@ -1,6 +1,7 @@
 """Which offset may be committed: laws of the done prefix."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from faust.types import TP
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from streams.agents.batch import Batch, InFlight, Positions
+from streams.agents.batch import Batch, InFlight, Positions, portions
 
 ONE = TP("raw", 0)
 
@@ -26,6 +27,34 @@ def batch(first: int, size: int, tp: TP = ONE) -> Batch:
 
 def batches(sizes: list[int]) -> list[Batch]:
     return [batch(sum(sizes[:i]), size) for i, size in enumerate(sizes)]
+
+
+def cut(sizes: list[int], most: int, most_bytes: int) -> list[list[int]]:
+    """The sizes of the records in each portion."""
+    records = [Record(offset, value=bytes(size)) for offset, size in enumerate(sizes)]
+    return [[len(record.value or b"") for record in part] for part in portions(records, most, most_bytes)]
+
+
+def test_portions_are_cut_by_number_and_by_bytes_and_what_is_larger_goes_alone() -> None:
+    assert cut([1, 1, 1, 1, 1], 2, 100) == [[1, 1], [1, 1], [1]]
+    assert cut([40, 60, 1, 99, 2], 10, 100) == [[40, 60], [1, 99], [2]]
+    assert cut([5, 300, 0, 7], 10, 100) == [[5], [300], [0, 7]]
+    assert cut([300, 300], 10, 100) == [[300], [300]]
+    assert cut([], 10, 100) == []
+
+
+def test_a_record_without_a_value_counts_as_a_record() -> None:
+    assert [len(part) for part in portions([Record(0), Record(1), Record(2)], 2, 0)] == [2, 1]
+
+
+@given(st.lists(st.integers(0, 50), max_size=30), st.integers(1, 6), st.integers(0, 100))
+def test_portions_are_all_records_in_order_and_as_few_as_can_be(sizes: list[int], most: int, most_bytes: int) -> None:
+    parts = cut(sizes, most, most_bytes)
+
+    assert [size for part in parts for size in part] == sizes
+    assert all(len(part) == 1 or (len(part) <= most and sum(part) <= most_bytes) for part in parts)
+    for part, after in pairwise(parts):
+        assert len(part) == most or sum(part) + after[0] > most_bytes
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.data())

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from importlib.metadata import version
+from types import SimpleNamespace
 from typing import Any
 
 import faust
@@ -15,6 +16,7 @@ from faust.types import TP, ConsumerMessage
 
 from streams.agents.batch import InFlight
 from streams.agents.delivery import BatchConsumer
+from tests.streams.agents.test_batch import Record
 
 
 def test_it_runs_on_the_version_of_faust_that_it_was_written_for() -> None:
@@ -91,3 +93,14 @@ def test_what_was_missing_before_a_seek_is_no_hole_after_it() -> None:
     asyncio.run(consumer.perform_seek())
 
     assert consumer._looked_again == {}
+
+
+def test_a_batch_has_at_most_so_many_bytes_though_more_records_were_fetched() -> None:
+    """547 tables of 355 KB, which lz4 makes 1.9 KB of, fit into one fetch: nine minutes of decoding as one batch."""
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer.app = SimpleNamespace(batch_max=2000)  # type: ignore[assignment]  # a fake
+    records = [Record(offset, value=bytes(355_000)) for offset in range(25)]
+
+    batches = list(consumer._batches(TP("raw", 0), records))
+
+    assert [(batch.first, batch.last) for batch in batches] == [(0, 10), (11, 21), (22, 24)]
