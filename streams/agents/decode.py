@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from streams import avro, kafka, log, metrics, pipeline, progress
 from streams.agents import app
-from streams.agents.batch import Batch
+from streams.agents.batch import Batch, Consumed
 from streams.agents.fence import Fence
 from streams.agents.generations import Run
 from streams.agents.memories import Memories
@@ -23,6 +23,7 @@ from streams.agents.output import (
     largest_reading,
     raw_records,
 )
+from streams.agents.pace import Pace
 from streams.agents.up_to_date import UpToDate
 from streams.agents.view import MappingView, Views
 from streams.core.decode import Context, decode_batch
@@ -34,6 +35,8 @@ from streams.settings import Settings
 RAW = "raw"
 BACK_OFF_S = (0.2, 0.5, 1, 2, 5)
 FLUSH_WITHIN_S = 10
+AT_ONCE_BYTES = 256_000
+"""what is decoded without a thread: no source takes a second for it"""
 
 logger = log.get("decode")
 
@@ -73,6 +76,7 @@ class DecodeAgent:
         self._notices = Notices(settings.decode.seen_interval_s * 1_000_000_000)
         self._confluent = avro.confluent_schemas(settings.kafka.schema_directory)
         self._contexts: dict[tuple[str, str, str], Context] = {}
+        self._pace = Pace()
 
     async def handle(self, batch: Batch) -> None:
         """Decode, produce, wait until durable; returns without when the batch is abandoned.
@@ -104,18 +108,34 @@ class DecodeAgent:
         return runs
 
     async def _decode_run(self, batch: Batch, run: Run, output: Output) -> None:
-        """Vendors' JavaScript may take seconds, which must not silence heartbeats and health: it is waited for outside."""
+        """What may take seconds is waited for outside: it must not silence heartbeats and health."""
         context = self._context(run.generation)
-        if any(codec.language == LANGUAGE for codec in self._fence.codecs.get(run.generation.codecs)):
+        if self._may_take_long(batch, run.generation):
             await asyncio.get_running_loop().run_in_executor(None, self._decode, batch, run, context, output)
         else:
             self._decode(batch, run, context, output)
 
+    def _may_take_long(self, batch: Batch, generation: Generation) -> bool:
+        """Vendors' JavaScript, or large bodies."""
+        size = sum(len(record.value or b"") for record in batch.records)
+        codecs = self._fence.codecs.get(generation.codecs)
+        return size > AT_ONCE_BYTES or any(codec.language == LANGUAGE for codec in codecs)
+
     def _decode(self, batch: Batch, run: Run, context: Context, output: Output) -> None:
-        partition = batch.tp.partition
+        """Slice by slice; it ends early when the batch is abandoned, of which nothing is sent then."""
         records = [record for record in batch.records if run.first <= record.offset <= run.last]
+        for part in self._pace.slices(records):
+            if batch.abandoned:
+                return
+            self._decode_part(batch.tp.partition, part, run.generation.number, context, output)
+            progress.HERE.beat()
+
+    def _decode_part(
+        self, partition: int, records: Sequence[Consumed], generation: int, context: Context, output: Output
+    ) -> None:
+        """What it remembers is known to the next part, as if both were one."""
         decoded = raw_records(partition, records, self._confluent, output)
-        items = [(raw, Lineage(partition, record.offset), run.generation.number) for raw, record in decoded]
+        items = [(raw, Lineage(partition, record.offset), generation) for raw, record in decoded]
         outcomes = decode_batch(items, context)
         for (raw, lineage, _), (_, record), outcome in zip(items, decoded, outcomes, strict=True):
             output.add(raw, lineage, record.key, outcome)

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from streams import log
+from streams import log, progress
 from streams.core.codec import Call, Unable
 from streams.core.message import Sender
 from streams.core.names import NAME_LIMIT
@@ -184,6 +184,7 @@ class _Slot:
                 if "need" in told:
                     break
                 answers += parse(group, told["count"])
+                progress.HERE.beat()
                 if len(answers) >= wanted:
                     return
 

@@ -1,3 +1,4 @@
+from streams import progress
 from streams.javascript.patience import SUSPENDED_S, Patience
 from streams.javascript.process import Limits
 from streams.javascript.sandbox import Sandbox
@@ -77,3 +78,16 @@ def test_a_codec_that_always_loops_is_suspended_unless_patience_is_asked_for() -
     assert answers == [("codec-timeout", "more than 10 ms")] * 10 + [SUSPENDED] * 20
     assert again == [SUSPENDED]
     assert patient == [("codec-timeout", "more than 10 ms")] * 30
+
+
+def test_each_call_that_was_cut_is_a_sign_of_work() -> None:
+    """Two of three payloads never end, so nobody is suspended: 2000 of them take longer than a watchdog waits."""
+    sandbox, before = Sandbox(Limits(ms=10)), progress.HERE.beats
+    program = as_program("function decodeUplink(i) { while (i.bytes[0] !== 2) ; return { data: { a: 1 } }; }")
+    try:
+        answers = sandbox.run(program, [call(f"0{number % 3}") for number in range(60)])
+    finally:
+        sandbox.close()
+
+    assert answers == [("codec-timeout", "more than 10 ms"), ("codec-timeout", "more than 10 ms"), Told({"a": 1})] * 20
+    assert progress.HERE.beats - before >= 40
