@@ -1,6 +1,8 @@
 """The fence in front of the decoder: which generation each record of a batch is decoded in, and who may not decode it."""
 
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -13,11 +15,13 @@ from streams.agents.up_to_date import SOON_S, UpToDate
 from streams.core.codec_record import Codec
 from streams.core.records import Generation, Rule
 from streams.core.signed_topic import SignedTopic
-from streams.registry.hashes import codecs_hash, rules_hash, topics_hash
+from streams.registry.hashes import codec_line, hash_of_lines, rule_line, topic_line
 from streams.settings import KafkaSettings
 from streams.view import CompactedView
 
 T = TypeVar("T", bound=msgspec.Struct)
+Change = tuple[bytes, tuple[bytes, T] | None]
+"""A key, and its new line and record; None: it is gone."""
 
 VERSIONS_KEPT = 64
 OPENED_WITHIN_S = 60
@@ -35,28 +39,53 @@ class Outdated(Exception):
 class Versions(Generic[T]):
     """Every set of records that a registry topic has held lately, by its hash.
 
-    A rule may change twice before the agent looks; records before a fence still need the rules before it.
+    A rule may change twice before the agent looks; records before a fence still need the rules before it. Sets are made and
+    hashed when somebody looks, of the last changes only: a topic of thousands is read at the start, and each was a set.
     """
 
-    def __init__(
-        self, settings: KafkaSettings, name: str, kind: type[T], hash_of: Callable[[Iterable[T]], str]
-    ) -> None:
+    def __init__(self, settings: KafkaSettings, name: str, kind: type[T], line_of: Callable[[T], bytes]) -> None:
         self.view = CompactedView(settings, name, kind, self._changed)
-        self._hash_of = hash_of
-        self._by_hash: dict[str, tuple[T, ...]] = {hash_of(()): ()}
+        self._line_of, self._lock = line_of, threading.Lock()
+        self._by_hash: dict[str, tuple[T, ...]] = {hash_of_lines(()): ()}
+        self._held: dict[bytes, tuple[bytes, T]] = {}
+        """line and record by key, without the changes that wait"""
+        self._waiting: deque[Change[T]] = deque()
 
     @property
     def hashes(self) -> Collection[str]:
         """The hashes of the sets that are known."""
+        self._look()
         return self._by_hash.keys()
 
     def get(self, digest: str) -> tuple[T, ...]:
         """The set with that hash."""
+        self._look()
         return self._by_hash[digest]
 
-    def _changed(self, _key: bytes, _record: T | None, _offset: int) -> None:
-        records = tuple(self.view.data.values())
-        digest = self._hash_of(records)
+    def _changed(self, key: bytes, record: T | None, _offset: int) -> None:
+        """In the view's thread."""
+        change = key, None if record is None else (self._line_of(record), record)
+        with self._lock:
+            self._waiting.append(change)
+            if len(self._waiting) > VERSIONS_KEPT:
+                self._apply(*self._waiting.popleft())
+
+    def _look(self) -> None:
+        """Know the set after each change that waits."""
+        with self._lock:
+            while self._waiting:
+                self._apply(*self._waiting.popleft())
+                self._keep()
+
+    def _apply(self, key: bytes, its: tuple[bytes, T] | None) -> None:
+        if its is None:
+            self._held.pop(key, None)
+        else:
+            self._held[key] = its
+
+    def _keep(self) -> None:
+        records = tuple(record for _, record in self._held.values())
+        digest = hash_of_lines(line for line, _ in self._held.values())
         others = [(known, its) for known, its in self._by_hash.items() if known != digest]
         self._by_hash = dict([*others[1 - VERSIONS_KEPT :], (digest, records)])
 
@@ -72,9 +101,9 @@ class Fence:
         self._code = code
         self.generations = CompactedView(settings, "generations", Generation, self._opened)
         self._now = UpToDate(settings, self.generations)
-        self.codecs = Versions(settings, "codecs", Codec, codecs_hash)
-        self.rules = Versions(settings, "rules", Rule, rules_hash)
-        self.topics = Versions(settings, "signed-topics", SignedTopic, topics_hash)
+        self.codecs = Versions(settings, "codecs", Codec, codec_line)
+        self.rules = Versions(settings, "rules", Rule, rule_line)
+        self.topics = Versions(settings, "signed-topics", SignedTopic, topic_line)
         self._announced: dict[int, int] = {}
         self._said = "", 0.0
 

@@ -46,30 +46,42 @@ def code_hash(settings: DecodeSettings = DEFAULTS) -> str:
 
 def codecs_hash(codecs: Iterable[Codec]) -> str:
     """What the registered codecs do, whatever their order and whoever registered them."""
-    return _hash_of_set((c.name, c.hash, c.language, c.mode, c.lenient, sorted(c.applies_to)) for c in codecs)
+    return hash_of_lines(map(codec_line, codecs))
 
 
 def rules_hash(rules: Iterable[Rule]) -> str:
     """What the rules do, whatever their order and whoever wrote them."""
-    return _hash_of_set(
-        (r.id, r.source, r.model, r.device, r.measurement, r.target, r.unit, r.scale, r.offset, r.drop) for r in rules
-    )
+    return hash_of_lines(map(rule_line, rules))
 
 
 def topics_hash(topics: Iterable[SignedTopic]) -> str:
     """What the signed topics let through, keys as hashes; how long it is kept changes no reading."""
-    return _hash_of_set(
-        (
-            t.topic, t.dataset, sorted(t.tags.items()), t.fields, t.extra_fields, t.freshness,
-            [(digest(key.key), key.not_before, key.not_after) for key in t.keys],
-        )
-        for t in topics
-    )  # fmt: skip
+    return hash_of_lines(map(topic_line, topics))
 
 
-def _hash_of_set(items: Iterable[tuple[object, ...]]) -> str:
-    lines = sorted(msgspec.json.encode(item) for item in items)
-    return sha256(b"\n".join(lines)).hexdigest()[:LENGTH]
+def codec_line(c: Codec) -> bytes:
+    """What counts of a codec."""
+    return msgspec.json.encode((c.name, c.hash, c.language, c.mode, c.lenient, sorted(c.applies_to)))
+
+
+def rule_line(r: Rule) -> bytes:
+    """What counts of a rule."""
+    return msgspec.json.encode(
+        (r.id, r.source, r.model, r.device, r.measurement, r.target, r.unit, r.scale, r.offset, r.drop)
+    )
+
+
+def topic_line(t: SignedTopic) -> bytes:
+    """What counts of a signed topic."""
+    keys = [(digest(key.key), key.not_before, key.not_after) for key in t.keys]
+    return msgspec.json.encode(
+        (t.topic, t.dataset, sorted(t.tags.items()), t.fields, t.extra_fields, t.freshness, keys)
+    )
+
+
+def hash_of_lines(lines: Iterable[bytes]) -> str:
+    """Of a set of codecs, rules or signed topics; whoever follows a set keeps their lines, and makes one anew for a change."""
+    return sha256(b"\n".join(sorted(lines))).hexdigest()[:LENGTH]
 
 
 @cache

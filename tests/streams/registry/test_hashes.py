@@ -2,8 +2,9 @@ import msgspec
 
 from streams.core.codec_record import Codec
 from streams.core.records import Rule
+from streams.core.signed_topic import SignedField, SignedKey, SignedTopic
 from streams.ict_settings import IctMqttSource
-from streams.registry.hashes import NOT_TOLD, _decoding_files, code_hash, codecs_hash, rules_hash
+from streams.registry.hashes import NOT_TOLD, _decoding_files, code_hash, codecs_hash, rules_hash, topics_hash
 from streams.settings import CsvSource, DecodeSettings, JsonSource
 
 LPP = Codec(name="lpp", hash="aa", language="native", code="", applies_to=["b", "a"])
@@ -21,6 +22,18 @@ def test_code_hash_is_short_hex_and_stable() -> None:
 def test_code_hash_covers_how_a_raw_record_is_opened_and_what_decoders_are_told() -> None:
     covered = {path for path, _ in _decoding_files()}
     assert {"streams/raw.py", "streams/pipeline.py", "streams.core/receipt.py", "streams.decoders/ydoc.py"} <= covered
+
+
+def test_hashes_are_what_they_were_since_generations_in_kafka_have_them() -> None:
+    topic = SignedTopic(
+        topic="site/1", dataset="d", tags={"b": "2", "a": "1"}, fields=[SignedField(name="t", type="float")],
+        keys=[SignedKey(key="ab" * 32, not_before=5)], raw_retention=9,
+    )  # fmt: skip
+
+    assert (codecs_hash([]), rules_hash([]), topics_hash([])) == ("e3b0c44298fc1c14",) * 3
+    assert codecs_hash([LPP, VENDOR]) == "b620631647b7edb9"
+    assert rules_hash([FIRST, SECOND]) == "19b67908b4666a4f"
+    assert topics_hash([topic]) == "e11c305b8cee91a5"
 
 
 def test_hashes_do_not_depend_on_order() -> None:
