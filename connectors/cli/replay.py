@@ -66,6 +66,8 @@ def apply(number: Number, why: Why = "", yes: Yes = False, as_json: AsJson = Fal
 def undo(number: Number, why: Why = "", yes: Yes = False, as_json: AsJson = False) -> None:
     """Take an applied replay back: rows, aggregates and latest points are as they were before. Asks first.
 
+    Later corrections of the same points are undone first; it says which. What live data replaced since stays.
+
     `isthmus replay undo 7`
     """
     _ask_and_do(number, "undo", why, yes=yes, as_json=as_json)

@@ -136,11 +136,20 @@ def outcome(replay: Replay) -> str:
         State.READY: f"nothing was changed yet; apply it with: isthmus replay apply {number}",
         State.APPLIED: f"applied: {counted(f.counts, KINDS[:3])} at generation {replay.generation}; visible at once (in {f.visible_ms:.0f} ms), "
         f"{f.windows} window(s) computed anew, {f.apply_s:.1f} s in all; take it back with: isthmus replay undo {number}",
-        State.UNDONE: f"undone at generation {replay.undo_generation}: all is as it was before",
+        State.UNDONE: f"undone at generation {replay.undo_generation}: {_taken_back(f.left_alone)}",
         State.CANCELLED: "cancelled: nothing was changed",
         State.FAILED: f"failed while {replay.failed_in}: {replay.error}\n"
         f"try again where it failed with: isthmus replay run --resume {number}",
     }.get(State(replay.state), f"{replay.state}; follow it with: isthmus replay status {number} --follow")
+
+
+def _taken_back(left_alone: int) -> str:
+    if not left_alone:
+        return "all is as it was before"
+    return (
+        f"as it was before, but for {left_alone} row(s) that stay: live data, or a correction that cannot be undone "
+        "any more, took their place"
+    )
 
 
 def listing(replays: Sequence[Replay]) -> Table:
@@ -217,7 +226,9 @@ def _how_far(now: job.Progress) -> str:
 
 
 def _state(replay: Replay) -> str:
-    return f"{replay.state} ({replay.wish} wished)" if replay.wish else replay.state
+    left = figures(replay).left_alone
+    said = f"{replay.wish} wished" if replay.wish else f"but {left} row(s)" if left else ""
+    return f"{replay.state} ({said})" if said else replay.state
 
 
 def _groups(by: str, found: Sequence[Difference]) -> Table:

@@ -31,7 +31,7 @@ logger = log.get("replay.office")
 class Office:
     """Asks the API for replays. ``runner`` is who reports: the same after a restart, so that the replay is still its own.
 
-    What a runner needs (``report``, ``open_generation``, and ``get``, when ``waits``) waits while the API is away, until
+    What a runner needs (``report``, ``open_generation``, and ``get`` and ``all``, when ``waits``) waits while the API is away, until
     ``stop`` is set.
 
     ``api``: to speak to, instead of the one that the settings name.
@@ -68,12 +68,11 @@ class Office:
 
     def get(self, replay: int) -> Replay:
         """The replay as it is now."""
-        path = f"/replays/{replay}"
-        return shapes.read_replay(self._patiently("GET", path) if self._waits else self.call("GET", path))
+        return shapes.read_replay(self._asked(f"/replays/{replay}"))
 
     def all(self) -> list[Replay]:
         """Every replay, newest first."""
-        return [shapes.read_replay(shown) for shown in self.call("GET", "/replays")]
+        return [shapes.read_replay(shown) for shown in self._asked("/replays")]
 
     def wish(self, replay: int, what: str, why: str = "") -> Replay:
         """Wish for ``apply``, ``undo``, ``cancel`` or ``retry``."""
@@ -125,6 +124,9 @@ class Office:
     def close(self) -> None:
         """Close its connections."""
         self._api.close()
+
+    def _asked(self, path: str) -> Any:
+        return self._patiently("GET", path) if self._waits else self.call("GET", path)
 
     def _patiently(self, method: str, path: str, **arguments: Any) -> Any:
         attempts = tenacity.Retrying(

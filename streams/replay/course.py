@@ -24,6 +24,9 @@ class Office(Protocol):
     def get(self, replay: int) -> Replay:
         """The replay as it is recorded now."""
 
+    def all(self) -> list[Replay]:
+        """Every replay as it is recorded now."""
+
     def report(self, replay: int, **fields: Any) -> Replay:
         """Record where it stands; the answer holds what people wish."""
 

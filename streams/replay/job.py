@@ -65,6 +65,7 @@ class Figures(Struct, frozen=True, kw_only=True):
 
     ``shielded``: points that would differ but stay, because a later record outside of the replay wrote them.
     ``foreign``: raw records of generations that this code cannot stand for (mode ``restore``).
+    ``left_alone``: rows that its undo did not take back, because others have taken their place since.
     """
 
     records: int = 0
@@ -75,6 +76,7 @@ class Figures(Struct, frozen=True, kw_only=True):
     ignored: int = 0
     foreign: int = 0
     shielded: int = 0
+    left_alone: int = 0
     counts: Counts = Counts()
     holes: list[str] = field(default_factory=list)
     mapping_position: int = -1

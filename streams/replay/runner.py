@@ -14,6 +14,7 @@ from streams import avro, scan
 from streams.core.records import DeviceMapping, Repair
 from streams.core.replay_record import Replay
 from streams.kafka import BatchProducer
+from streams.replay import stacked
 from streams.replay.barrier import Barrier
 from streams.replay.basis import basis, outdated
 from streams.replay.course import Cancelled, Course, Failed, Office
@@ -206,20 +207,19 @@ class Runner:
 
     def _undo(self, course: Course, barrier: Barrier) -> None:
         course.may_cancel = False
-        if course.replay.state == State.APPLIED and not self._store.attached(course.id):
-            raise Failed(  # before it is undoing: one that failed there would keep others from its rows
-                "nothing of it can be taken back: it changed nothing, its rows have all been replaced since, "
-                "or what it replaced is not kept any more (setting replay.keep_days)"
-            )
+        others = self._office.all()
+        if course.replay.state == State.APPLIED:  # one that failed while it is undoing would keep others from its rows
+            stacked.check(course, others, self._store)
         course.enter(State.UNDOING, took_wish=True)
         if not self._store.undo_attached(course.id):
             number = self._open_generation(course, "undo")
             self._pass(course, barrier)
             course.begin("building what was before")
-            self._store.build_undo(course.id, number)
+            self._store.build_undo(course.id, number, stacked.undos(others))
             course.note()
             course.heed()
         self._store.attach_undo(course.id)
+        course.count(left_alone=self._store.left_alone(course.id))
         self._finish(course, barrier, undo=True)
         course.enter(State.UNDONE)
 

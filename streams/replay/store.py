@@ -6,7 +6,7 @@ and nothing but ``attach`` and ``settle`` touches a live table. Rows of a replay
 the delta's keys before).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -160,8 +160,17 @@ class ReplayStore(Protocol):
     def attached(self, job: int) -> bool:
         """Whether the delta has been made visible."""
 
-    def build_undo(self, job: int, generation: int) -> int:
+    def held(self, job: int, by: int, undos: Collection[int] = ()) -> int:
+        """How many rows and names that replay ``by`` wrote stand where ``job`` wrote, too; 0 when one is not kept any more.
+
+        By itself: what an undo would take back. ``undos``: generations of undos, which put rows back as they were.
+        """
+
+    def build_undo(self, job: int, generation: int, undos: Collection[int] = ()) -> int:
         """Make the rows that take the delta back, where its rows still stand; returns how many."""
+
+    def left_alone(self, job: int) -> int:
+        """How many rows of the delta its undo, which is built, does not take back."""
 
     def attach_undo(self, job: int) -> float:
         """As ``attach``."""

@@ -88,6 +88,8 @@ class Model:
 
     def __init__(self) -> None:
         self.rows: Rows = {}
+        self.undos: set[int] = set()
+        """generations of undos"""
         self.names: dict[int, tuple[str, str]] = {}
 
     @property
@@ -151,10 +153,21 @@ class Model:
     def undo(self, difference: Difference, written: Rows, generation: int) -> None:
         """Take back what still stands."""
         before = difference.removed | {key: old for key, (old, _) in difference.changed.items()}
+        self.undos.add(generation)
         for key, row in written.items():
-            if self.rows[key] == row:
+            if self.stands(key, row):
                 back = before[key] if key in before else replace(row, gone=True)
                 self.rows[key] = back.at(generation)
+
+    def stands(self, key: Key, row: Row) -> bool:
+        """Whether a row that a replay wrote still stands, be it that a later replay's undo has put it back."""
+        now = self.rows[key]
+        back = version_parts(now.version)[0] in self.undos and now.gone == row.gone
+        return now == row or (back and (row.gone or now.at(0) == row.at(0)))
+
+    def lies_above(self, written: Rows, other: Rows) -> bool:
+        """Whether what ``other`` wrote stands where this was written."""
+        return any(self.stands(key, row) for key, row in other.items() if key in written)
 
     def by_device(self, difference: Difference) -> dict[str, dict[str, int]]:
         """The counts of each device."""

@@ -1,5 +1,6 @@
 """Rows of a store and of a replay over them, made by a seed, and a plain dictionary that says what must come out."""
 
+from collections.abc import Collection
 from random import Random
 from statistics import median
 from typing import Any, NamedTuple
@@ -101,12 +102,19 @@ def difference(table: Table, staged: Rows, covered: set[Record], generation: int
     return Expected(kinds, delta)
 
 
-def undo(table: Table, before: Rows, delta: Rows, generation: int) -> Rows:
+def stands(now: Row, row: Row, undos: Collection[int]) -> bool:
+    """Whether a row of a delta still stands, be it that the undo of a later correction has put it back."""
+    generation, _ = version_parts(now.version)
+    same = row.gone or (now.content, now.record) == (row.content, row.record)
+    return now == row or (generation in undos and now.gone == row.gone and same)
+
+
+def undo(table: Table, before: Rows, delta: Rows, generation: int, undos: Collection[int] = ()) -> Rows:
     """What is written to take a delta back, where it still stands."""
     return {
         key: before[key].at(generation) if key in before else row.at(generation)._replace(gone=True)
         for key, row in delta.items()
-        if table.rows[key] == row
+        if stands(table.rows[key], row, undos)
     }
 
 
@@ -120,6 +128,10 @@ class World:
             record = self.random.randrange(2), offset
             keys = {self._key() for _ in range(self.random.randrange(4))}
             self.stored[record] = {key: self._row(1 + offset // 20, record) for key in keys}
+        self.decode_anew()
+
+    def decode_anew(self) -> None:
+        """Other code, and other records of which it is asked."""
         self.covered = {record for record in self.stored if self.random.random() < 0.6}
         self.decoded = {record: self._again(self.stored[record]) for record in self.covered}
 
@@ -182,7 +194,11 @@ class World:
             what = self.random.choice(("same", "same", "same", "none", "value", "uid", "key"))
             if what != "none":
                 moved = self._key() if what == "key" else key
-                value = row.value * 2 + 1 if what == "value" and row.value is not None else row.value
+                value = (
+                    row.value * self.random.choice((2, 3)) + 1
+                    if what == "value" and row.value is not None
+                    else row.value
+                )
                 made[moved] = row._replace(value=value, uid=9 if what == "uid" else row.uid)
         if self.random.random() < 0.2:
             made[self._key()] = (

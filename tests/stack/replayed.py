@@ -7,6 +7,8 @@ from tests.stack.replay_rows import LENGTHS, Table, World, newest, put
 from tests.stack.store import Bench
 
 JOB, GENERATION, UNDO = 7, 5, 6
+JOBS = (JOB, JOB + 1, JOB + 2)
+"""for tests of several"""
 
 
 class Replayed(Bench):
@@ -18,7 +20,8 @@ class Replayed(Bench):
 
     def emptied(self) -> "Replayed":
         super().emptied()
-        self.replay.drop(JOB, journal=True)
+        for job in JOBS:
+            self.replay.drop(job, journal=True)
         return self
 
     def as_before(self, table: Table) -> None:
@@ -30,10 +33,10 @@ class Replayed(Bench):
         times = {series: row[0] for series, row in newest(table.final).items()}
         recompute.run(self.store, recompute.latest(times))
 
-    def stage(self, world: World, batches: int = 3) -> None:
-        self.replay.open(JOB)
+    def stage(self, world: World, batches: int = 3, job: int = JOB) -> None:
+        self.replay.open(job)
         for staged, checkpoint in world.batches(batches):
-            self.replay.stage(JOB, staged, checkpoint)
+            self.replay.stage(job, staged, checkpoint)
 
     def counts(self, mode: str = "decode") -> tuple[int, int, int, int, int]:
         found = self.replay.diff(JOB, mode=mode)

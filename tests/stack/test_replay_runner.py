@@ -48,6 +48,9 @@ class Registered:
     def get(self, replay: int) -> Replay:
         return self.state.replays[replay]
 
+    def all(self) -> list[Replay]:
+        return list(self.state.replays.values())
+
     def report(self, replay: int, **fields: Any) -> Replay:
         told = Report(runner=self.runner, **fields | ({"state": State(fields["state"])} if "state" in fields else {}))
         try:

@@ -76,11 +76,17 @@ class Walk:
     def undo(self) -> str:
         if not self.applied:
             return "nothing to undo"
-        one = self.applied.pop(self.random.randrange(len(self.applied)))
+        one, model = self.random.choice(self.applied), self.run.model
+        above = [
+            other.id for other in self.applied if other.id > one.id and model.lies_above(one.written, other.written)
+        ]
         undone = self.run.wish(one.id, "undo")
+        if above or not model.lies_above(one.written, one.written):
+            assert undone["error"].startswith(waits_for(above) if above else "nothing of it can be taken back")
+            return f"undo {one.id}, which lies below {above}"
         assert undone["state"] == "undone", undone["error"]
-        if undone["undo_generation"] is not None:
-            self.run.model.undo(one.difference, one.written, undone["undo_generation"])
+        model.undo(one.difference, one.written, undone["undo_generation"])
+        self.applied.remove(one)
         return f"undo {one.id}"
 
     def keep(self, applied: dict[str, Any], wanted: Difference) -> None:
@@ -111,6 +117,11 @@ class Walk:
         return {"devices": devices}, {
             row.place for (series, _), row in rows if self.run.model.names[series][0] in devices
         }
+
+
+def waits_for(above: list[int]) -> str:
+    """Every replay here is applied in the order of its number."""
+    return f"a later correction stands on what it wrote: undo replay {max(above)} ("
 
 
 def places(records: Any) -> set[Place]:

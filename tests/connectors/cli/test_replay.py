@@ -136,6 +136,13 @@ def test_every_command_shows_an_example(command: str) -> None:
             ),
         ),
         (replay("undone", undo_generation=5), "undone at generation 5: all is as it was before"),
+        (
+            replay("undone", undo_generation=5, figures='{"left_alone":3}'),
+            (
+                "undone at generation 5: as it was before, but for 3 row(s) that stay: live data, or a correction "
+                "that cannot be undone any more, took their place"
+            ),
+        ),
         (replay("cancelled"), "cancelled: nothing was changed"),
         (
             replay("failed", failed_in="scanning", error="a hole"),
@@ -177,11 +184,13 @@ def test_a_dry_run_is_shown_by_group_with_samples_and_names_are_not_markup() -> 
 
 def test_a_list_has_a_line_for_each() -> None:
     console, out = printed()
-    console.print(view.listing([replay("ready", wish="apply", why="[red]scale")]))
+    rested = replay("undone", figures='{"left_alone":3}')
+    console.print(view.listing([replay("ready", wish="apply", why="[red]scale"), rested]))
 
-    assert " ".join(out.getvalue().splitlines()[1].split()) == (
-        "7 ready (apply wished) decode 1 2 3 1970-01-01T00:00:00 [red]scale"
-    )
+    assert [" ".join(line.split()) for line in out.getvalue().splitlines()[1:]] == [
+        "7 ready (apply wished) decode 1 2 3 1970-01-01T00:00:00 [red]scale",
+        "7 undone (but 3 row(s)) decode 0 0 0 1970-01-01T00:00:00",
+    ]
 
 
 def test_everything_that_is_known_is_a_line_and_what_is_empty_is_none() -> None:

@@ -24,6 +24,9 @@ class Counting:
     def get(self, replay: int) -> Replay:
         raise NotImplementedError
 
+    def all(self) -> list[Replay]:
+        raise NotImplementedError
+
     def report(self, replay: int, **fields: Any) -> Replay:
         if len(self.reports) >= self.most:
             self.refused.set()

@@ -1,8 +1,9 @@
 """The correction and its undo: rows built beside the live ones, then made visible by one atomic statement."""
 
 import time
+from collections.abc import Collection
 
-from connectors.sinks.clickhouse.replay import diff
+from connectors.sinks.clickhouse.replay import diff, standing
 from connectors.sinks.clickhouse.replay.slices import slices
 from connectors.sinks.clickhouse.replay.tables import Tables
 
@@ -26,16 +27,18 @@ def build(tables: Tables, generation: int) -> None:
     _merge(tables, "delta")
 
 
-def build_undo(tables: Tables, generation: int) -> int:
-    """Make the rows that take back what still is the correction's; returns how many.
+def build_undo(tables: Tables, generation: int, undos: Collection[int]) -> int:
+    """Make the rows that take back what still is the correction's; returns how many. ``undos``: generations of undos.
 
     Raises:
         Transient: do it again.
     """
     tables.remake("undo", "undo_names")
     for part in slices(tables, "delta"):
-        tables.store.command(tables.statement("undo", generation=generation, within=part.condition))
-    tables.store.command(tables.statement("undo_names", generation=generation))
+        rows_of = standing.points(tables, part, undos)
+        tables.store.command(tables.statement("undo", generation=generation, within=part.condition, standing=rows_of))
+    named = standing.names(tables, undos)
+    tables.store.command(tables.statement("undo_names", generation=generation, standing=named))
     _merge(tables, "undo")
     return rows(tables, "undo")
 

@@ -1,9 +1,19 @@
 """``ClickHouseReplayStore``: the whole of the store's side, one method a step."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from connectors.sinks.clickhouse.replay import aggregates, delta, diff, latest, lookup, places, report, staging
+from connectors.sinks.clickhouse.replay import (
+    aggregates,
+    delta,
+    diff,
+    latest,
+    lookup,
+    places,
+    report,
+    staging,
+    standing,
+)
 from connectors.sinks.clickhouse.replay.tables import STAGED, STAGING, TABLES, Tables
 from connectors.sinks.clickhouse.store import Store
 from streams.core.records import DeadLetter, DeviceMapping
@@ -122,10 +132,18 @@ class ClickHouseReplayStore:
         """Whether the delta has been made visible."""
         return delta.attached(self._tables(job), "delta")
 
-    def build_undo(self, job: int, generation: int) -> int:
+    def held(self, job: int, by: int, undos: Collection[int] = ()) -> int:
+        """How much of what replay ``by`` wrote stands where this one wrote; its own: what an undo would take back."""
+        return standing.held(self._tables(job), self._tables(by), undos)
+
+    def build_undo(self, job: int, generation: int, undos: Collection[int] = ()) -> int:
         """Make the rows that take the delta back, where its rows still stand; returns how many."""
         tables = self._tables(job)
-        return delta.rows(tables, "undo") if self.undo_attached(job) else delta.build_undo(tables, generation)
+        return delta.rows(tables, "undo") if self.undo_attached(job) else delta.build_undo(tables, generation, undos)
+
+    def left_alone(self, job: int) -> int:
+        """How many rows of the delta its undo, which is built, does not take back."""
+        return delta.rows(self._tables(job), "delta") - delta.rows(self._tables(job), "undo")
 
     def attach_undo(self, job: int) -> float:
         """As ``attach``."""
