@@ -103,11 +103,25 @@ class Worker:
         waiting = next_of(list(self._view.data.values()))
         now = waiting and next_of([self._office.get(waiting.id)])  # the view may be a moment old
         if now is not None:
-            if is_to_be_undone(now):
-                self._mapping_changes().again(msgspec.json.decode(now.figures, type=Figures).mapping_position)
-            return run_replay(self._settings, now.id, self._stop, office=self._office, store=self._store) is not None
+            return self._run(now.id) is not None
         self._tidy()
         return self._place()
+
+    def _run(self, replay: int) -> Replay | None:
+        return run_replay(
+            self._settings, replay, self._stop, office=self._office, store=self._store, begins_undo=self._place_again
+        )
+
+    def _place_again(self, replay: Replay) -> None:
+        """An undo puts rows back at the places that they had. Noted before it begins: who dies after notes nothing.
+
+        Not when it is refused: the placement that has to be undone before would be made anew each time.
+        """
+        try:
+            self._mapping_changes().again(msgspec.json.decode(replay.figures, type=Figures).mapping_position)
+        except KafkaException:
+            self._forget_changes()
+            raise
 
     def _place(self) -> bool:
         changes = self._mapping_changes()
@@ -122,7 +136,7 @@ class Worker:
 
     def _correct_places(self, devices: Sequence[str], why: str) -> None:
         made = self._office.create(mode=Mode.PLACE.value, selection={"devices": list(devices)}, why=why, apply=True)
-        run_replay(self._settings, made.id, self._stop, office=self._office, store=self._store)
+        self._run(made.id)
 
     def _tidy(self) -> None:
         """Give back what old replays hold in the store: an undo is possible for some days only."""
@@ -140,18 +154,13 @@ class Worker:
         self._office.close()
 
 
-def is_to_be_undone(replay: Replay) -> bool:
-    """Its rows go back to the places that they had. Remembered before it begins: nobody remembers it who dies after."""
-    return replay.wish == "undo" or replay.state == State.UNDOING
-
-
 def next_of(replays: Sequence[Replay]) -> Replay | None:
     """The replay to work on: what somebody began or wishes, the oldest first; none that needs an operator's own code."""
     waiting = (r for r in replays if not r.candidates and (r.state in WORKING or r.wish))
     return min(waiting, key=lambda r: r.id, default=None)
 
 
-def run_replay(
+def run_replay(  # noqa: PLR0913 - what a runner needs, and who looks
     settings: Settings,
     replay: int,
     stop: Event,
@@ -160,12 +169,14 @@ def run_replay(
     office: Office | None = None,
     store: ClickHouseReplayStore | None = None,
     show: Show = lambda *_: None,
+    begins_undo: Callable[[Replay], None] = lambda _: None,
 ) -> Replay | None:
-    """Run a replay to where it rests, through outages; None when it was stopped before."""
+    """Run a replay to where it rests, through outages; None when it was stopped before. ``begins_undo``: as ``Runner`` has it."""
     registry, told = office or Office(settings, stop=stop), Told()
     runner = Runner(
         settings, store or ClickHouseReplayStore(settings), registry,
-        correct=lambda record, undo: correct(settings, record, undo=undo, told=told, stop=stop), tried=tried,
+        correct=lambda record, undo: correct(settings, record, undo=undo, told=told, stop=stop),
+        tried=tried, begins_undo=begins_undo,
     )  # fmt: skip
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(PASSING),

@@ -16,6 +16,16 @@ Offsets = dict[int, int]
 """partition -> offset"""
 
 
+def recorded(ends: Mapping[str, int]) -> Offsets:
+    """Offsets as a replay's record has them, whose partitions are texts."""
+    return {int(partition): end for partition, end in ends.items()}
+
+
+def to_record(ends: Mapping[int, int]) -> dict[str, int]:
+    """The other way round."""
+    return {str(partition): end for partition, end in ends.items()}
+
+
 class Barrier:
     """Asks again and again with the same two clients."""
 

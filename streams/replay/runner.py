@@ -15,7 +15,7 @@ from streams.core.records import DeviceMapping, Repair
 from streams.core.replay_record import Replay
 from streams.kafka import BatchProducer
 from streams.replay import stacked
-from streams.replay.barrier import Barrier
+from streams.replay.barrier import Barrier, recorded, to_record
 from streams.replay.basis import basis, outdated
 from streams.replay.course import Cancelled, Course, Failed, Office
 from streams.replay.job import Mode, Progress, State
@@ -41,6 +41,7 @@ class Runner:
     """Works on one replay at a time.
 
     ``tried`` stands in for what is deployed. ``correct(replay, undo)`` sends what changed to files and outgoing sinks, once the store is right.
+    ``begins_undo(replay)`` is called before rows are taken back, which will be then, be it by another runner.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class Runner:
         *,
         correct: Callable[[Replay, bool], None],
         tried: Tried = NOTHING,
+        begins_undo: Callable[[Replay], None] = lambda _: None,
     ) -> None:
         self._settings, self._store, self._office = settings, store, office
-        self._correct, self._tried = correct, tried
+        self._correct, self._tried, self._begins_undo = correct, tried, begins_undo
         self._lengths = (*settings.window.base_s, *ROLLUPS)
 
     def run(self, replay: int, stop: Event, show: Callable[[Replay, Progress], None] = lambda *_: None) -> Replay:
@@ -97,10 +99,10 @@ class Runner:
     # --- looking
 
     def _dry_run(self, course: Course, barrier: Barrier) -> None:
-        ends, decoding = _partitions(course.replay.ends) or barrier.ends("raw"), self._hashes()
+        ends, decoding = recorded(course.replay.ends) or barrier.ends("raw"), self._hashes()
         if any(getattr(course.replay, part) not in ("", ran) for part, ran in decoding.items()):
             self._forget(course)  # staged by other code, before this process was started
-        course.enter(State.SCANNING, ends=_texts(ends), **decoding)
+        course.enter(State.SCANNING, ends=to_record(ends), **decoding)
         self._stage(course, barrier, ends)
         course.enter(State.DIFFING)
         self._diff(course)
@@ -196,7 +198,7 @@ class Runner:
         number = self._open_generation(course, "apply") if course.replay.mode != Mode.RESTORE else 0
         ends = self._pass(course, barrier)
         self._check_decoding(course)
-        course.note(ends=_texts(ends))
+        course.note(ends=to_record(ends))
         self._stage(course, barrier, ends)
         self._check_decoding(course)  # a codec may have come meanwhile, and what was staged last be by that one
         self._diff(course)
@@ -207,15 +209,15 @@ class Runner:
 
     def _undo(self, course: Course, barrier: Barrier) -> None:
         course.may_cancel = False
-        others = self._office.all()
         if course.replay.state == State.APPLIED:  # one that failed while it is undoing would keep others from its rows
-            stacked.check(course, others, self._store)
+            stacked.check(course, self._office.all(), self._store)
+        self._begins_undo(course.replay)
         course.enter(State.UNDOING, took_wish=True)
         if not self._store.undo_attached(course.id):
             number = self._open_generation(course, "undo")
             self._pass(course, barrier)
             course.begin("building what was before")
-            self._store.build_undo(course.id, number, stacked.undos(others))
+            self._store.build_undo(course.id, number, stacked.undos(self._office.all()))
             course.note()
             course.heed()
         self._store.attach_undo(course.id)
@@ -290,11 +292,3 @@ class Runner:
         for letter in () if undo else self._store.dead_letters(course.id):
             producer.send("dead-letters", letter.device, avro.encode(letter))
         producer.flush()
-
-
-def _partitions(ends: Mapping[str, int]) -> dict[int, int]:
-    return {int(partition): end for partition, end in ends.items()}
-
-
-def _texts(ends: Mapping[int, int]) -> dict[str, int]:
-    return {str(partition): end for partition, end in ends.items()}

@@ -199,24 +199,29 @@ class Undoing(Runner):
         pass
 
 
-def undone(bench: Replayed, office: Registered, job: int) -> Replay:
+def undone(bench: Replayed, office: Registered, job: int, begun: list[int] | None = None) -> Replay:
     office.wish(job, "undo")
-    return Undoing(bench.settings, bench.replay, office, correct=lambda *_: None).run(job, Event())
+    heard = [] if begun is None else begun
+    runner = Undoing(
+        bench.settings, bench.replay, office, correct=lambda *_: None, begins_undo=lambda one: heard.append(one.id)
+    )
+    return runner.run(job, Event())
 
 
 def test_one_that_lies_below_says_which_to_undo_first_and_then_goes(bench: Replayed) -> None:
     three(bench)
-    office = Registered()
+    office, begun = Registered(), list[int]()
     for job in JOBS:
         office.keep(State.APPLIED, number=job, generation=GENERATIONS[job])
 
-    refused = undone(bench, office, FIRST)
+    refused = undone(bench, office, FIRST, begun)
 
     assert (refused.state, refused.failed_in) == ("failed", "applied")
     assert refused.error == (
         "a later correction stands on what it wrote: undo replay 9 (decode), then 8 (decode) first"
     )
-    assert [undone(bench, office, job).state for job in (THIRD, SECOND, FIRST)] == ["undone"] * 3
+    assert [undone(bench, office, job, begun).state for job in (THIRD, SECOND, FIRST)] == ["undone"] * 3
+    assert begun == [THIRD, SECOND, FIRST]
     assert shown(bench) == {0: 1.0, 2: 9.0}
 
 

@@ -1,11 +1,13 @@
 """What a worker remembers before it begins, and what it does when nobody answers."""
 
+from collections.abc import Callable
 from threading import Event
 from typing import Any, cast
 
 import msgspec
 import pytest
 from confluent_kafka import KafkaException
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from connectors.replays import placing, worker
@@ -30,6 +32,8 @@ class Changes:
 
     def again(self, position: int) -> None:
         self._heard.append(position)
+        if position < 0:
+            raise KafkaException("away")
 
     def close(self) -> None:
         self._heard.append("closed")
@@ -43,9 +47,12 @@ class Registered:
 
 
 def test_places_are_to_be_looked_at_again_before_an_undo_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before it is known that it can: an undo that is refused would have the placements anew that stand in its way."""
     heard: list[Any] = []
 
-    def dies(*_: Any, **__: Any) -> None:
+    def dies(*_: Any, begins_undo: Callable[[Replay], None], **__: Any) -> None:
+        heard.append("looked")
+        begins_undo(undoing())
         heard.append("undo")
         raise TimeoutError
 
@@ -57,7 +64,18 @@ def test_places_are_to_be_looked_at_again_before_an_undo_begins(monkeypatch: pyt
     with pytest.raises(TimeoutError):
         made._turn()
 
-    assert heard == [5, "undo"]
+    assert heard == ["looked", 5, "undo"]
+
+
+def test_an_undo_that_cannot_say_so_for_its_client_has_lost_kafka_gets_another() -> None:
+    heard: list[Any] = []
+    made = Worker(Settings(), Event())
+    made._changes = cast(placing.MappingChanges, Changes(heard))
+
+    with pytest.raises(KafkaException):
+        made._place_again(replace(undoing(), figures="{}"))
+
+    assert (heard, made._changes is None) == ([-1, "closed"], True)
 
 
 @pytest.mark.parametrize(
