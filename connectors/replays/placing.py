@@ -2,14 +2,15 @@
 
 The place in topic `device-mapping` up to which this has been done is a committed offset. A device is looked at when its
 change is some seconds old and all that a decode worker may have begun before has reached the store; usually nothing is
-misplaced. After an undo, devices whose mapping changed since are looked at again: it gave points their old places.
+misplaced. What could not be placed is put off, and not done: the place stays uncommitted. After an undo, devices whose mapping changed since are looked at again: it gave points their old places.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
+from connectors.replays.put_off import PutOff
 from streams import avro, kafka, log
 from streams.core.records import DeviceMapping
 from streams.replay.barrier import Barrier, Offsets
@@ -19,6 +20,9 @@ GROUP, TOPIC = "replay", "device-mapping"
 AT_ONCE = 500
 """devices looked at, and placed by one replay"""
 READ_AT_ONCE, READ_WITHIN_S, ANSWER_S = 1000, 0.05, 10
+
+Free = Callable[[Sequence[str]], list[str]]
+"""Those of some devices that may be placed now."""
 
 logger = log.get("replay.placing")
 
@@ -32,6 +36,7 @@ class MappingChanges:
         self._reader, self._barrier = self._begun(), Barrier(settings.kafka)
         self._doubt = kafka.Doubt(self._reader, self._topic)
         self._changed: dict[str, DeviceMapping] = {}
+        self._put_off = PutOff()
         self._next, self._quiet_from = -1, 0.0
         self._raw: Offsets | None = None
         self._readings: Offsets | None = None
@@ -51,7 +56,7 @@ class MappingChanges:
             self._next = self._read = (message.offset() or 0) + 1
             self._wait_again()
 
-    def due(self) -> Mapping[str, DeviceMapping]:
+    def due(self, free: Free = list) -> Mapping[str, DeviceMapping]:
         """Devices to look at now; empty while changes go on or the store has not got what was decoded before them.
 
         Raises:
@@ -59,13 +64,29 @@ class MappingChanges:
         """
         if self._next < 0 or time.monotonic() < self._quiet_from:
             return {}
+        chosen = self._chosen(free)
+        return {device: self._changed[device] for device in chosen} if chosen and self._is_stored() else {}
+
+    def put_off(self, devices: Mapping[str, DeviceMapping]) -> None:
+        """These could not be placed: they are due again after a rest, together."""
+        rest = self._put_off.add(devices, time.monotonic())
+        logger.warning("not placed", devices=len(devices), again_in_s=rest)
+
+    def _chosen(self, free: Free) -> Sequence[str]:
+        """Of those that were put off they that have rested, else others."""
+        for group in self._put_off.due(time.monotonic()):
+            if tuple(free(group)) == group:
+                return group
+        resting = self._put_off.devices
+        return free([device for device in self._changed if device not in resting])[:AT_ONCE]
+
+    def _is_stored(self) -> bool:
+        """Whether the store has all that was decoded before the last change."""
         self._raw = self._raw or self._barrier.ends("raw")
         if self._readings is None and self._barrier.behind("decode", "raw", self._raw):
-            return {}
+            return False
         self._readings = self._readings or self._barrier.ends("readings")
-        if self._barrier.behind("sink-clickhouse", "readings", self._readings):
-            return {}
-        return dict(list(self._changed.items())[:AT_ONCE])
+        return not self._barrier.behind("sink-clickhouse", "readings", self._readings)
 
     def done(self, devices: Mapping[str, DeviceMapping]) -> None:
         """These are right, unless they changed again meanwhile.
@@ -73,6 +94,7 @@ class MappingChanges:
         Raises:
             KafkaException: Kafka is away; they are looked at again.
         """
+        self._put_off.drop(devices)
         for device, mapping in devices.items():
             if self._changed.get(device) is mapping:
                 del self._changed[device]
@@ -117,21 +139,30 @@ class MappingChanges:
         mapping = avro.decode(value, DeviceMapping) if value else None
         if mapping is not None and mapping.intervals:
             self._changed[mapping.device] = mapping
+            self._put_off.wake(mapping.device)
 
 
 Misplaced = Callable[[list[DeviceMapping]], int]
 
 
-def place(changes: MappingChanges, misplaced: Misplaced, correct: Callable[[list[str], str], None]) -> bool:
-    """Look at the devices that are due; ``correct(devices, why)`` runs when points of theirs stand elsewhere.
+Correct = Callable[[list[str], str], bool]
+
+
+def place(changes: MappingChanges, misplaced: Misplaced, correct: Correct, free: Free = list) -> bool:
+    """Look at the devices that are due; ``correct(devices, why)`` runs when points of theirs stand elsewhere, and says whether they do no more.
 
     Returns whether there was something to look at.
     """
-    devices = changes.due()
+    devices = changes.due(free)
     wrong = misplaced(list(devices.values())) if devices else 0
-    if wrong:
-        logger.info("points to be placed anew", devices=len(devices), points=wrong)
-        authors = sorted({mapping.changed_by for mapping in devices.values()})
-        correct(list(devices), f"mapping changed by {', '.join(authors)}")
-    changes.done(devices)
+    if not wrong or _corrected(devices, wrong, correct):
+        changes.done(devices)
+    else:
+        changes.put_off(devices)
     return bool(devices)
+
+
+def _corrected(devices: Mapping[str, DeviceMapping], wrong: int, correct: Correct) -> bool:
+    logger.info("points to be placed anew", devices=len(devices), points=wrong)
+    authors = sorted({mapping.changed_by for mapping in devices.values()})
+    return correct(list(devices), f"mapping changed by {', '.join(authors)}")

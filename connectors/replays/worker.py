@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -17,8 +18,8 @@ import tenacity
 from confluent_kafka import KafkaException
 from tenacity.nap import sleep_using_event
 
-from connectors.api.client import Client, NoAnswer
-from connectors.replays import placing
+from connectors.api.client import Client, Denied, NoAnswer
+from connectors.replays import placements, placing
 from connectors.replays.corrections import Told, correct
 from connectors.replays.office import Office
 from connectors.sinks.base import Transient
@@ -126,17 +127,28 @@ class Worker:
     def _place(self) -> bool:
         changes = self._mapping_changes()
         changes.read()
-        if any(map(is_correcting, list(self._view.data.values()))):
-            return False  # placing would be refused: one that failed amid correcting has to go on first
-        return placing.place(changes, self._store.misplaced, self._correct_places)
+        replays = list(self._view.data.values())
+        free = partial(placements.free, replays)
+        return placing.place(changes, self._store.misplaced, self._correct_places, free)
 
     def _mapping_changes(self) -> placing.MappingChanges:
         self._changes = self._changes or placing.MappingChanges(self._settings)
         return self._changes
 
-    def _correct_places(self, devices: Sequence[str], why: str) -> None:
-        made = self._office.create(mode=Mode.PLACE.value, selection={"devices": list(devices)}, why=why, apply=True)
-        self._run(made.id)
+    def _correct_places(self, devices: Sequence[str], why: str) -> bool:
+        """Whether their points stand right now; another correction may be in the way, be it another worker's."""
+        try:
+            rested = self._run(self._placement(devices, why).id)
+        except Denied as refusal:
+            logger.warning("placing refused", why=refusal.detail)
+            return False
+        return rested is not None and rested.state == State.APPLIED
+
+    def _placement(self, devices: Sequence[str], why: str) -> Replay:
+        failed = placements.failed(list(self._view.data.values()), devices)
+        if failed is not None:
+            return self._office.wish(failed.id, "apply")
+        return self._office.create(mode=Mode.PLACE.value, selection={"devices": list(devices)}, why=why, apply=True)
 
     def _tidy(self) -> None:
         """Give back what old replays hold in the store: an undo is possible for some days only."""

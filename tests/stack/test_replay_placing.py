@@ -65,6 +65,35 @@ def test_a_change_waits_for_decode_and_is_looked_at_again_when_asked(installatio
         changes.close()
 
 
+def test_what_could_not_be_placed_rests_in_nobody_s_way_and_is_not_done(installation: Installation) -> None:
+    made = installation.with_settings(replay={"place_after_s": 0.0})
+    map_device(made, "json:bad")
+    changes, tried, right = begun(made), list[str](), set[str]()
+
+    def correct(devices: list[str], _: str) -> bool:
+        tried.extend(devices)
+        return right.issuperset(devices)
+
+    def turn() -> bool:
+        return placing.place(read(changes), len, correct)
+
+    try:
+        assert eventually(turn)
+        assert not turn()
+        changes._put_off.wake("json:bad")
+        assert turn()
+        right.add("json:good")
+        map_device(made, "json:good")
+        assert eventually(turn)
+        assert (tried, changes._committed) == (["json:bad", "json:bad", "json:good"], 0)
+        right.add("json:bad")
+        map_device(made, "json:bad")
+        assert eventually(turn)
+        assert (tried[3:], changes._committed) == (["json:bad"], 3)
+    finally:
+        changes.close()
+
+
 def test_what_was_looked_at_and_not_committed_is_looked_at_again_when_asked(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

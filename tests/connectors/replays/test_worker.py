@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
+from connectors.api.client import Denied
 from connectors.replays import placing, worker
 from connectors.replays.office import Office
 from connectors.replays.worker import Worker
@@ -76,6 +77,83 @@ def test_an_undo_that_cannot_say_so_for_its_client_has_lost_kafka_gets_another()
         made._place_again(replace(undoing(), figures="{}"))
 
     assert (heard, made._changes is None) == ([-1, "closed"], True)
+
+
+class Asked:
+    """An office that answers, and hears what is asked for."""
+
+    def __init__(self, refuses: bool = False) -> None:
+        self.heard: list[Any] = []
+        self._refuses = refuses
+
+    def create(self, **asked: Any) -> Replay:
+        self.heard.append(("create", asked["mode"], asked["selection"], asked["apply"]))
+        return placement(9, State.QUEUED)
+
+    def wish(self, replay: int, what: str) -> Replay:
+        self.heard.append((what, replay))
+        if self._refuses:
+            raise Denied(409, "Replay 3 may touch the same rows, and is applying.")
+        return placement(replay, State.READY)
+
+
+def placement(number: int, state: State, failed_in: str = "") -> Replay:
+    chosen = '{"devices":["a:1","a:2"]}'
+    return Replay(id=number, mode="place", state=state.value, selection=chosen, failed_in=failed_in)
+
+
+def placing_worker(monkeypatch: pytest.MonkeyPatch, office: Asked, rested: Replay | None, *known: Replay) -> Worker:
+    made = Worker(Settings(), Event())
+    made._office = cast(Office, office)
+    made._view._data.update({str(replay.id).encode(): replay for replay in known})
+    monkeypatch.setattr(worker, "run_replay", lambda *_, **__: rested)
+    return made
+
+
+CREATED = [("create", "place", {"devices": ["a:1", "a:2"]}, True)]
+
+
+@pytest.mark.parametrize(
+    ("rested", "right"),
+    [
+        (placement(9, State.APPLIED), True),
+        (placement(9, State.FAILED, "ready"), False),
+        (placement(9, State.CANCELLED), False),
+        (None, False),
+    ],
+)
+def test_places_are_right_when_the_placement_is_applied(
+    monkeypatch: pytest.MonkeyPatch, rested: Replay | None, right: bool
+) -> None:
+    """Another worker's was in the way: it failed, and the devices counted as done."""
+    office = Asked()
+    made = placing_worker(monkeypatch, office, rested)
+
+    assert (made._correct_places(["a:1", "a:2"], "mapping changed by ann"), office.heard) == (right, CREATED)
+
+
+@pytest.mark.parametrize(
+    ("known", "heard"),
+    [
+        (placement(4, State.FAILED, "ready"), [("apply", 4)]),
+        (placement(4, State.FAILED, "applying"), [("apply", 4)]),
+        (placement(4, State.FAILED, "applied"), CREATED),
+        (placement(4, State.CANCELLED), CREATED),
+    ],
+)
+def test_a_placement_that_failed_goes_on_rather_than_another_begin(
+    monkeypatch: pytest.MonkeyPatch, known: Replay, heard: list[Any]
+) -> None:
+    office = Asked()
+    made = placing_worker(monkeypatch, office, placement(4, State.APPLIED), known)
+
+    assert (made._correct_places(["a:1", "a:2"], ""), office.heard) == (True, heard)
+
+
+def test_a_placement_that_is_refused_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = placing_worker(monkeypatch, Asked(refuses=True), None, placement(4, State.FAILED, "ready"))
+
+    assert not made._correct_places(["a:1", "a:2"], "")
 
 
 @pytest.mark.parametrize(
