@@ -93,6 +93,8 @@ def show(report: Report, console: Console) -> None:
         console.print("nothing in this range, in log and store alike", style="yellow")
     if cut := len(report.log.cut.points):
         console.print(f"{cut} point(s) left out because a codec had reached a limit; `isthmus replay` decodes them")
+    if report.letters_gone:
+        console.print(f"{report.letters_gone} dead letter(s) older than topic dead-letters goes back: not checked")
     for reason, points in sorted(report.unchecked.items()):
         console.print(f"{points} point(s) {reason}: not checked")
     for table, contents in sorted(report.unchecked_files.items()):

@@ -98,7 +98,12 @@ def add_dead_letter(contents: Contents, letter: DeadLetter, scope: Scope = WHOLE
     """Add a dead letter in ``scope``; the same one may have been written more than once, and counts once."""
     if not scope.takes_letter(letter):
         return
-    contents.dead_letters[letter.stage, letter.reason, letter.raw_partition, letter.raw_offset, letter.index] = 1
+    contents.dead_letters[letter_key(letter)] = 1
+
+
+def letter_key(letter: DeadLetter) -> LetterKey:
+    """What the same letter has in common whenever it is written."""
+    return letter.stage, letter.reason, letter.raw_partition, letter.raw_offset, letter.index
 
 
 def derive(contents: Contents, windows: Iterable[int], scope: Scope = WHOLE) -> None:

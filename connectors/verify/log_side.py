@@ -1,7 +1,7 @@
 """The log's side of the comparison: the pure core run over all of `raw`, with the mapping history as it is now."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from confluent_kafka import Consumer, Message, TopicPartition
 from msgspec import Struct, field
@@ -10,6 +10,7 @@ from connectors.simulator.ledger import fingerprint
 from connectors.verify.circumstances import LIMITS, Cut, as_it_was, by_limit, cut
 from connectors.verify.core import Core
 from connectors.verify.expected import Contents, LetterKey, add_dead_letter, add_reading
+from connectors.verify.letters import CORE_STAGES
 from connectors.verify.origins import Origins
 from connectors.verify.scope import WHOLE, Scope
 from streams import avro, kafka
@@ -18,10 +19,9 @@ from streams.core.records import DeadLetter, Lineage, RawRecord
 from streams.core.times import MILLISECOND, SECOND
 from streams.raw import point_ahead
 from streams.replay.runs import Runs
-from streams.scan import begins_of, ends_of, scan, until
+from streams.scan import begins_of, ends_of, until
 from streams.settings import KafkaSettings, Settings
 
-CORE_STAGES = ("open", "codec", "normalise")
 ANSWER_S, WITHIN_S = 10, 30
 
 
@@ -56,16 +56,17 @@ def read(
     origins: Origins,
     scope: Scope = WHOLE,
     progress: Callable[[int, int], None] = lambda *_: None,
+    letters: Iterable[DeadLetter] = (),
 ) -> LogSide:
     """Run the core over every raw record that may be in ``scope``, up to the end of this moment.
 
-    ``progress`` gets how many are done, and how many there are.
+    ``progress`` gets how many are done, and how many there are. ``letters``: among them those that say what was cut.
 
     Raises:
         TimeoutError, KafkaException: the log does not answer.
     """
     side = LogSide(scope=scope)
-    was_cut = cut(_letters(settings.kafka))
+    was_cut = cut(letters)
     reader, topic = kafka.consumer(settings.kafka, None), kafka.topic(settings.kafka, "raw")
     try:
         side.ends = ends_of(reader, topic)
@@ -81,21 +82,13 @@ def read(
     return side
 
 
-def edges(settings: KafkaSettings, scope: Scope = WHOLE) -> Counter[LetterKey]:
-    """Dead letters of doors, windows and sinks come from the world, not from the core: the topic says which there are.
-
-    Raises:
-        TimeoutError, KafkaException: the log does not answer.
-    """
+def edges(letters: Iterable[DeadLetter], scope: Scope = WHOLE) -> Counter[LetterKey]:
+    """Dead letters of doors, windows and sinks come from the world, not from the core: the topic says which there are."""
     found = Contents()
-    for letter in _letters(settings):
-        if letter.stage not in (*CORE_STAGES, "avro"):
+    for letter in letters:
+        if letter.stage not in CORE_STAGES:
             add_dead_letter(found, letter, scope)
     return found.dead_letters
-
-
-def _letters(settings: KafkaSettings) -> Iterator[DeadLetter]:
-    return (avro.decode(message.value() or b"", DeadLetter) for message in scan(settings, "dead-letters"))
 
 
 def _starts(reader: Consumer, topic: str, ends: Mapping[int, int], settings: Settings, scope: Scope) -> dict[int, int]:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from connectors.simulator import ledger
 from connectors.sinks.clickhouse.rollups import LENGTHS
-from connectors.verify import core, files, log_side, names, store_side
+from connectors.verify import core, files, letters, log_side, names, store_side
 from connectors.verify.circumstances import MARKED, as_marked
 from connectors.verify.compare import Difference, compare
 from connectors.verify.expected import derive
@@ -21,6 +21,7 @@ from connectors.verify.log_side import LogSide
 from connectors.verify.origins import Origins
 from connectors.verify.reconcile import reconcile, shown
 from connectors.verify.scope import WHOLE, Scope
+from streams.core.records import DeadLetter
 from streams.settings import Settings
 
 AGAIN_S = 0.5
@@ -40,6 +41,8 @@ class Report(Struct, frozen=True):
     unchecked: Counter[str]
     newer: int = 0
     """points of raw records that came after the log was read"""
+    letters_gone: int = 0
+    """dead letters that the store has, and that are older than what topic dead-letters still has"""
     unchecked_files: Counter[str] = field(default_factory=Counter)
     """table -> lines or files that could not be judged"""
 
@@ -79,25 +82,34 @@ def check(
     """
     ours = core.load(settings)
     origins = Origins(ours.generations, ours.hashes, ours.replays, log_side.begins(settings.kafka))
-    log = log_side.read(settings, ours, origins, scope, progress)
+    told = letters.read(settings.kafka)
+    gone = letters.gone(store_side.letters_before(settings.clickhouse, told.since) if told.since else (), told)
+    log = log_side.read(settings, ours, origins, scope, progress, [*told.kept, *gone])
     acknowledged, deadline = ledger.acknowledged(ledgers), time.monotonic() + wait_s
     lost = acknowledged - log.fingerprints
     while True:
-        differences, unchecked, newer = _compare(settings, log, origins)
+        differences, unchecked, newer = _compare(settings, log, origins, gone)
         if all(d.equal for d in differences) or time.monotonic() > deadline:
             break
         time.sleep(AGAIN_S)
     kept = files.compare(settings, since) if with_files else Compared([], Counter())
     differences += kept.differences
-    return Report(log, differences, acknowledged.total(), lost, unchecked, newer, kept.unchecked)
+    set_aside = sum(map(scope.takes_letter, gone))
+    return Report(log, differences, acknowledged.total(), lost, unchecked, newer, set_aside, kept.unchecked)
 
 
-def _compare(settings: Settings, log: LogSide, origins: Origins) -> tuple[list[Difference], Counter[str], int]:
-    """The differences, what could not be judged, and how many points are newer than the log's side."""
+def _compare(
+    settings: Settings, log: LogSide, origins: Origins, gone: Sequence[DeadLetter]
+) -> tuple[list[Difference], Counter[str], int]:
+    """The differences, what could not be judged, and how many points are newer than the log's side.
+
+    ``gone``: dead letters that are taken as they are.
+    """
     windows, scope = (*settings.window.base_s, *LENGTHS), log.scope
     found = store_side.read(settings.clickhouse, windows, scope)
     withdrawn = store_side.withdrawn(settings.clickhouse) if origins.applied else {}
-    expected = replace(log.contents, dead_letters=log.contents.dead_letters | log_side.edges(settings.kafka, scope))
+    edges = log_side.edges([*letters.read(settings.kafka).kept, *gone], scope)
+    expected = replace(log.contents, dead_letters=log.contents.dead_letters | edges)
     newer = newer_points(found, log.ends)
     found.dead_letters = Counter({k: 1 for k in found.dead_letters if not is_newer_letter(k, log.ends)})
     expected, found = without(expected, newer, windows), without(found, newer, windows)

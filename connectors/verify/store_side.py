@@ -9,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 
 from connectors.verify.expected import Contents, Fold, Name, Newest, Point, PointKey
 from connectors.verify.scope import WHOLE, Scope
+from streams.core.records import DeadLetter
 from streams.core.times import SECOND
 from streams.settings import ClickHouseSettings
 
@@ -22,6 +23,10 @@ FROM points
 WHERE (series_id, ts) IN (SELECT series_id, ts FROM points WHERE is_deleted = 1)
 GROUP BY series_id, ns
 HAVING argMax(is_deleted, version) = 1
+"""
+LETTERS_BEFORE = """
+SELECT stage, reason, raw_partition, raw_offset, index, any(device), max(toUnixTimestamp64Nano(at)) AS newest
+FROM dead_letters GROUP BY stage, reason, raw_partition, raw_offset, index HAVING newest < {time:Int64}
 """
 LETTERS = "SELECT DISTINCT stage, reason, raw_partition, raw_offset, index FROM dead_letters FINAL WHERE"
 AGGREGATES = """
@@ -70,6 +75,15 @@ def read(settings: ClickHouseSettings, windows: tuple[int, ...], scope: Scope = 
     found.names = {series: Name(device, name) for series, device, name in named}
     client.close()
     return found
+
+
+def letters_before(settings: ClickHouseSettings, time: int) -> list[DeadLetter]:
+    """Dead letters that were written before ``time`` (ns) only, without their details."""
+    client = connect(settings)
+    rows = client.query(LETTERS_BEFORE, parameters={"time": time}).result_rows
+    client.close()
+    names = ("stage", "reason", "raw_partition", "raw_offset", "index", "device", "at")
+    return [DeadLetter(detail="", **dict(zip(names, row, strict=True))) for row in rows]
 
 
 def _point(value: float | None, text: str, uid: int, version: int, quality: int) -> Point:

@@ -108,10 +108,10 @@ def commit(settings: KafkaSettings, offsets: dict[int, int], group: str = "decod
         consumer.close()
 
 
-def delete_before(settings: KafkaSettings, offsets: dict[int, int]) -> None:
-    """Delete the records of `raw` before the offsets, as retention does."""
+def delete_before(settings: KafkaSettings, offsets: dict[int, int], topic: str = "raw") -> None:
+    """Delete the records of a topic before the offsets, as retention does."""
     admin = kafka.admin(settings)
-    parts = [TopicPartition(kafka.topic(settings, "raw"), p, offset) for p, offset in offsets.items()]
+    parts = [TopicPartition(kafka.topic(settings, topic), p, offset) for p, offset in offsets.items()]
     for future in admin.delete_records(parts).values():
         future.result(10)
 

@@ -15,8 +15,9 @@ from connectors.cli.main import build
 from connectors.sinks.clickhouse.migrate import migrate
 from connectors.sources.receipt import receive
 from connectors.verify import store_side
-from streams.core.identity import series_id
-from streams.core.times import SECOND
+from streams.core.identity import series_id, version_parts
+from streams.core.records import DeadLetter
+from streams.core.times import DAY, SECOND
 from streams.settings import Settings
 from tests.stack import raw_log
 from tests.stack.harness import Installation, eventually
@@ -120,6 +121,41 @@ def test_one_wrong_field_of_a_row_is_found_whatever_its_table(at: Installation) 
     told = verify(at, "--wait", "0")
     assert told.exit_code == 1
     assert "Name(device='json:g'" in told.output
+
+
+def test_letters_that_the_topic_has_forgotten_are_set_aside_and_so_is_what_they_say_of_cuts(at: Installation) -> None:
+    """The table keeps them for ever: after three months each was extra, and what a codec's limit left out was missing."""
+    now = time.time_ns() // SECOND * SECOND
+    send(at.settings, [message(d, now, 1) for d in "ab"])
+    assert verify(at).exit_code == 0
+
+    client, of = store_side.connect(at.settings.clickhouse), f"series_id = {series_id('json:a', 't')}"
+    ((version,),) = client.query(f"SELECT version FROM points WHERE {of}").result_rows
+    for table in ("points", "latest", "aggregates", "series"):
+        client.command(f"DELETE FROM {table} WHERE {of}")
+    for stage, reason in (("codec", "codec-timeout"), ("sink:ubidots", "refused")):
+        raw_log.write(at.settings.kafka, "dead-letters", "json:a", letter(stage, reason, version, now - 100 * DAY))
+    assert verify(at).exit_code == 0
+
+    raw_log.delete_before(at.settings.kafka, raw_log.ends(at.settings.kafka, "dead-letters"), "dead-letters")
+    told = verify(at, "--wait", "0")
+    assert "2 dead letter(s) older than topic dead-letters goes back: not checked" in told.output
+    assert told.exit_code == 0, told.output
+    client.command(
+        "INSERT INTO dead_letters SELECT * REPLACE ('sink:files' AS stage, now() AS at) FROM dead_letters LIMIT 1"
+    )
+    client.close()
+    told = verify(at, "--wait", "0")
+    assert (told.exit_code, "dead_letters: extra ('sink:files'" in told.output) == (1, True), told.output
+
+
+def letter(stage: str, reason: str, version: int, at: int) -> DeadLetter:
+    """Of the raw record that a row of this version comes from."""
+    _, lineage = version_parts(version)
+    return DeadLetter(
+        stage=stage, reason=reason, detail="", raw_partition=lineage.partition, raw_offset=lineage.offset,
+        device="json:a", at=at,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
