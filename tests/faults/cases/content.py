@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import httpx
 
-from connectors.demo.mapping import Away, settle_box, text_of
+from connectors.demo.mapping import Away, place_name, settle_box, text_of
 from connectors.simulator import fleet
 from connectors.simulator.fleet import Message
 from streams import kafka, lag
@@ -192,7 +192,8 @@ def mappings_race(one: Run) -> None:
     for box in boxes:
         one.patiently(settle_box, api, box, text_of(time.time_ns() - DAY // 24))
     known = {device["device"]: device["uid"] for device in api.call("GET", "/physical/devices/")}
-    places = [device["uid"] for device in api.call("GET", "/logical/devices/")]
+    names = {place_name(box.number, box.source) for box in boxes}
+    places = [device["uid"] for device in api.call("GET", "/logical/devices/") if device["name"] in names]
     for _ in range(40):
         _change(one, known[one.rng.choice(boxes).key], one.rng.choice(places))
         time.sleep(one.rng.uniform(0, 0.3))

@@ -5,11 +5,11 @@ import signal
 import time
 from contextlib import ExitStack
 
-from connectors.demo.mapping import settle_box, text_of
 from connectors.replays.office import Office
-from connectors.simulator.fleet import Device
-from streams.core.times import HOUR
+from connectors.simulator import fleet
+from streams.core.times import HOUR, SECOND
 from streams.replay.job import Mode, State
+from tests.faults import written
 from tests.faults.cases.common import die, kill_at_random
 from tests.faults.run import Case, Run
 from tests.stack.harness import eventually
@@ -39,15 +39,19 @@ def kill_api(one: Run) -> None:
 
 def kill_replay(one: Run) -> None:
     """A late mapping places everything anew, a decode replay goes over all of it; the worker is killed in both."""
+    options = fleet.Options(
+        seed=one.result.seed * 1000 + 900, devices=8, start=time.time_ns(), interval=SECOND // 20
+    )  # other cases map boxes of theirs
+    one.load.also(fleet.messages(options))
 
-    def seen() -> list[Device]:
+    def seen() -> list[fleet.Device]:
         """Not all are: some boxes are silent in this hour."""
         known = {device["device"] for device in one.world.api.call("GET", "/physical/devices/")}
-        return [box for box in one.load.devices if box.key in known]
+        return [box for box in fleet.devices(options) if box.key in known]
 
     eventually(lambda: len(seen()) >= 4)
     for box in seen()[:4]:
-        one.patiently(settle_box, one.world.api, box, text_of(time.time_ns() - 8 * HOUR))
+        one.patiently(written.settle, one.world.api, box, time.time_ns() - 8 * HOUR)
     office = Office(one.world.settings)
     made = office.create(Mode.DECODE.value, {"sources": ["json", "wombat"]}, apply=True, why="faults")
     for _ in range(4):
