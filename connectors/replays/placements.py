@@ -1,4 +1,7 @@
-"""Replays that place points, as the worker asks for them: which devices may be placed now, and what goes on rather than begins anew. Pure."""
+"""Replays that place points, as the worker asks for them: which devices may be placed now, and what goes on. Pure.
+
+What failed goes on rather than that another one begins.
+"""
 
 from collections.abc import Iterable, Sequence
 

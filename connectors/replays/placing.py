@@ -2,7 +2,8 @@
 
 The place in topic `device-mapping` up to which this has been done is a committed offset. A device is looked at when its
 change is some seconds old and all that a decode worker may have begun before has reached the store; usually nothing is
-misplaced. What could not be placed is put off, and not done: the place stays uncommitted. After an undo, devices whose mapping changed since are looked at again: it gave points their old places.
+misplaced. What could not be placed is put off, and not done: the place stays uncommitted. After an undo, devices whose
+mapping changed since are looked at again: it gave points their old places.
 """
 
 import time
@@ -149,7 +150,9 @@ Correct = Callable[[list[str], str], bool]
 
 
 def place(changes: MappingChanges, misplaced: Misplaced, correct: Correct, free: Free = list) -> bool:
-    """Look at the devices that are due; ``correct(devices, why)`` runs when points of theirs stand elsewhere, and says whether they do no more.
+    """Look at the devices that are due.
+
+    ``correct(devices, why)`` runs when points of theirs stand elsewhere, and says whether they do no more.
 
     Returns whether there was something to look at.
     """

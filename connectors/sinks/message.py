@@ -3,6 +3,7 @@
 from confluent_kafka import Message
 
 from connectors.sinks.base import Record
+from streams.core.times import MILLISECOND
 
 
 def record(message: Message, prefix: str) -> Record:
@@ -13,7 +14,7 @@ def record(message: Message, prefix: str) -> Record:
         offset=int(message.offset() or 0),
         key=_bytes(message.key()),
         value=_bytes(message.value()),
-        timestamp=message.timestamp()[1] * 1_000_000,
+        timestamp=message.timestamp()[1] * MILLISECOND,
     )
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import re
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from typing import Any
@@ -14,6 +13,7 @@ from connectors import http_server
 from connectors.sources.memory import MemoryWriter
 from connectors.sources.webhook import Webhook
 from streams.settings import WebhookSettings
+from tests.connectors.serving import serving
 from tests.serving import dribbled, exchange
 
 HEAD = b"POST /webhooks/json HTTP/1.1\r\nHost: x\r\n"
@@ -30,13 +30,8 @@ async def door(writer: MemoryWriter, **settings: Any) -> AsyncIterator[int]:
     """The port of the door in front of a writer."""
     webhook = WebhookSettings(**settings)
     server = http_server.webhook(webhook, Webhook(webhook, writer, lambda: None).application())
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        task = asyncio.create_task(server.serve([listener]))
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            server.stop()
-            await task
+    async with serving(server) as port:
+        yield port
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """What a caller may cost the API: sizes, times, numbers; and that others are served meanwhile. The real server, real sockets."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +14,7 @@ from connectors import http_server
 from connectors.api.limits import Counted, Limits
 from streams.settings import ApiSettings
 from tests.connectors.api.memory import OPERATOR, Api
+from tests.connectors.serving import serving
 from tests.serving import dribbled, exchange
 
 HEAD = f"POST /api/logical/devices HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {OPERATOR}\r\n"
@@ -34,13 +34,8 @@ async def served(application: ASGIApp, **settings: Any) -> AsyncIterator[int]:
     server = http_server.server(
         Limits(application, limits), patience_s=limits.body_timeout_s, max_connections=limits.max_connections
     )
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        task = asyncio.create_task(server.serve([listener]))
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            server.stop()
-            await task
+    async with serving(server) as port:
+        yield port
 
 
 def client(port: int) -> httpx.AsyncClient:
