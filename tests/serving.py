@@ -10,7 +10,8 @@ from threading import Thread
 import uvicorn
 from starlette.types import ASGIApp
 
-from tests.stack.harness import eventually, free_port
+from tests.ports import free_port
+from tests.stack.harness import eventually
 
 
 @contextmanager

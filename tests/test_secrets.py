@@ -21,8 +21,9 @@ from connectors.sources.pollers.fetch import Fault, Fetcher
 from streams import log, settings
 from streams.settings import LogSettings, Settings, SettingsError
 from tests.connectors.sources.pollers.test_pollers import Polling, asynchronous
+from tests.ports import free_port
 from tests.serving import serving
-from tests.stack.harness import eventually, free_port
+from tests.stack.harness import eventually
 
 MARK = "pl4nted-s3cret"
 AUTH = {"ttn": {"bearer": MARK}, "json": {"basic": f"ann:{MARK}"}, "csv": {"hmac": MARK}}

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.local import classes
 from deploy.local.plan import Port, Process, StackError, Tcp
-from tests.stack.harness import free_port
+from tests.ports import free_port
 
 LAYS_OUT = (
     'for a; do case $a in -XX:SharedArchiveFile=*) echo laid out > "${a#*=}"; echo once >> "$0.made";; esac; done'

@@ -20,7 +20,8 @@ from deploy.local.plan import Http, Plan, Port, Process, StackError
 from deploy.local.ports import PortTaken
 from deploy.local.status import ProcessStatus, State
 from tests.faults import disks
-from tests.stack.harness import eventually, free_port
+from tests.ports import free_port
+from tests.stack.harness import eventually
 
 RUN_ON = "exec sleep 600"
 HALF_DEAD = """

@@ -24,7 +24,8 @@ from tests.faults import clock, layout, plan
 from tests.faults.disks import Disk, mounted
 from tests.faults.kept import Kept
 from tests.faults.ports import with_ports
-from tests.stack.harness import PATIENCE, Stack, eventually, free_port
+from tests.ports import free_port
+from tests.stack.harness import PATIENCE, Stack, eventually
 from tests.stack.proxy import Proxy
 
 TOKEN = "faults"

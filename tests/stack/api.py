@@ -8,8 +8,9 @@ import httpx
 
 from connectors.api import operator
 from streams.settings import ApiSettings
+from tests.ports import free_port
 from tests.stack import starter
-from tests.stack.harness import PLAIN, Installation, Process, eventually, free_port
+from tests.stack.harness import PLAIN, Installation, Process, eventually
 
 
 class Api:

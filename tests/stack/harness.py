@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from deploy.local.plan import Plan
 from deploy.local.servers import Servers
 from streams import kafka
 from streams.settings import KafkaSettings, Settings
+from tests.ports import free_port
 from tests.stack.starter import Forked, starter
 
 T = TypeVar("T")
@@ -42,14 +42,6 @@ def eventually(check: Callable[[], T], timeout: float = 30, every: float = 0.05)
             return answer
         assert time.monotonic() < deadline, f"still {answer!r} after {timeout} s"
         time.sleep(every)
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any
 
-from tests.stack.harness import free_port
+from tests.ports import free_port
 
 HOST = b"127.0.0.1"
 

@@ -19,10 +19,11 @@ from streams.core.message import Decoder
 from streams.core.records import DeviceMapping, Generation, Lineage, Rule
 from streams.lag import LagMeter
 from streams.scan import table
+from tests.ports import free_port
 from tests.stack import raw_log
 from tests.stack.api import Api
 from tests.stack.conftest import installed
-from tests.stack.harness import Installation, Process, Stack, eventually, free_port
+from tests.stack.harness import Installation, Process, Stack, eventually
 from tests.stack.replay_oracle import Difference, Key, Letter, Model, Row, Told, differences, expected, found, letters
 from tests.stack.replay_world import Standing, World
 

@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from deploy.local import artemis, jars, java
 from tests.certificates import certificate
-from tests.stack.harness import eventually, free_port
+from tests.ports import free_port
+from tests.stack.harness import eventually
 
 USERS = {"ann": "a secret of ann", "device": "a secret of the device"}
 LOGIN = """\

@@ -20,7 +20,8 @@ from clickhouse_connect.driver import options
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from tests.stack.harness import PATIENCE, eventually, free_port
+from tests.ports import free_port
+from tests.stack.harness import PATIENCE, eventually
 
 
 class Endpoint:

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from streams.core.records import DeadLetter, DeviceEvent, DeviceMapping, Interval, RawRecord, Reading
+from tests.ports import free_port
 from tests.stack import raw_log
-from tests.stack.harness import PATIENCE, Installation, Process, eventually, free_port
+from tests.stack.harness import PATIENCE, Installation, Process, eventually
 from tests.stack.raw_log import json_record
 
 

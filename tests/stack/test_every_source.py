@@ -15,8 +15,9 @@ from streams.core.message import RECEIPT_TIME
 from streams.core.records import DeadLetter, Lineage, RawRecord, Reading
 from streams.mqtt_filter import overlap
 from streams.settings import DecodeSettings, MqttBroker
+from tests.ports import free_port
 from tests.stack import doors, raw_log
-from tests.stack.harness import Installation, eventually, free_port
+from tests.stack.harness import Installation, eventually
 from tests.test_vectors import VECTORS, described, raw_record
 
 NOT_ALONE = {"settings", "topics", "before"}

@@ -17,10 +17,11 @@ from streams.registry.state import Author
 from tests import postgres
 from tests.connectors.migration import iota
 from tests.connectors.migration.test_iota_postgres import fill
+from tests.ports import free_port
 from tests.stack import raw_log
 from tests.stack.api import Api
 from tests.stack.conftest import installed
-from tests.stack.harness import Installation, Stack, eventually, free_port
+from tests.stack.harness import Installation, Stack, eventually
 from tests.stack.test_api import log_in
 
 NORTH = 12

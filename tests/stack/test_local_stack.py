@@ -25,7 +25,8 @@ from deploy.local.plan import Plan
 from deploy.local.ports import PortTaken
 from deploy.local.servers import Servers
 from deploy.local.status import State
-from tests.stack.harness import eventually, free_port
+from tests.ports import free_port
+from tests.stack.harness import eventually
 
 LARGEST = 16_000_000
 

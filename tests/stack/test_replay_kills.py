@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_port
 from tests.stack import replay_candidate, replay_worker
 from tests.stack.conftest import installed
-from tests.stack.harness import Stack, free_port
+from tests.stack.harness import Stack
 from tests.stack.replay_oracle import Difference
 from tests.stack.replay_run import RESTING, Running, decode_as_older_code
 from tests.stack.replay_worker import Death

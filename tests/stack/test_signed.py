@@ -9,8 +9,9 @@ import httpx
 import sql
 from streams.core import signature
 from streams.core.times import SECOND
+from tests.ports import free_port
 from tests.stack import doors
-from tests.stack.harness import Installation, eventually, free_port
+from tests.stack.harness import Installation, eventually
 from tests.stack.replay_run import Running
 from tests.stack.replay_world import World
 

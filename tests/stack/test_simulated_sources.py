@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from connectors.simulator import factory
-from tests.stack.harness import Installation, eventually, free_port
+from tests.ports import free_port
+from tests.stack.harness import Installation, eventually
 from tests.stack.replay_run import Running
 from tests.stack.replay_world import World
 

@@ -9,8 +9,9 @@ from connectors.sinks.clickhouse.migrate import migrate
 from streams import avro, kafka
 from streams.core.records import LogicalDevice
 from streams.registry.state import LOGICAL, RECORDS
+from tests.ports import free_port
 from tests.stack.api import Api
-from tests.stack.harness import Installation, Process, eventually, free_port
+from tests.stack.harness import Installation, Process, eventually
 from tests.stack.stalling import ended, impatient, stuck
 
 

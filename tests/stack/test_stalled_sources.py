@@ -4,8 +4,9 @@ from pathlib import Path
 
 import httpx
 
+from tests.ports import free_port
 from tests.stack import doors
-from tests.stack.harness import Installation, eventually, free_port
+from tests.stack.harness import Installation, eventually
 from tests.stack.proxy import Proxy
 from tests.stack.stalling import ended, stuck
 

@@ -14,9 +14,10 @@ from connectors.verify.report import check
 from streams.core.records import DeviceMapping, Interval, Pause, PhysicalDevice
 from streams.core.times import SECOND
 from streams.scan import table
+from tests.ports import free_port
 from tests.stack import doors
 from tests.stack.conftest import installed
-from tests.stack.harness import Process, Stack, eventually, free_port
+from tests.stack.harness import Process, Stack, eventually
 from tests.stack.replay_run import Running
 from tests.stack.replay_world import World
 

@@ -10,7 +10,8 @@ from streams import avro, kafka
 from streams.core.records import DeviceMapping
 from streams.log_ends import LogEnds
 from streams.view import CompactedView
-from tests.stack.harness import Installation, eventually, free_port
+from tests.ports import free_port
+from tests.stack.harness import Installation, eventually
 
 TOPIC = "device-mapping"
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import httpx
 
 from streams.core.records import DeadLetter
+from tests.ports import free_port
 from tests.stack import doors
-from tests.stack.harness import Installation, Process, eventually, free_port
+from tests.stack.harness import Installation, Process, eventually
 from tests.stack.proxy import Proxy
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import uvicorn
 
 from connectors.simulator.ubidots_stub import Account, application
-from tests.stack.harness import eventually, free_port
+from tests.ports import free_port
+from tests.stack.harness import eventually
 
 TOKEN = "stub"
 

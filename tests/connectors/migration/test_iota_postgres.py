@@ -13,7 +13,7 @@ from connectors.migration.iota_postgres import Postgres
 from connectors.migration.iota_tables import Unusable
 from tests import postgres
 from tests.connectors.migration import iota
-from tests.stack.harness import free_port
+from tests.ports import free_port
 
 TABLES = {table: (columns, [row for row in rows if 999 not in row]) for table, (columns, rows) in iota.TABLES.items()}
 """Without the note that a foreign key forbids."""
