@@ -9,7 +9,7 @@ READY := .venv/.ready
 WORKERS ?= 3
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate
 
-.PHONY: help demo test check fmt bench faults up down status logs reset lock
+.PHONY: help demo test again check fmt bench faults up down status logs reset lock
 
 help: ## print this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -19,6 +19,9 @@ demo: $(READY) ## run the main job once, everything real, and check its result (
 
 test: $(READY) ## run every test, those on real Kafka, MQTT broker and ClickHouse engine included
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+again: $(READY) ## run the tests that failed last time, one by one
+	$(BIN)/pytest --last-failed --last-failed-no-failures none
 
 check: $(READY) ## look at format, lint, types and import contracts; change nothing
 	$(BIN)/ruff format --check
