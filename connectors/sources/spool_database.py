@@ -13,7 +13,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from connectors.sources import spool_salvage
-from connectors.sources.spool_salvage import TABLE, is_damage
+from connectors.sources.spool_salvage import ROWS, TABLE, is_damage
 from streams import log
 
 LOG = log.get(__name__)
@@ -180,9 +180,7 @@ def _insert(connection: sqlite3.Connection, values: Iterable[tuple[bytes]]) -> N
 
 def _oldest(connection: sqlite3.Connection, most_records: int, most_bytes: int) -> list[Row]:
     rows: list[Row] = []
-    with closing(
-        connection.execute("SELECT number, value FROM spool ORDER BY number LIMIT ?", (most_records,))
-    ) as found:
+    with closing(connection.execute(f"{ROWS} ORDER BY number LIMIT ?", (most_records,))) as found:
         for number, value in found:
             rows.append(Row(number, value))
             most_bytes -= len(value)

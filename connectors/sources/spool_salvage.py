@@ -16,7 +16,8 @@ from msgspec import Struct
 from connectors.disk import sync
 
 TABLE = "CREATE TABLE IF NOT EXISTS spool (number INTEGER PRIMARY KEY AUTOINCREMENT, value BLOB NOT NULL)"
-ROWS = "SELECT number, value FROM spool WHERE number"
+ROWS = "SELECT number, coalesce(CAST(value AS BLOB), x'') FROM spool"
+"""A row whose head is damaged may hold text, which need not be UTF-8, a number or nothing: bytes are asked for."""
 DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 SMALLEST_ROW_BYTES = 64
 """No record is smaller; bounds how many numbers are tried one by one."""
@@ -74,11 +75,11 @@ def readable(database: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
     """Number and value of every row that can be read, in order: where reading on fails, one number after the other is tried."""
     number, last = _bounds(database)
     while number <= last:
-        for found, value in _until_damage(database, f"{ROWS} >= ? ORDER BY number", number, last):
+        for found, value in _until_damage(database, f"{ROWS} WHERE number >= ? ORDER BY number", number, last):
             yield found, value
             number = found + 1
         # Python's module steps ahead, and loses the last row before the damage.
-        yield from _until_damage(database, f"{ROWS} = ?", number, number)
+        yield from _until_damage(database, f"{ROWS} WHERE number = ?", number, number)
         number += 1
 
 

@@ -83,6 +83,31 @@ def test_a_row_that_holds_no_record_is_put_aside_and_told_and_its_neighbours_com
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(
+    ("damage", "sound", "aside"),
+    [("CAST(value AS TEXT)", [b"1", b"2", b"3"], []), ("7", [b"1", b"3"], [b"7"]), ("NULL", [b"1", b"3"], [b""])],
+    ids=["text", "number", "nothing"],
+)
+def test_a_row_whose_type_has_changed_holds_up_nothing(
+    path: Path, damage: str, sound: list[bytes], aside: list[bytes]
+) -> None:
+    """One bit of a row's head makes text of its bytes, which is no UTF-8; SQLite sees no damage."""
+    inner, letters = MemoryWriter(), Letters()
+
+    async def scenario() -> None:
+        await filled(path, b"1", b"2", b"3")
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute("CREATE TABLE lax (number INTEGER PRIMARY KEY AUTOINCREMENT, value BLOB)")
+            database.execute(f"INSERT INTO lax SELECT number, iif(number = 2, {damage}, value) FROM spool")
+            database.executescript("DROP TABLE spool; ALTER TABLE lax RENAME TO spool")
+        async with spool(path, inner, letters=letters) as writer:
+            await drained(writer)
+
+    asyncio.run(scenario())
+    assert payloads(inner) == sound
+    assert [Path(urlsplit(letter.body or "").path).read_bytes() for letter in letters] == aside
+
+
 def test_a_row_of_a_later_version_is_a_record_again_once_that_version_is_there(path: Path) -> None:
     one = record(b"body", qos="1")
     unknown = avro.AvroError("unknown-schema", "fingerprint 00")
