@@ -71,12 +71,18 @@ def _judged(request: h11.Request) -> h11.Request:
 
 
 class Patient(H11Protocol):
-    """Closes a connection whose headers, or rest of a refused body, take longer than ``patience_s``, and those too many."""
+    """Closes a connection whose headers, or rest of a refused body, take longer than ``patience_s``, and those too many.
+
+    And one that takes nothing of its answers for so long: uvicorn would wait for ever.
+    """
 
     patience_s = 20.0
     max_connections = 2000
     _closing: asyncio.TimerHandle | None = None
     _owed: type[h11.IDLE] | type[h11.SEND_BODY] | None = None
+    _looking: asyncio.TimerHandle | None = None
+    _untaken = (0, 0)
+    _resumed = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """A sender that says nothing does not stay; one too many is told so."""
@@ -87,11 +93,19 @@ class Patient(H11Protocol):
             transport.close()
         else:
             self._keep_time()
+        self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is left to close."""
         self._wait_for(None)
+        if self._looking:
+            self._looking.cancel()
         super().connection_lost(exc)
+
+    def resume_writing(self) -> None:
+        """Much of an answer was taken."""
+        self._resumed += 1
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """What comes behind a connection's last request is nobody's."""
@@ -120,6 +134,14 @@ class Patient(H11Protocol):
     def _should_upgrade(self) -> bool:
         """Never (RFC 9110, 7.8), and without a word: each request of Java's own client offers h2c."""
         return False
+
+    def _look(self) -> None:
+        """To close would be to wait until the rest is taken."""
+        before, self._untaken = self._untaken, (self.transport.get_write_buffer_size(), self._resumed)
+        if self._untaken[0] and self._untaken == before:
+            self.transport.abort()
+        else:
+            self._looking = self.loop.call_later(self.patience_s, self._look)
 
     def _keep_time(self) -> None:
         """Headers are owed while uvicorn waits for no first byte; a body's rest when the answer did not wait for it."""

@@ -3,11 +3,15 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, closing
 from typing import Any
 
 import pytest
+import uvloop
+from starlette.responses import PlainTextResponse
 
 from connectors import http_server
 from connectors.sources.memory import MemoryWriter
@@ -23,6 +27,8 @@ H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: A
 WEBSOCKET = b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n"
 LENGTH = b"Content-Length: 5\r\n\r\nhello"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
+LARGE = "x" * 20_000_000
+Run = Callable[[Coroutine[Any, Any, None]], None]
 
 
 @asynccontextmanager
@@ -149,6 +155,45 @@ def test_what_follows_the_last_request_of_a_connection_does_not_cost_its_answer(
 def test_takes_the_path_out_of_a_whole_url() -> None:
     whole = HEAD.replace(b" /", b" http://x:5688/")
     assert said(whole + LENGTH + whole.replace(b"/webhooks/json", b"") + LENGTH + LAST) == ([204, 404, 200], [b"hello"])
+
+
+@asynccontextmanager
+async def asking(patience_s: float, talk: bytes) -> AsyncIterator[tuple[http_server.Server, socket.socket]]:
+    """A server whose answers are large, and one who has said this to it."""
+    server = http_server.server(PlainTextResponse(LARGE), patience_s=patience_s, max_connections=10)
+    async with serving(server) as port:
+        with socket.socket() as talking:
+            talking.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(talking, ("127.0.0.1", port))
+            await asyncio.get_running_loop().sock_sendall(talking, talk)
+            yield server, talking
+
+
+@pytest.mark.parametrize("talk", [LAST, LAST.replace(b"close", b"keep-alive") * 9], ids=["last", "pipelined"])
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_who_takes_nothing_of_an_answer_does_not_stay(talk: bytes, run: Run) -> None:
+    async def scenario() -> None:
+        async with asking(0.1, talk) as (server, _), asyncio.timeout(30):
+            while not server.server_state.connections:  # noqa: ASYNC110 - a test may ask again and again
+                await asyncio.sleep(0)
+            while server.server_state.connections or server.server_state.tasks:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_who_takes_an_answer_slowly_gets_all_of_it(run: Run) -> None:
+    async def scenario() -> None:
+        async with asking(0.3, LAST) as (_, talking):
+            begun, told = time.monotonic(), 0
+            while part := await asyncio.get_running_loop().sock_recv(talking, 250_000):
+                told += len(part)
+                await asyncio.sleep(0.02)
+            assert told > len(LARGE)
+            assert time.monotonic() - begun > 0.6, "slower than the server is patient"
+
+    run(scenario())
 
 
 GARBAGE: dict[str, tuple[list[bytes], list[int]]] = {
