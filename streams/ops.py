@@ -12,6 +12,9 @@ from prometheus_client import make_wsgi_app
 
 from streams import metrics
 
+PATIENCE_S = 10.0
+"""with who connects and says nothing: each would keep a thread and a file"""
+
 Check = Callable[[], str | None]
 """Answers None when all is well, else what is wrong."""
 
@@ -30,8 +33,18 @@ def _free(directory: Path) -> float:
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Who asks nothing, or goes before the answer, is no news either."""
+
+    def stop(self) -> None:
+        """Serve no longer."""
+        self.shutdown()
+        self.server_close()
+
 
 class _Silent(WSGIRequestHandler):
+    timeout = PATIENCE_S
+
     def log_message(self, format: str, *args: Any) -> None:
         """Probes come every second; they are not news."""
 
@@ -43,7 +56,7 @@ def serve(port: int, *, ready: Check, healthy: Check = lambda: None, host: str =
         return lambda: None
     server = make_server(host, port, _application(ready, healthy), _Server, _Silent)
     Thread(target=server.serve_forever, name="ops", daemon=True).start()
-    return server.shutdown
+    return server.stop
 
 
 def _application(ready: Check, healthy: Check) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
