@@ -98,10 +98,18 @@ def _write(directory: Path, name: str, body: bytes) -> str:
     directory.mkdir(parents=True, exist_ok=True)
     path = (directory / name).absolute()
     temporary = path.with_name(f"{name}.partial")
-    with temporary.open("wb") as out:
-        out.write(body)
-        out.flush()
-        os.fsync(out.fileno())
+    try:
+        _write_durably(temporary, body)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # what a full disk took of it would keep it full
+        raise
     temporary.replace(path)
     sync(directory)
     return path.as_uri()
+
+
+def _write_durably(path: Path, body: bytes) -> None:
+    with path.open("wb") as out:
+        out.write(body)
+        out.flush()
+        os.fsync(out.fileno())

@@ -1,7 +1,9 @@
 """Bodies that Kafka refuses: kept byte for byte, found again by the dead letter."""
 
 import asyncio
+import errno
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
@@ -31,6 +33,18 @@ def test_keeps_the_body_in_a_directory(tmp_path: Path) -> None:
     path = Path(str(letter.body).removeprefix("file://"))
     assert path.read_bytes() == BODY
     assert [entry.name for entry in path.parent.iterdir()] == [path.name], "no partial file stays"
+
+
+def test_what_a_full_disk_took_of_a_body_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would keep that disk full, for who is killed meanwhile for ever."""
+
+    def full(_number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        asyncio.run(body_stores.Directory(tmp_path).put("body", BODY))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_keeps_the_body_at_an_fsspec_url() -> None:
