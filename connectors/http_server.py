@@ -23,6 +23,10 @@ TOO_MANY = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n"
     b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 21\r\n\r\ntoo many connections\n"
 )
+GARBAGE = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 31\r\n\r\nInvalid HTTP request received.\n"
+)
 
 
 class Connection(h11.Connection):
@@ -122,11 +126,11 @@ class Patient(H11Protocol):
         super().on_response_complete()
         self._keep_time()
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
         """Only who waits for an answer and did not talk without end gets one; a body that is broken is not read on."""
         waits = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
         if waits and len(self.conn.trailing_data[0]) <= MAX_HEADER_BYTES:
-            super().send_400_response(msg)
+            self.transport.write(GARBAGE)  # h11 cannot say it to HEAD
         self.transport.close()
         if self.cycle:
             self.cycle.disconnected = True

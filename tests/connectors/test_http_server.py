@@ -209,6 +209,12 @@ GARBAGE: dict[str, tuple[list[bytes], list[int]]] = {
     "chunk": ([HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n", b"zz\r\n"], [400]),
     "chunk end": ([HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhello\r\n"], [400]),
     "upgrade": ([HEAD + H2C + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"], [400]),
+    "head": ([HEAD.replace(b"POST", b"HEAD") + b"Content-Length: 5\r\n" + CHUNKED], [400]),
+    "head, chunk": ([HEAD.replace(b"POST", b"HEAD") + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"], [400]),
+    "head behind another": (
+        [HEAD + LENGTH + HEAD.replace(b"POST", b"HEAD") + b"Content-Length: 5\r\n" + CHUNKED],
+        [204, 400],
+    ),
     "refused": ([REFUSED + b"Transfer-Encoding: chunked\r\n\r\n2\r\n", b"he\r\nzz\r\n"], [404]),
 }
 
