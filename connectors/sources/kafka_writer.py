@@ -168,7 +168,7 @@ class KafkaWriter:
         if not self._pending:
             self._progress = time.monotonic()
         self._pending[token] = pending
-        self._bytes += len(pending.record.payload)
+        self._bytes += _size(pending.record)
         self._send(token)
 
     def _keyed(self, record: RawRecord) -> str:
@@ -207,7 +207,7 @@ class KafkaWriter:
         if pending is None:
             return
         self._progress = time.monotonic()
-        self._bytes -= len(pending.record.payload)
+        self._bytes -= _size(pending.record)
         pending.done()
         if not self._pending:
             self._idle.set()
@@ -281,6 +281,12 @@ class KafkaWriter:
         if self._away:
             self._away = False
             LOG.info("kafka-back", servers=self._settings.bootstrap_servers)
+
+
+def _size(record: RawRecord) -> int:
+    """Bytes, near enough: a sender may say more in topic and headers than in the payload."""
+    headers = sum(len(name) + len(value) for name, value in record.headers.items())
+    return len(record.payload) + len(record.address) + headers
 
 
 def _stand_in(letter: DeadLetter) -> RawRecord:

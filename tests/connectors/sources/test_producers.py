@@ -14,7 +14,7 @@ from connectors.sources import kafka_line, kafka_writer
 from connectors.sources.diversion import Diversion
 from connectors.sources.kafka_clock import KafkaClock
 from connectors.sources.kafka_line import Line, Reports
-from connectors.sources.kafka_writer import KafkaWriter
+from connectors.sources.kafka_writer import KafkaWriter, Limits
 from streams import kafka
 from streams.settings import DiversionSettings, KafkaSettings
 from tests.contracts.raw_writer import record
@@ -188,6 +188,30 @@ def test_a_producer_may_find_a_kafka_that_is_back(
 ) -> None:
     assert writing(Stuck(finds_it=lambda: asked.asked > 0), monkeypatch, tmp_path, lambda: False) == 1
     assert asked.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("payload", "headers", "fits"),
+    [(900, 0, True), (900, 200, False), (0, 1_100, False), (1_100, 0, False)],
+    ids=["little", "together", "headers", "payload"],
+)
+def test_what_the_process_may_hold_is_counted_with_headers(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, payload: int, headers: int, fits: bool
+) -> None:
+    """Else a sender with 40 headers of 2 kB each, and little to say, would fill the memory while Kafka is away."""
+    monkeypatch.setattr(kafka_writer, "Line", Stuck(finds_it=lambda: bool(asked.asked)))
+
+    async def scenario() -> None:
+        diversion = Diversion(DiversionSettings(url=str(tmp_path)), tmp_path)
+        writer = KafkaWriter(NOWHERE, diversion, lambda _: None, limits=Limits(bytes=1_000), confirm_s=2)
+        writer.submit(record(bytes(payload), **{"user:unit": "m" * headers}), lambda: None)
+        assert writer.has_room() == fits
+        while writer.pending:  # noqa: ASYNC110 - a test may ask again and again
+            await asyncio.sleep(0.01)
+        assert writer.has_room()
+        await writer.close()
+
+    asyncio.run(scenario())
 
 
 def test_every_client_that_was_made_for_a_question_is_let_go(asked: Asked) -> None:
