@@ -13,7 +13,7 @@ class Section(BaseModel):
 
 
 def _without_password(url: str) -> str:
-    if urlsplit(url).password is not None:
+    if any(urlsplit(link).password is not None for link in url.split("::")):  # fsspec chains its stores so
         raise ValueError(
             "a password in it would be told in logs and dead letters; fsspec takes it from its own configuration, "
             "for example from FSSPEC_FTP_PASSWORD"

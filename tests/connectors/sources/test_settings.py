@@ -58,6 +58,10 @@ def filters(*names: str) -> dict[str, Any]:
             "diversion.url: Value error, a password in it would be told in logs and dead letters; fsspec takes it from",
         ),
         (
+            {"diversion": {"url": "simplecache::ftp://isthmus:hush@files.example/bodies"}},
+            "diversion.url: Value error, a password in it would be told in logs and dead letters; fsspec takes it from",
+        ),
+        (
             {"files": {"archive_copy": "ftp://isthmus:hush@files.example/archive"}},
             "files.archive_copy: Value error, a password in it would be told in logs",
         ),
