@@ -119,7 +119,7 @@ class TtnNames:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the last: nested too deeply
         raise NoAnswer("the answer is no JSON object", passing=False) from None
 
 

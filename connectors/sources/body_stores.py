@@ -84,8 +84,8 @@ class Elsewhere:
 
 def stores(url: str, local: Path, first_delay_s: float) -> list[BodyStore]:
     """Those that may keep a body, in their order: ``url``, and ``local`` where that is not of this machine."""
-    if urlsplit(url).scheme in {"", "file"}:
-        return [Directory(Path(url.removeprefix("file://")))]
+    if urlsplit(url).scheme in {"", "file", "local"}:
+        return [Directory(Path(url.removeprefix("file://").removeprefix("local://")))]
     return [Elsewhere(url, first_delay_s), Directory(local)]
 
 

@@ -130,5 +130,5 @@ def _read(address: str, body: bytes, kind: type[T]) -> T:
     """What steers the poller itself must be readable; latest values need not."""
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the last: nested too deeply
         raise Fault(address, "an answer of another shape", HTTPStatus.UNPROCESSABLE_ENTITY) from None

@@ -181,3 +181,10 @@ def test_waits_until_one_of_both_takes_it(tmp_path: Path, away: type[Away], monk
     (letter,) = kept(tmp_path / "local", [record(BODY)])
 
     assert str(letter.body).startswith("away://bucket/")
+
+
+@pytest.mark.parametrize("scheme", ["", "file://", "local://"])
+def test_a_directory_of_this_machine_is_written_durably_however_it_is_named(scheme: str, tmp_path: Path) -> None:
+    (store,) = body_stores.stores(f"{scheme}{tmp_path}", tmp_path / "local", 0)
+    assert isinstance(store, body_stores.Directory)
+    assert asyncio.run(store.put("a", b"body")) == (tmp_path / "a").as_uri()

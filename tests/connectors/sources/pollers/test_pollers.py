@@ -16,6 +16,7 @@ from connectors.sources.pollers.axistech import windows
 from connectors.sources.pollers.cursors import Cursors
 from connectors.sources.pollers.feed import Feed
 from connectors.sources.pollers.fetch import Fault, Fetcher
+from connectors.sources.pollers.greenbrain import Bootstrap, _read
 from streams.core.cursor_record import Cursor
 from streams.core.records import RawRecord
 from streams.core.times import DAY
@@ -240,3 +241,9 @@ def test_a_station_that_is_silent_or_whose_clock_is_ahead_holds_up_nothing() -> 
 def test_a_poller_that_cannot_run_says_why(name: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         run.run(Settings(), name)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"x":' + b"[" * 100_000])
+def test_an_answer_of_another_shape_is_a_fault_of_who_gave_it(body: bytes) -> None:
+    with pytest.raises(Fault, match="another shape"):
+        _read("https://greenbrain.example", body, Bootstrap)
