@@ -187,13 +187,21 @@ class Consumption:
         except KafkaException as error:
             logger.debug("lag-unknown", detail=str(error.args[0]))
 
-    def close(self) -> None:
-        """Leave. Waits some seconds at most: the client may have lost Kafka, or be given partitions that it is not to take."""
+    def close(self, commit: Callable[[], None] = _nothing) -> None:
+        """Leave. Waits some seconds at most: the client may have lost Kafka, or be given partitions that it is not to take.
+
+        ``commit`` begins the last one, once none is under way: what it would leave out is handled again at the next start.
+        """
         deadline = time.monotonic() + LEAVING_S
-        while self._under_way and time.monotonic() < deadline:
-            self._consumer.poll(0.1)  # what comes is not handled, and read again
+        self._await_commit(deadline)
+        self._keeping_errors(commit)
+        self._await_commit(deadline)
         self._keeping_errors(self._callbacks[1])
         self._let_go(kafka.ENDING_S)
+
+    def _await_commit(self, deadline: float) -> None:
+        while self._under_way and time.monotonic() < deadline:
+            self._consumer.poll(0.1)  # what comes is not handled, and read again
 
     def _join_again(self, why: str) -> None:
         """With a client of its own: the old one never does anything again, and may not even end."""

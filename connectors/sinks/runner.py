@@ -240,7 +240,7 @@ class Runner:
         try:
             self._drain()
         finally:
-            self._consumption.close()
+            self._consumption.close(self._commit)
             self._worker.shutdown()
             self._sink.close()
             self._dead_letters.close()
