@@ -84,6 +84,7 @@ class Delivery:
         try:
             result: T = retrying(work)
         except RetryError as error:
+            self._fault(None)  # who has nothing to do any more waits for nobody
             raise Abandoned(str(error.last_attempt.exception())) from error
         self._fault(None)
         return result

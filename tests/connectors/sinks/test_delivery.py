@@ -97,6 +97,20 @@ def test_gives_up_between_attempts_when_told() -> None:
         deliver.deliver(numbered(3))
 
 
+def test_who_gave_up_says_no_longer_that_it_waits() -> None:
+    """Its partitions may never come back: it was never ready again, and excused whatever stood still."""
+    abandon, faults = Event(), list[str | None]()
+
+    def told(fault: str | None) -> None:
+        faults.append(fault)
+        abandon.set()
+
+    deliver = Delivery(ListSink(away=10**9), Letters(), abandon, told)
+    with pytest.raises(Abandoned, match="away"):
+        deliver.deliver(numbered(3))
+    assert faults == ["away", None]
+
+
 def test_drops_repeats_by_lineage_for_sinks_that_ask() -> None:
     sink = ListSink(once=True)
     deliver, _, _ = delivery(sink)
