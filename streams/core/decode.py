@@ -162,6 +162,7 @@ def _ask_codecs(opened: Sequence[Sequence[Opened]], codecs: Codecs) -> Answers:
 
 
 def _run(codec: Codec, calls: list[Call]) -> Sequence[Answer]:
+    """A call that makes the codec fail is found by halving: its neighbours, which may be other devices, have answers."""
     try:
         answers = codec.run(calls)
         if len(answers) == len(calls):
@@ -171,6 +172,9 @@ def _run(codec: Codec, calls: list[Call]) -> Sequence[Answer]:
         raise
     except Exception as error:  # noqa: BLE001 - the core's outer edge: a codec's mistake costs its own messages only
         failure = detail(repr(error))
+    if len(calls) > 1:
+        middle = len(calls) // 2
+        return [*_run(codec, calls[:middle]), *_run(codec, calls[middle:])]
     return [Rejected("codec", "codec-failed", failure, call.sender.device) for call in calls]
 
 

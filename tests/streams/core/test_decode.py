@@ -150,8 +150,24 @@ def test_runs_the_codec_calls_of_a_batch_together_in_order() -> None:
 
 
 @pytest.mark.parametrize("body", ["raise", "short"])
-def test_turns_a_codecs_mistake_into_dead_letters(body: str) -> None:
-    assert run_with(Counting(), "a", body) == [(0, ["codec-failed"]), (0, ["codec-failed"])]
+def test_turns_a_codecs_mistake_into_a_dead_letter_and_spares_its_neighbours(body: str) -> None:
+    failed = (0, ["codec-failed"])
+
+    assert run_with(Counting(), "a", body, "c", "d", body) == [(1, []), failed, (1, []), (1, []), failed]
+
+
+def test_a_port_that_no_codec_can_be_told_costs_no_other_device_its_message() -> None:
+    code = "function decodeUplink(input) { return { data: { port: input.fPort } }; }"
+    codec = replace(registered("told", "application:simulated", language="javascript"), code=code)
+    made = replace(context(), codecs=pipeline.context(DecodeSettings(), lambda _: None, codecs=[codec]).codecs)
+    bodies = [uplink(), {**uplink(), "uplink_message": {"f_port": 10**400, "frm_payload": "AQ=="}}, uplink()]
+
+    outcomes = decode_batch([(raw(body), Lineage(0, n), 1) for n, body in enumerate(bodies)], made)
+
+    assert [[letter.reason for letter in outcome.dead_letters] for outcome in outcomes] == [[], ["codec-failed"], []]
+    assert [[m.value for m in reading.measurements] for outcome in outcomes for reading in outcome.readings] == [
+        [5.0]
+    ] * 2
 
 
 def registered(name: str, *applies_to: str, language: str = "native") -> Codec:
