@@ -1,18 +1,22 @@
 """What a worker tells of one call: the codec's data, or why there is none."""
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 EXACT_INTEGER = 2**53
 MALFORMED = ("codec-threw", "its answer is no JSON of ours: the codec changed the language under it")
+TOO_DEEP = ("codec-threw", "RangeError: the result is nested too deeply")
 
 STUCK = ("codec-timeout", "did not come to an end, and its process had to be killed")
 CRASHED = ("codec-crashed", "ended the process that ran it, twice")
 SUSPENDED = ("codec-suspended", "calls before it were cut again and again")
 
 LONG = b"0" * 16
+_PIECE = re.compile(rb'"(?:[^"\\]|\\.)*+"|[][{},]')
 _NUMBERS = bytes.maketrans(b"123456789", b"0" * 9)
 
 
@@ -60,11 +64,32 @@ def parse(body: bytes, count: int) -> list[Answer]:
 
 
 def _parse_again(body: bytes) -> list[Answer]:
-    """A lone surrogate, which JavaScript allows in a text, becomes ``?``."""
+    """A lone surrogate, which JavaScript allows in a text, becomes ``?``; an answer that cannot be read spares its neighbours."""
     try:
         return _DECODER.decode(_plain(body))
     except (ValueError, RecursionError):
-        return []
+        return [_one(written) for written in _apart(body)]
+
+
+def _one(written: bytes) -> Answer:
+    try:
+        (answer,) = _DECODER.decode(_plain(b"[" + written + b"]"))
+    except RecursionError:
+        return TOO_DEEP
+    except ValueError:
+        return MALFORMED
+    return answer
+
+
+def _apart(body: bytes) -> Iterator[bytes]:
+    """The elements of a JSON array as they are written, however deep they are."""
+    depth, start = 0, 1
+    for piece in _PIECE.finditer(body):
+        sign = piece[0]
+        depth += (sign in b"[{") - (sign in b"]}")
+        if depth == 0 or (depth == 1 and sign == b","):
+            yield body[start : piece.start()]
+            start = piece.end()
 
 
 def _plain(body: bytes) -> bytes:

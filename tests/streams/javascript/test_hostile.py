@@ -54,6 +54,21 @@ def test_is_contained(sandbox: Sandbox, trick: int) -> None:
     assert not pids or sandbox.pids == pids  # the worker lives
 
 
+@pytest.mark.parametrize("depth", [100, 990, 1500, 2000, 4000])
+def test_a_result_that_nests_too_deeply_spares_its_neighbours(sandbox: Sandbox, depth: int) -> None:
+    """The payload says how deep, so that one device could have cost all others theirs."""
+    code = "function decodeUplink(input) { return { data: JSON.parse(String.fromCharCode.apply(null, input.bytes)) }; }"
+    told = ['{"a": "],[\\\\\\""}', '{"a": ' + "[" * depth + "]" * depth + "}", '{"a": 2}']
+    first, deep, last = run(sandbox, code, *(text.encode().hex() for text in told))
+
+    assert (first, last) == (Told({"a": '],[\\"'}), Told({"a": 2}))
+    assert (
+        isinstance(deep, Told)
+        if depth == 100
+        else deep == ("codec-threw", "RangeError: the result is nested too deeply")
+    )
+
+
 def test_there_is_one_trick_per_name() -> None:
     assert source("hostile").count("\n  function () {") == len(ENDS_AS)
 
