@@ -9,6 +9,8 @@ from streams.core.sender import united
 
 LIMIT = 200_000
 """devices times kinds of events that are remembered; beyond it events of those that were silent for longest are repeated"""
+ROOM = 100_000_000
+"""characters of ids and properties of all of them: a device may have ten thousand, where three hundred are usual"""
 
 
 class Notices:
@@ -18,6 +20,7 @@ class Notices:
         self._interval = interval_ns
         self._known: OrderedDict[tuple[str, str], DeviceEvent] = OrderedDict()
         """the one that was told last stands at the end"""
+        self._characters = 0
 
     def passes(self, event: DeviceEvent) -> bool:
         """Whether to send the event, which is then remembered as sent.
@@ -37,13 +40,20 @@ class Notices:
     def forget(self) -> None:
         """What passed may not have been sent."""
         self._known.clear()
+        self._characters = 0
 
     def _remember(self, event: DeviceEvent) -> None:
         """At the price of what was told longest ago: a sender with a changing id would fill the memory."""
+        before = self._known.pop((event.device, event.kind), None)
         self._known[event.device, event.kind] = event
-        self._known.move_to_end((event.device, event.kind))
-        if len(self._known) > LIMIT:
-            self._known.popitem(last=False)
+        self._characters += _characters(event) - (_characters(before) if before else 0)
+        while len(self._known) > LIMIT or self._characters > ROOM:
+            self._characters -= _characters(self._known.popitem(last=False)[1])
+
+
+def _characters(event: DeviceEvent) -> int:
+    told = (*event.source_ids.items(), *event.properties.items())
+    return sum(len(name) + len(value) for name, value in told)
 
 
 def _tells_news(event: DeviceEvent, known: DeviceEvent) -> bool:

@@ -85,3 +85,21 @@ def test_it_remembers_so_many_devices_and_forgets_first_what_it_told_longest_ago
     assert len(notices._known) == 10
     assert passed == [number % 5 == 0 for number in range(100)]
     assert notices.passes(replace(SEEN, device="json:0", at=10))
+
+
+def test_it_remembers_so_many_characters_and_forgets_first_what_it_told_longest_ago(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two hundred thousand made-up devices with ten thousand characters of ids each were two gigabytes."""
+    monkeypatch.setattr(module, "ROOM", 10_000)
+    notices = Notices(interval_ns=100)
+    for number in range(100):
+        for value in ("y", "x"):
+            notices.passes(replace(SEEN, device=f"json:{number}", source_ids={"eui": value * 997}))
+
+    assert [device for device, _ in notices._known] == [f"json:{number}" for number in range(90, 100)]
+    notices.forget()
+    assert all(
+        notices.passes(replace(SEEN, device=f"json:{number}", properties={"a": "x" * 999})) for number in range(10)
+    )
+    assert len(notices._known) == 10
