@@ -63,10 +63,11 @@ class UbidotsSink:
 
     def settle(self) -> None:
         """Tell Ubidots about new and changed devices."""
+        self._calls.interrupted.clear()
         self._directory.settle()
 
     def interrupt(self) -> None:
-        """End the waiting for the rate limit."""
+        """End the waiting for the rate limit. A later call of ``write`` or ``settle`` is not touched."""
         self._calls.interrupted.set()
 
     def close(self) -> None:
