@@ -145,7 +145,8 @@ class Fence:
         """Whether all is known that was announced before this moment; if not, some time has passed."""
         if not await self._now.reached(batch):
             return False
-        if announced := [g.number for g in self.generations.data.values() if not g.fences]:
+        known = tuple(self.generations.data.values())  # the view's thread adds to them meanwhile
+        if announced := [generation.number for generation in known if not generation.fences]:
             self._say(f"generation {announced[0]} is announced, and has no fences yet", batch.tp.partition, batch.first)
             await batch.pause(SOON_S)
         return not announced

@@ -1,11 +1,16 @@
 """Sets of rules by their hashes: those that were, each as it was, at the price of one record for a change."""
 
+import asyncio
+from typing import Any, cast
+
 import pytest
+from confluent_kafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.agents import fence
-from streams.agents.fence import VERSIONS_KEPT, Versions
+from streams.agents.batch import Batch
+from streams.agents.fence import VERSIONS_KEPT, Fence, Versions
 from streams.core.records import Rule
 from streams.registry.hashes import hash_of_lines, rule_line, rules_hash
 from streams.settings import KafkaSettings
@@ -85,3 +90,39 @@ def test_a_topic_of_thousands_is_read_in_time_that_grows_with_it_alone(monkeypat
     tell(known, ("7", "2"))
     assert len(known.hashes) == 64
     assert (len(made), len(hashed)) == (3001, 65)
+
+
+class Record:
+    """All that a batch asks of a record."""
+
+    offset: int = 0
+    timestamp: int = 0
+    key: bytes | None = None
+    value: bytes | None = None
+
+
+class Opened:
+    """A generation; while it is looked at, another one is read."""
+
+    number = 1
+
+    def __init__(self, data: dict[bytes, Any]) -> None:
+        self._data = data
+
+    @property
+    def fences(self) -> dict[str, int]:
+        self._data[b"2"] = self
+        return {"0": 0}
+
+
+def test_a_generation_that_is_read_meanwhile_ends_no_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def now(_batch: Batch) -> bool:
+        return True
+
+    waiting = Fence(KafkaSettings(), "code")
+    monkeypatch.setattr(waiting._now, "reached", now)
+    data = cast(dict[bytes, Any], waiting.generations.data)
+    data[b"1"] = Opened(data)
+
+    assert asyncio.run(waiting._up_to_date(Batch(cast(Any, TopicPartition("raw", 0)), [Record()])))
+    assert data.keys() == {b"1", b"2"}
