@@ -100,8 +100,12 @@ def _read(file: Path) -> dict[str, Child]:
 
 
 def _noted(file: Path) -> Iterator[Child]:
+    """None where the power was cut before the disk had what was written: no child has outlived that."""
     if file.is_file():
-        yield from msgspec.json.decode(file.read_bytes(), type=list[Child])
+        try:
+            yield from msgspec.json.decode(file.read_bytes(), type=list[Child])
+        except msgspec.DecodeError as error:
+            logger.warning("cannot read which processes lived: %s: %s", file, error)
 
 
 def _living(child: Child) -> psutil.Process | None:

@@ -284,6 +284,15 @@ def test_a_pid_that_belongs_to_somebody_else_by_now_is_left_alone(directory: Pat
         stranger.kill()
 
 
+@pytest.mark.parametrize("left", [b"", b"\0" * 40], ids=["nothing", "zeros"])
+def test_up_after_a_power_cut_that_left_nothing_of_what_lived(directory: Path, left: bytes) -> None:
+    directory.mkdir()
+    (directory / ledger.FILE).write_bytes(left)
+
+    assert daemon.orphans(directory) == []
+    assert daemon.up(directory, plan(shell("a", RUN_ON))).ready
+
+
 def test_it_kills_what_does_not_stop_in_time_and_what_its_children_left(directory: Path, tmp_path: Path) -> None:
     noted = tmp_path / "grandchild"
     stubborn = f"trap '' TERM; sleep 602 & echo $! > {noted}; while :; do sleep 0.02; done"
