@@ -172,6 +172,10 @@ class DecodeAgent:
         return False
 
     async def _produce(self, records: Sequence[Outgoing]) -> None:
+        """Outside: while Kafka is away there may be no room for all that a batch becomes, for as long as it is."""
+        await asyncio.get_running_loop().run_in_executor(None, self._send, records)
+
+    def _send(self, records: Sequence[Outgoing]) -> None:
         for record in records:
             self._producer.send(record.topic, record.key, record.value)
-        await asyncio.get_running_loop().run_in_executor(None, self._producer.flush)
+        self._producer.flush()

@@ -149,3 +149,33 @@ def test_the_loop_goes_on_while_large_bodies_or_javascript_are_decoded(
     made_of(batch([value]), agent(codecs=codecs), codecs)
 
     assert [thread is not threading.main_thread() for thread in threads] == [outside]
+
+
+class Full:
+    """A producer that has no room, until there is some."""
+
+    def __init__(self) -> None:
+        self.room = threading.Event()
+        self.sent: list[bytes] = []
+
+    def send(self, _topic: str, _key: bytes | None, value: bytes) -> None:
+        assert self.room.wait(2)
+        self.sent.append(value)
+
+    def flush(self) -> None:
+        """All of it is durable."""
+
+
+def test_the_loop_goes_on_while_there_is_no_room_for_what_is_sent() -> None:
+    """A batch may become more than a producer holds; while Kafka was away, health and signals had no answer."""
+    one, producer = agent(), Full()
+    one._producer = cast(Any, producer)
+
+    async def meanwhile() -> bool:
+        delivering = asyncio.create_task(one._deliver(batch([b"no avro"]), [Outgoing("readings", None, b"a")]))
+        await asyncio.sleep(0)
+        producer.room.set()
+        return await delivering
+
+    assert asyncio.run(meanwhile())
+    assert producer.sent == [b"a"]
