@@ -1,10 +1,11 @@
 """Starting, asking and stopping the supervisor of a stack directory, from the outside."""
 
+import fcntl
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,8 @@ GIVE_UP_AFTER = 3
 """Ends of a server, in a row and without having been ready, that make `up` give up."""
 FOUND_IN_S = 10.0
 """Who takes a directory says a little later who it is."""
+TURN = "turn"
+"""Held by who starts or stops a stack, so that another one sees it either way and nothing between."""
 LOG_LINES = 30
 POLL_S = 0.1
 
@@ -35,10 +38,11 @@ def up(directory: Path, plan: Plan, *, timeout_s: float = 180, watch: Watch = la
     check(plan)
     directory.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + timeout_s
-    if running(directory):
-        _refuse_other(directory, plan)
+    with _in_turn(directory):
+        is_there = running(directory)
+        _refuse_other(directory, plan) if is_there else _launch(directory, plan)
+    if is_there:
         return _await_ready(directory, deadline, watch)
-    _launch(directory, plan)
     try:
         return _await_ready(directory, deadline, watch)
     except (StackError, KeyboardInterrupt):
@@ -52,10 +56,13 @@ def down(directory: Path, *, watch: Watch = lambda _: None) -> list[str]:
     Raises:
         StackError: who holds the directory cannot be found. All of it runs on.
     """
-    holder = _holder(directory)
-    if holder is not None:
-        _terminate(directory, holder, watch)
-    return Ledger(directory).end_orphans() if directory.is_dir() else []
+    if not directory.is_dir():
+        return []
+    with _in_turn(directory):
+        holder = _holder(directory)
+        if holder is not None:
+            _terminate(directory, holder, watch)
+        return Ledger(directory).end_orphans()
 
 
 def running(directory: Path) -> bool:
@@ -78,6 +85,13 @@ def current(directory: Path) -> status.StackStatus | None:
 def orphans(directory: Path) -> list[str]:
     """Processes that a killed supervisor left running."""
     return [] if running(directory) or not directory.is_dir() else Ledger(directory).orphans()
+
+
+@contextmanager
+def _in_turn(directory: Path) -> Iterator[None]:
+    with (directory / TURN).open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def _refuse_other(directory: Path, plan: Plan) -> None:

@@ -7,15 +7,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import msgspec
 import psutil
 import pytest
 
-from deploy.local import daemon, identity, ledger, logs, supervisor, unit
+from deploy.local import daemon, identity, ledger, logs, ports, supervisor, unit
 from deploy.local.plan import Http, Plan, Port, Process, StackError
 from deploy.local.ports import PortTaken
 from deploy.local.status import ProcessStatus, State
@@ -312,6 +314,27 @@ def test_a_second_up_waits_for_the_same_plan_and_refuses_another(directory: Path
     assert daemon.up(directory, wanted).pid == first.pid
     with pytest.raises(StackError, match="other processes or settings"):
         daemon.up(directory, plan(shell("b", RUN_ON)))
+
+
+def test_of_two_ups_at_once_one_starts_the_stack_and_both_have_it(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one ended what the first had started as orphans, and said that the supervisor did not start."""
+    both, check = Barrier(2), ports.check
+
+    def checked(wanted: Iterable[Port]) -> None:
+        with suppress(BrokenBarrierError):
+            both.wait(1)  # for the other one, if it comes so far
+        check(wanted)
+
+    monkeypatch.setattr(ports, "check", checked)
+    with ThreadPoolExecutor(2) as people:
+        ups = [people.submit(daemon.up, directory, plan(shell("a", RUN_ON))) for _ in range(2)]
+        first, other = (up.result() for up in ups)
+
+    assert first.ready
+    assert other.pid == first.pid
+    assert [process.restarts for process in other.processes] == [0]
 
 
 def test_a_taken_port_is_named_with_its_setting_and_its_holder(directory: Path) -> None:
