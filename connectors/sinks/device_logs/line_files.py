@@ -56,7 +56,8 @@ class LineFiles:
             if fresh:
                 self._forget(name)  # known again when it is durable
                 _write(path, file, "".join(f"{line}\n" for line in fresh.values()).encode())
-                self._remember(name, _Known(file.tell(), known.lines | fresh.keys()))
+                known.lines.update(fresh)
+                self._remember(name, _Known(file.tell(), known.lines))
         return len(fresh)
 
     def _lines(self, name: str, file: FileIO) -> _Known:
