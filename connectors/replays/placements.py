@@ -9,7 +9,7 @@ import msgspec
 
 from streams.core.replay_record import Replay
 from streams.registry.replays import is_correcting
-from streams.replay.job import Mode, State
+from streams.replay.job import Figures, Mode, State
 from streams.replay.selection import Selection
 
 
@@ -33,6 +33,18 @@ def free(replays: Iterable[Replay], devices: Sequence[str]) -> list[str]:
             return []
         taken.update(chosen)
     return [device for device in devices if device not in taken]
+
+
+def undone_from(replay: Replay) -> int:
+    """From which offset of `device-mapping` on changes are to be looked at again once the replay is undone.
+
+    What had changed and was not placed yet when it was applied it placed along, so that its undo takes that back as well.
+    Who undoes a placement wants just that.
+    """
+    figures = msgspec.json.decode(replay.figures, type=Figures)
+    if replay.mode == Mode.PLACE or figures.placed_position < 0:
+        return figures.mapping_position
+    return min(figures.placed_position, figures.mapping_position)
 
 
 def _failed(replay: Replay, devices: Sequence[str]) -> bool:

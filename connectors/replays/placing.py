@@ -15,9 +15,10 @@ from connectors.replays.put_off import PutOff
 from streams import avro, kafka, log
 from streams.core.records import DeviceMapping
 from streams.replay.barrier import Barrier, Offsets
+from streams.replay.basis import PLACING
 from streams.settings import Settings
 
-GROUP, TOPIC = "replay", "device-mapping"
+GROUP, TOPIC = PLACING, "device-mapping"
 AT_ONCE = 500
 """devices looked at, and placed by one replay"""
 READ_AT_ONCE, READ_WITHIN_S, ANSWER_S = 1000, 0.05, 10

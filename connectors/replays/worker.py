@@ -13,7 +13,6 @@ from functools import partial
 from threading import Event
 from typing import Any
 
-import msgspec
 import tenacity
 from confluent_kafka import KafkaException
 from tenacity.nap import sleep_using_event
@@ -31,7 +30,7 @@ from streams.kafka import Undelivered
 from streams.progress import Work
 from streams.registry.replays import is_correcting
 from streams.replay.course import Failed, Stopped
-from streams.replay.job import WORKING, Figures, Mode, Progress, State
+from streams.replay.job import WORKING, Mode, Progress, State
 from streams.replay.runner import NOTHING, Runner
 from streams.replay.task import Tried
 from streams.settings import Settings
@@ -119,7 +118,7 @@ class Worker:
         Not when it is refused: the placement that has to be undone before would be made anew each time.
         """
         try:
-            self._mapping_changes().again(msgspec.json.decode(replay.figures, type=Figures).mapping_position)
+            self._mapping_changes().again(placements.undone_from(replay))
         except KafkaException:
             self._forget_changes()
             raise

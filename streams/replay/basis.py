@@ -3,21 +3,28 @@
 from streams import avro, scan
 from streams.core.records import DeviceMapping, Generation
 from streams.core.replay_record import Replay
+from streams.replay.barrier import Barrier
 from streams.replay.job import Figures, Mode
 from streams.replay.selection import Selection
 from streams.settings import KafkaSettings
 
 MAPPING, GENERATIONS = "device-mapping", "generations"
+PLACING = "replay"
+"""the group that commits up to where in `device-mapping` points have been placed anew"""
 
 
-def basis(settings: KafkaSettings, mapping_end: int) -> dict[str, int]:
-    """The basis of what is staged from now on, as ``Figures`` keeps it; ``mapping_end``: of `device-mapping`.
+def basis(settings: KafkaSettings, barrier: Barrier) -> dict[str, int]:
+    """The basis of what is staged from now on, as ``Figures`` keeps it.
 
     Raises:
         TimeoutError, KafkaException: the log does not answer.
     """
     generations = scan.table(settings, GENERATIONS, Generation).values()
-    return {"mapping_position": mapping_end, "newest_generation": max((g.number for g in generations), default=0)}
+    return {
+        "placed_position": barrier.committed(PLACING, MAPPING, (0,))[0],
+        "mapping_position": barrier.ends(MAPPING)[0],
+        "newest_generation": max((g.number for g in generations), default=0),
+    }
 
 
 def outdated(settings: KafkaSettings, replay: Replay, figures: Figures, selection: Selection, newest: int) -> bool:

@@ -81,6 +81,8 @@ class Figures(Struct, frozen=True, kw_only=True):
     holes: list[str] = field(default_factory=list)
     mapping_position: int = -1
     """the offset of `device-mapping` up to which points were placed"""
+    placed_position: int = -1
+    """and the one up to which what stood in the store had been placed anew; what changed between, the replay placed along"""
     newest_generation: int = -1
     """when points were staged"""
     windows: int = 0

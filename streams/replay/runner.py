@@ -115,7 +115,7 @@ class Runner:
 
     def _stage(self, course: Course, barrier: Barrier, ends: Mapping[int, int]) -> None:
         """Stage what is not staged yet up to ``ends``; all of it again when points would be placed elsewhere now."""
-        began, seen = time.monotonic(), basis(self._settings.kafka, barrier.ends("device-mapping")[0])
+        began, seen = time.monotonic(), basis(self._settings.kafka, barrier)
         selection = msgspec.json.decode(course.replay.selection, type=Selection)
         newest = seen["newest_generation"]
         if outdated(self._settings.kafka, course.replay, course.figures, selection, newest):

@@ -89,6 +89,23 @@ def test_a_mapping_change_that_races_with_data_ends_right_by_itself(run: Running
     expect(run, lambda number: {"json": older()} if number < RECORDS else {}, patience=20)
 
 
+def test_places_that_a_correction_brought_along_are_right_after_its_undo_too(run: Running) -> None:
+    """The mapping changed right before it was applied: nothing was misplaced when placing looked, and its undo went unseen."""
+    run.stop("replay")
+    other = remapped(START) if run.mapping == mappings(START) else mappings(START)
+    run.map(run.mapping | {device: mapping for device, mapping in other.items() if mapping.intervals})
+    made = run.replay(apply=True, rests=False)
+    run.start("replay")
+    applied = run.rested(made["id"], 90)
+    assert applied["state"] == "applied", applied["error"]
+    expect(run, lambda _: {}, patience=20)
+
+    undone = run.wish(made["id"], "undo")
+
+    assert undone["state"] == "undone", undone["error"]
+    expect(run, lambda number: {"json": older()} if number < RECORDS else {}, patience=20)
+
+
 @contextmanager
 def flowing(run: Running) -> Iterator[None]:
     """Raw records come all the while; afterwards until everything is through."""

@@ -1,12 +1,18 @@
 """Mapping changes wait for what a decode worker may hold, and are looked at again when an undo asks for it."""
 
+import msgspec
 import pytest
 from confluent_kafka import KafkaException
 
-from connectors.replays import placing
+from connectors.replays import placements, placing
 from connectors.replays.placing import MappingChanges
 from streams import avro, kafka
 from streams.core.records import DeviceMapping, Interval
+from streams.core.replay_record import Replay
+from streams.replay.barrier import Barrier
+from streams.replay.basis import basis
+from streams.replay.job import Figures
+from streams.settings import KafkaSettings
 from tests.stack import raw_log
 from tests.stack.harness import Installation, eventually
 
@@ -61,6 +67,33 @@ def test_a_change_waits_for_decode_and_is_looked_at_again_when_asked(installatio
             assert not due(changes)
         changes.again(0)
         assert eventually(lambda: due(changes)) == [DEVICE]
+    finally:
+        changes.close()
+
+
+def applied(settings: KafkaSettings, mode: str) -> Replay:
+    """One that is staged now, as far as places go."""
+    barrier = Barrier(settings)
+    figures = Figures(**basis(settings, barrier))  # type: ignore[arg-type]  # positions
+    barrier.close()
+    return Replay(id=1, mode=mode, state="applied", selection="{}", figures=msgspec.json.encode(figures).decode())
+
+
+@pytest.mark.parametrize(("mode", "again"), [("decode", [DEVICE]), ("place", [])])
+def test_a_change_that_a_correction_placed_along_is_looked_at_again_after_its_undo(
+    installation: Installation, mode: str, again: list[str]
+) -> None:
+    """It came right before: when placing looked nothing was misplaced, and the undo put the points back to where they had been."""
+    made = installation.with_settings(replay={"place_after_s": 0.0})
+    map_device(made)
+    correction = applied(made.settings.kafka, mode)
+    changes = begun(made)
+    try:
+        assert eventually(lambda: due(changes)) == [DEVICE]
+        changes.done(changes.due())
+        changes.again(placements.undone_from(correction))
+        eventually(lambda: not again or read(changes)._changed)
+        assert eventually(lambda: due(changes) == again)
     finally:
         changes.close()
 
