@@ -54,9 +54,8 @@ class MappingChanges:
         for message in messages:
             if kafka.raise_on_error(message.error()):
                 continue
-            self._take(message.value())
             self._next = self._read = (message.offset() or 0) + 1
-            self._wait_again()
+            self._take(message.value())
 
     def due(self, free: Free = list) -> Mapping[str, DeviceMapping]:
         """Devices to look at now; empty while changes go on or the store has not got what was decoded before them.
@@ -137,11 +136,12 @@ class MappingChanges:
         self._committed = position
 
     def _take(self, value: bytes | None) -> None:
-        """A device that was never mapped has nothing to be placed."""
+        """A device that was never mapped has nothing to be placed, and keeps no other waiting."""
         mapping = avro.decode(value, DeviceMapping) if value else None
         if mapping is not None and mapping.intervals:
             self._changed[mapping.device] = mapping
             self._put_off.wake(mapping.device)
+            self._wait_again()
 
 
 Misplaced = Callable[[list[DeviceMapping]], int]

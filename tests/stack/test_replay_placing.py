@@ -143,3 +143,20 @@ def test_what_was_looked_at_and_not_committed_is_looked_at_again_when_asked(
         assert eventually(lambda: sorted(read(changes)._changed) == ["json:first", "json:second"])
     finally:
         changes.close()
+
+
+def test_devices_that_only_register_themselves_keep_nobody_waiting(installation: Installation) -> None:
+    """One every few seconds, and nothing was placed for hours: each began the wait anew."""
+    made = installation.with_settings(replay={"place_after_s": 3600.0})
+    map_device(made)
+    changes = begun(made)
+    try:
+        eventually(lambda: read(changes)._changed)
+        until = changes._quiet_from
+        raw_log.write(
+            made.settings.kafka, "device-mapping", "json:new", DeviceMapping(device="json:new", physical_uid=2)
+        )
+        eventually(lambda: read(changes)._read == 2)
+        assert changes._quiet_from == until
+    finally:
+        changes.close()
