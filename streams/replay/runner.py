@@ -100,8 +100,10 @@ class Runner:
 
     def _dry_run(self, course: Course, barrier: Barrier) -> None:
         ends, decoding = recorded(course.replay.ends) or barrier.ends("raw"), self._hashes()
-        if any(getattr(course.replay, part) not in ("", ran) for part, ran in decoding.items()):
-            self._forget(course)  # staged by other code, before this process was started
+        other = any(getattr(course.replay, part) not in ("", ran) for part, ran in decoding.items())
+        if other or course.replay.state == State.QUEUED:
+            # staged by other code, before this process was started, or by one whose number a restored registry gave again
+            self._forget(course)
         course.enter(State.SCANNING, ends=to_record(ends), **decoding)
         self._stage(course, barrier, ends)
         course.enter(State.DIFFING)

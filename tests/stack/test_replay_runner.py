@@ -21,7 +21,11 @@ from streams.replay.barrier import Barrier
 from streams.replay.course import Course, Failed, Stopped
 from streams.replay.job import Mode, State
 from streams.replay.runner import Runner
+from streams.replay.runs import Runs
+from tests.stack.replay_rows import put
 from tests.stack.replayed import JOB, Replayed
+from tests.stack.store import NOON
+from tests.stack.test_replay_store_modes import T, applied, row, staged
 
 HASHES = {"code": "c0", "codecs": "c1", "rules": "c2"}
 
@@ -93,6 +97,29 @@ def test_the_tables_of_a_replay_that_another_runner_works_on_are_left_alone(benc
     assert bench.rows(
         "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'replay_7_staged'"
     ) == [(1,)]
+
+
+class Looking(Runner):
+    """Without the rest of an installation."""
+
+    def _hashes(self) -> dict[str, str]:
+        return HASHES
+
+    def _stage(self, course: Course, barrier: Barrier, ends: Mapping[int, int]) -> None:
+        self._store.open(course.id)
+
+
+def test_a_replay_with_the_number_of_one_that_the_registry_has_lost_begins_without_its_tables(bench: Replayed) -> None:
+    """Restored from a snapshot it gives numbers anew: the new one found its rows attached, and was applied without writing any."""
+    put(bench.store, {(T, NOON): row(1.0, 1)})
+    applied(bench, staged({(T, NOON): row(2.0, 1)}, Runs([(0, 1, 1)])))
+    assert bench.replay.attached(JOB)
+    office = Registered()
+    office.keep(State.QUEUED, ends={"0": 2})
+
+    rested = Looking(bench.settings, bench.replay, office, correct=lambda *_: None).run(JOB, Event())
+
+    assert (rested.state, bench.replay.attached(JOB), bench.replay.checkpoint(JOB)) == ("ready", False, {})
 
 
 class Broken(ClickHouseReplayStore):
