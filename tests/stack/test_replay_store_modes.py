@@ -79,6 +79,20 @@ def test_points_are_placed_by_the_mapping_of_their_time_and_nothing_else_is_touc
     assert [one.uid for _, one in sorted(final(bench.store).items())] == [7, 7, 0, 0, 0, 0]
 
 
+def test_devices_with_long_names_and_a_mapping_of_many_pauses_are_placed_together(bench: Replayed) -> None:
+    """The statement that named them was longer than ClickHouse takes, and was tried again for ever."""
+    names = [DEVICE, *("json:" + "é" * 190 + str(number) for number in range(499))]
+    mappings = [DeviceMapping(device=name, physical_uid=1, intervals=[Interval(7, NOON)]) for name in names]
+    pauses = [Pause(NOON + HOUR + number, NOON + HOUR + number + 1) for number in range(0, 2000, 2)]
+    mappings.append(DeviceMapping(device="json:paused", physical_uid=1, intervals=[Interval(7, NOON, pauses=pauses)]))
+    named(bench, T, "t", "C", 1)
+    put(bench.store, {(T, NOON + i): row(float(i), i) for i in range(3)})
+
+    bench.replay.open(JOB)
+    assert bench.replay.misplaced(mappings) == 3
+    assert bench.replay.stage_places(JOB, mappings, Selection()) == 3
+
+
 def test_places_are_selected_by_time_and_by_either_logical_device(bench: Replayed) -> None:
     named(bench, T, "t", "C", 1)
     put(bench.store, {(T, NOON + i * HOUR): row(float(i), i, uid=i) for i in range(4)})

@@ -37,6 +37,8 @@ POLITE = {
     "max_bytes_ratio_before_external_group_by": 0,
     # a key never leaves its month
     "do_not_merge_across_partitions_select_final": 1,
+    # devices are named in a statement, hundreds of them by up to 800 bytes, and a mapping may have thousands of steps
+    "max_query_size": 64 * MEGABYTE,
 }
 
 
