@@ -1,7 +1,11 @@
 """What a replay's store does besides decoding again: places, lost rows, names, dead letters, lookups, reports."""
 
+from collections.abc import Callable
+
 import pytest
 
+from connectors.sinks.base import Transient
+from connectors.sinks.clickhouse.store import Store
 from streams.core.identity import row_version, series_id
 from streams.core.records import DeadLetter, DeviceMapping, Interval, Pause
 from streams.core.times import HOUR
@@ -316,3 +320,34 @@ def test_dropping_keeps_what_an_undo_needs_or_nothing(bench: Replayed) -> None:
         bench.rows(f"SELECT name FROM system.tables WHERE database = currentDatabase() AND name LIKE 'replay_{JOB}_%'")
         == []
     )
+
+
+def test_one_that_is_given_up_before_its_rows_are_visible_has_changed_no_name(
+    bench: Replayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store was gone right before the rows: the new unit stood beside the old values, and no undo gave the old one back."""
+    named(bench, T, "t", "C", 256)
+    put(bench.store, {(T, NOON): row(1.0, 1)})
+    again = staged({(T, NOON): row(2.0, 1)}, Runs([(0, 1, 1)]))
+    again.names = {T: SeriesName(DEVICE, "t", "K", "json", NOON, 0, 1)}
+    monkeypatch.setattr(Store, "command", away_before("ALTER TABLE points"))
+
+    with pytest.raises(Transient):
+        applied(bench, again)
+    given_up = units(bench)
+    monkeypatch.undo()
+    bench.replay.attach(JOB)
+
+    assert (given_up, units(bench), final(bench.store)[T, NOON].value) == ({"t": "C"}, {"t": "K"}, 2.0)
+
+
+def away_before(statement: str) -> Callable[[Store, str], None]:
+    """A store that is killed before such a statement."""
+    command = Store.command
+
+    def killed(store: Store, asked: str) -> None:
+        if asked.startswith(statement):
+            raise Transient("away")
+        command(store, asked)
+
+    return killed
