@@ -1,18 +1,23 @@
 """A system that works goes on while it is compared: what the store has from later raw records is left out, on both sides.
 
-Pure. The log is read up to ``ends``; rows of records from there on are newer than the check.
+Pure. The log is read up to ``ends``; rows of records from there on are newer than the check, as far as there are such records:
+``now`` is where the log ended when the store had been read. A row of a record that the log does not have is left for the judge.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 
 from connectors.verify.expected import Contents, LetterKey, Point, PointKey
 from streams.core.identity import version_parts
 from streams.core.times import SECOND
 
+Ends = Mapping[int, int]
+"""raw partition -> the offset after its last"""
 
-def newer_points(found: Contents, ends: Mapping[int, int]) -> set[PointKey]:
+
+def newer_points(found: Contents, ends: Ends, now: Ends) -> set[PointKey]:
     """Keys whose row comes from a raw record that was not read."""
-    return {key for key, point in found.points.items() if _is_newer(point, ends)}
+    return {key for key, point in found.points.items() if _is_newer(point, ends, now)}
 
 
 def without(contents: Contents, newer: Collection[PointKey], windows: Collection[int]) -> Contents:
@@ -31,15 +36,18 @@ def without(contents: Contents, newer: Collection[PointKey], windows: Collection
     )
 
 
-def is_newer_letter(letter: LetterKey, ends: Mapping[int, int]) -> bool:
-    """Whether the letter is about a raw record that was not read."""
-    _, _, partition, offset, _ = letter
-    return partition in ends and offset >= ends[partition]
+def older_letters(letters: Counter[LetterKey], ends: Ends, now: Ends) -> Counter[LetterKey]:
+    """Those of the letters that are not about a raw record that was not read."""
+    return Counter({key: count for key, count in letters.items() if not _is_between(key[2], key[3], ends, now)})
 
 
-def _is_newer(point: Point, ends: Mapping[int, int]) -> bool:
+def _is_newer(point: Point, ends: Ends, now: Ends) -> bool:
     _, lineage = version_parts(point.version)
-    return lineage.partition in ends and lineage.offset >= ends[lineage.partition]
+    return _is_between(lineage.partition, lineage.offset, ends, now)
+
+
+def _is_between(partition: int, offset: int, ends: Ends, now: Ends) -> bool:
+    return partition in ends and ends[partition] <= offset < now.get(partition, 0)
 
 
 def _start(time: int, window: int) -> int:

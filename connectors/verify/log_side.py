@@ -111,9 +111,18 @@ def begins(settings: KafkaSettings) -> dict[int, int]:
     Raises:
         KafkaException: the log does not answer.
     """
-    reader, topic = kafka.consumer(settings, None), kafka.topic(settings, "raw")
+    return _marks(settings, begins_of)
+
+
+def ends(settings: KafkaSettings) -> dict[int, int]:
+    """Raw partition -> the offset after its last record; raises as ``begins``."""
+    return _marks(settings, ends_of)
+
+
+def _marks(settings: KafkaSettings, marks: Callable[[Consumer, str], dict[int, int]]) -> dict[int, int]:
+    reader = kafka.consumer(settings, None)
     try:
-        return begins_of(reader, topic)
+        return marks(reader, kafka.topic(settings, "raw"))
     finally:
         reader.close()
 

@@ -16,7 +16,7 @@ from connectors.verify.circumstances import MARKED, as_marked
 from connectors.verify.compare import Difference, compare
 from connectors.verify.expected import derive
 from connectors.verify.files import Compared, Since
-from connectors.verify.live import is_newer_letter, newer_points, without
+from connectors.verify.live import newer_points, older_letters, without
 from connectors.verify.log_side import LogSide
 from connectors.verify.origins import Origins
 from connectors.verify.reconcile import reconcile, shown
@@ -109,9 +109,10 @@ def _compare(
     found = store_side.read(settings.clickhouse, windows, scope)
     withdrawn = store_side.withdrawn(settings.clickhouse) if origins.applied else {}
     edges = log_side.edges([*letters.read(settings.kafka).kept, *gone], scope)
-    expected = replace(log.contents, dead_letters=log.contents.dead_letters | edges)
-    newer = newer_points(found, log.ends)
-    found.dead_letters = Counter({k: 1 for k in found.dead_letters if not is_newer_letter(k, log.ends)})
+    now = log_side.ends(settings.kafka)
+    expected = replace(log.contents, dead_letters=log.contents.dead_letters | older_letters(edges, log.ends, now))
+    newer = newer_points(found, log.ends, now)
+    found.dead_letters = older_letters(found.dead_letters, log.ends, now)
     expected, found = without(expected, newer, windows), without(found, newer, windows)
     marked = as_marked(expected.points, found.points, log.beside)
     expected.points = expected.points | marked if marked else expected.points

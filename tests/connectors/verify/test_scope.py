@@ -1,11 +1,13 @@
 """A part of the comparison is the comparison of a part; what is newer than the check is on neither side."""
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from connectors.verify.expected import Contents, Fold, Newest, Point, add_dead_letter, add_reading, derive
-from connectors.verify.live import is_newer_letter, newer_points, without
+from connectors.verify.live import newer_points, older_letters, without
 from connectors.verify.scope import WHOLE, Scope
 from streams.core.identity import row_version, series_id
 from streams.core.records import DeadLetter, Measurement
@@ -86,7 +88,7 @@ def test_points_of_later_records_take_what_is_made_of_them_along() -> None:
         aggregates={(A, 60, 0): FOLD, (A, 60, 60 * SECOND): FOLD, (B, 60, 60 * SECOND): FOLD},
         latest={A: Newest(62 * SECOND, new), B: Newest(62 * SECOND, old)},
     )
-    newer = newer_points(found, {0: 10, 1: 0})
+    newer = newer_points(found, {0: 10, 1: 0}, {0: 12, 1: 0})
     kept = without(found, newer, (60,))
 
     assert newer == {(A, 62 * SECOND)}
@@ -96,16 +98,15 @@ def test_points_of_later_records_take_what_is_made_of_them_along() -> None:
 
 
 def test_letters_of_later_records_are_newer_and_those_of_no_record_never() -> None:
-    ends = {0: 10}
+    letters = Counter({("codec", "r", 0, offset, 0): 1 for offset in (9, 10, 11, 12)} | {("door", "r", -1, -1, 0): 1})
 
-    assert [is_newer_letter(("codec", "r", 0, offset, 0), ends) for offset in (9, 10)] == [False, True]
-    assert not is_newer_letter(("door", "r", -1, -1, 0), ends)
+    assert [key[3] for key in older_letters(letters, {0: 10}, {0: 12})] == [9, 12, -1]
 
 
 def test_a_value_that_changed_is_judged_by_the_record_it_comes_from() -> None:
     found = Contents(points={(A, 1): Point(1.0, None, None, row_version(3, 0, 9))})
 
-    assert newer_points(found, {0: 10}) == set()
-    assert newer_points(replace(found, points={(A, 1): Point(1.0, None, None, row_version(1, 0, 11))}), {0: 10}) == {
-        (A, 1)
-    }
+    later = replace(found, points={(A, 1): Point(1.0, None, None, row_version(1, 0, 11))})
+
+    assert newer_points(found, {0: 10}, {0: 12}) == set()
+    assert newer_points(later, {0: 10}, {0: 12}) == {(A, 1)}
