@@ -4,7 +4,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import chain
-from statistics import median
+from statistics import median_high, median_low
 
 from msgspec import Struct, field
 
@@ -135,4 +135,20 @@ def fold(points: Mapping[PointKey, Point], windows: Iterable[int]) -> dict[Windo
 
 def _fold(group: list[tuple[int, float]]) -> Fold:
     values = [value for _, value in group]
-    return Fold(len(values), math.fsum(values), min(values), max(values), values[0], values[-1], median(values))
+    return Fold(len(values), _sum(values), min(values), max(values), values[0], values[-1], _median(values))
+
+
+def _sum(values: list[float]) -> float:
+    try:
+        return math.fsum(values)
+    except OverflowError:  # beyond the largest double
+        return sum(values)
+
+
+def _median(values: list[float]) -> float:
+    return _mean(median_low(values), median_high(values))
+
+
+def _mean(low: float, high: float) -> float:
+    total = low + high
+    return low / 2 + high / 2 if math.isinf(total) else total / 2

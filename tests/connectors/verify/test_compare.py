@@ -1,6 +1,8 @@
 from collections import Counter
+from math import inf
 
 import numpy as np
+import pytest
 from msgspec.structs import replace
 
 from connectors.verify.compare import compare
@@ -35,6 +37,31 @@ def test_it_folds_a_window_of_four_points() -> None:
     }
 
     assert fold(points, (60,))[S, 60, 60 * SECOND] == Fold(4, 10.0, 1.0, 4.0, 4.0, 2.0, 2.5)
+
+
+def test_what_is_beyond_the_largest_double_ends_no_check() -> None:
+    """One sender with two such numbers in a window, and nobody could verify anything."""
+    points = {(S, t * SECOND): Point(1.7e308, None, None, 0) for t in (60, 61)}
+
+    assert fold(points, (60,))[S, 60, 60 * SECOND] == Fold(2, inf, 1.7e308, 1.7e308, 1.7e308, 1.7e308, 1.7e308)
+
+
+SMALL = Fold(2, 3e-10, 1e-10, 2e-10, 1e-10, 2e-10, 1.5e-10)
+
+
+@pytest.mark.parametrize("field", ["sum", "min", "max", "first", "last", "median"])
+def test_small_numbers_are_compared_as_exactly_as_others(field: str) -> None:
+    found = Contents(aggregates={(1, 60, 0): replace(SMALL, **{field: 4e-10})})
+
+    assert [d.wrong for d in compare(Contents(aggregates={(1, 60, 0): SMALL}), found)] == [0, 0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(("found", "wrong"), [(1e-5, 0), (1e-3, 1)])
+def test_a_sum_of_large_numbers_that_cancel_out_has_the_room_of_its_rounding(found: float, wrong: int) -> None:
+    waves = Fold(1_000_000, 0.0, -1e5, 1e5, 1e5, -1e5, 0.0)
+    other = Contents(aggregates={(1, 60, 0): replace(waves, sum=found)})
+
+    assert compare(Contents(aggregates={(1, 60, 0): waves}), other)[2].wrong == wrong
 
 
 def test_texts_are_not_folded() -> None:
