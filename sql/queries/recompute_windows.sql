@@ -24,12 +24,15 @@ WITH
             series_id,
             intDiv(toUnixTimestamp64Nano(ts), $window * 1000000000) AS slot,
             count(value) AS numbers,
-            sumKahan(value) AS total,
+            -- What is kept beside such a sum makes infinity no number.
+            if(isFinite(sumKahan(value)), sumKahan(value), sum(value)) AS total,
             min(value) AS lowest,
             max(value) AS highest,
             argMin(value, ts) AS oldest_value,
             argMax(value, ts) AS newest_value,
-            (quantileExactLow(0.5)(value) + quantileExactHigh(0.5)(value)) / 2 AS middle
+            quantileExactLow(0.5)(value) AS low,
+            quantileExactHigh(0.5)(value) AS high,
+            if(isFinite(low + high), (low + high) / 2, low / 2 + high / 2) AS middle
         FROM points FINAL
         WHERE ts >= fromUnixTimestamp64Nano(toInt64($from)) AND ts < fromUnixTimestamp64Nano(toInt64($until))
           AND series_id IN (SELECT series_id FROM wanted)

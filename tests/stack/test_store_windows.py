@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
+from math import inf
 from statistics import median
 from typing import Any
 
@@ -257,3 +258,15 @@ def test_windows_that_are_none_are_rejected(bench: Bench) -> None:
         (1, "not-a-window"),
         (2, "lineage-out-of-range"),
     ]
+
+
+def test_hours_of_numbers_near_the_largest_double_are_told_as_windows_tell_them(bench: Bench) -> None:
+    """The median of one such number was infinite, and the sum of two of them no number at all."""
+    seen = []
+    for offset in range(2):
+        bench.sink.write(records(reading(measured(1.7e308, NOON + offset), offset=offset)))
+        bench.settle()
+        seen.append([row[1:8] for row in bench.aggregates(3600)])
+
+    big = 1.7e308
+    assert seen == [[(1, big, big, big, big, big, big)], [(2, inf, big, big, big, big, big)]]
