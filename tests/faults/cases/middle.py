@@ -9,12 +9,15 @@ from connectors.replays.office import Office
 from connectors.simulator import fleet
 from streams.core.times import HOUR, SECOND
 from streams.replay.job import Mode, State
-from tests.faults import written
+from tests.faults import members, written
 from tests.faults.cases.common import die, kill_at_random
 from tests.faults.run import Case, Run
 from tests.stack.harness import eventually
 
 FROZEN_S = 90.0
+STAYS_S = 5.0
+WORKERS = (("decode-0", "decode", ()), ("window-0", "window", ()), ("sink-clickhouse", "sink", ("clickhouse",)))
+"""process, its command, and the rest of that; its group is called as these two are"""
 
 
 def kill_decode(one: Run) -> None:
@@ -65,43 +68,43 @@ def kill_replay(one: Run) -> None:
 
 
 def rebalance(one: Run) -> None:
-    """A worker of each kind comes and goes every five seconds."""
+    """A worker of each kind joins, and is killed after five seconds."""
     for number in range(max(3, round(12 * one.scale))):
+        instance = 1 + number % 2
         with ExitStack() as stack:
-            for kind, more in (("decode", ()), ("window", ()), ("sink", ("clickhouse",))):
-                stack.enter_context(one.world.another(kind, *more, instance=1 + number % 2))
-            time.sleep(5)
+            for _, kind, more in WORKERS:
+                stack.enter_context(one.world.another(kind, *more, instance=instance))
+            for _, kind, more in WORKERS:
+                members.await_joined(one.world.settings.kafka, "-".join((kind, *more)), instance)
+            time.sleep(STAYS_S)
     one.fresh_row(time.time())
 
 
 def freeze(one: Run) -> None:
     """A zombie: others have taken its partitions over when it goes on."""
-    for name, kind, more in (
-        ("decode-0", "decode", ()),
-        ("window-0", "window", ()),
-        ("sink-clickhouse", "sink", ("clickhouse",)),
-    ):
-        with one.world.another(kind, *more) as other:
-            with one.world.frozen(name):
-                one.wait(FROZEN_S, least=12)
-            one.load.more(60)
-            other.send_signal(signal.SIGTERM)
-            other.wait(30)
+    for name, kind, more in WORKERS:
+        _freeze(one, name, kind, *more)
         one.fresh_row(time.time())
 
 
 def freeze_file_sinks(one: Run) -> None:
     """A zombie holds its files; who takes its partitions over waits for them, and what it had begun is written once."""
     for name in ("files", "archive", "device-logs"):
-        with one.world.another("sink", name) as other:
-            with one.world.frozen(f"sink-{name}"):
-                one.wait(FROZEN_S, least=12)
-            one.load.more(60)
-            other.send_signal(signal.SIGTERM)
-            other.wait(30)
+        _freeze(one, f"sink-{name}", "sink", name)
         one.load.more(60)
     one.fresh_row(time.time())
     one.world.ready("sink-files", "sink-archive", "sink-device-logs")
+
+
+def _freeze(one: Run, name: str, kind: str, *more: str) -> None:
+    """A process, until another of its kind has its group to itself."""
+    with one.world.another(kind, *more) as other:
+        with one.world.frozen(name):
+            one.wait(FROZEN_S, least=12)
+            members.await_alone(one.world.settings.kafka, "-".join((kind, *more)), 1)
+        one.load.more(60)
+        other.send_signal(signal.SIGTERM)
+        other.wait(30)
 
 
 def freeze_alone(one: Run) -> None:

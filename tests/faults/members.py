@@ -1,0 +1,31 @@
+"""Who is in a consumer group, so that a fault of membership is known to have happened."""
+
+from contextlib import suppress
+
+from confluent_kafka import ConsumerGroupState, KafkaException
+
+from streams import kafka
+from streams.settings import KafkaSettings
+from tests.stack.harness import eventually
+
+JOIN_S = 60
+
+
+def await_joined(settings: KafkaSettings, group: str, instance: int) -> None:
+    """Wait until a process of ours has its place in the group, beside others."""
+    eventually(lambda: f"{group}-{instance}" in _members(settings, group), JOIN_S, every=0.2)
+
+
+def await_alone(settings: KafkaSettings, group: str, instance: int) -> None:
+    """Wait until a process of ours has the group's partitions to itself: the others were put out."""
+    eventually(lambda: _members(settings, group) == {f"{group}-{instance}"}, JOIN_S, every=0.2)
+
+
+def _members(settings: KafkaSettings, group: str) -> set[str]:
+    """Their instance ids; nobody while it is not settled what each of them has."""
+    admin, name = kafka.admin(settings), kafka.group(settings, group)
+    with suppress(KafkaException):
+        found = admin.describe_consumer_groups([name])[name].result(60)
+        if found.state is ConsumerGroupState.STABLE:
+            return {member.group_instance_id or "" for member in found.members}
+    return set()
