@@ -15,6 +15,7 @@ import logging
 import shutil
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -91,15 +92,25 @@ def _results(cases: Sequence[Case], seed: int, scale: float) -> Iterator[Result]
             if world and bool(world.disks) != case.small_disks:
                 stack.close()
                 world = None
-            if world is None:
-                world = stack.enter_context(_installation(_empty(HOME / str(number)), small_disks=case.small_disks))
-                register_codecs(world)
             print(f"{number + 1}/{len(cases)} {case.name} …", flush=True)
-            made = run(world, case, seed, scale=scale)
+            try:
+                world = world or _started(stack, number, case)
+                made = run(world, case, seed, scale=scale)
+            except Exception as fault:  # noqa: BLE001 - the next case has an installation of its own
+                traceback.print_exc()
+                made = Result(name=case.name, row=case.row, seed=seed, faults=[f"{type(fault).__name__}: {fault}"])
             if not made.passed:
                 stack.close()
                 world = None
             yield made
+
+
+def _started(stack: ExitStack, number: int, case: Case) -> World:
+    """An installation for this case and those after it."""
+    directory = _empty(HOME / str(number))
+    world = stack.enter_context(_installation(directory, small_disks=case.small_disks))
+    register_codecs(world)
+    return world
 
 
 def _installation(directory: Path, *, small_disks: bool) -> AbstractContextManager[World]:

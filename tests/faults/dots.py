@@ -11,6 +11,7 @@ from streams.core.records import Reading
 from streams.core.times import HOUR, MILLISECOND, SECOND
 from streams.scan import scan
 from tests.faults import written
+from tests.faults.patience import patiently
 from tests.faults.run import Run
 
 Dots = dict[tuple[str, str, int], float]
@@ -21,7 +22,7 @@ def begin(one: Run) -> Iterator[fleet.Message]:
     """Map the boxes; what they say, without end."""
     options = _options(one)
     for box in fleet.devices(options):
-        one.patiently(written.settle, one.world.api, box, time.time_ns() - 8 * HOUR)
+        patiently(written.settle, one.world.api, box, time.time_ns() - 8 * HOUR)
     return fleet.messages(options)
 
 

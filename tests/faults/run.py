@@ -5,12 +5,9 @@ import time
 import traceback
 from collections.abc import Callable
 from itertools import islice
-from typing import Any
 
 from msgspec import Struct
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from connectors.demo.mapping import Away
 from streams import kafka
 from streams.scan import scan
 from tests.faults import written
@@ -70,13 +67,6 @@ class Run(Struct):
     def wait(self, seconds: float, *, least: float) -> None:
         """Let that much time pass."""
         time.sleep(self.scaled(seconds, least=least))
-
-    def patiently(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        """Call the API, which may be away for a while."""
-        patient = Retrying(
-            stop=stop_after_delay(60), wait=wait_fixed(0.5), retry=retry_if_exception_type(Away), reraise=True
-        )
-        return patient(call, *arguments)
 
     def also_sent(self, more: Load) -> None:
         """Count another load's messages, too."""

@@ -10,6 +10,7 @@ from connectors.demo.mapping import Api, text_of
 from connectors.simulator import vibration
 from connectors.simulator.fleet import Device, Message
 from tests.faults.load import Load
+from tests.faults.patience import patiently
 
 MAPPED = slice(12, 18)
 """of the fleet's boxes; cases map others themselves"""
@@ -21,7 +22,7 @@ SOON = 3_000_000_000
 def begin(load: Load, api: Api) -> None:
     """Map boxes to places of their own, and let the sensor speak."""
     for box in load.devices[MAPPED]:
-        settle(api, box, time.time_ns() + SOON)
+        patiently(settle, api, box, time.time_ns() + SOON)
     load.also(islice(log_lines(load.devices[0].identity), LINES))
 
 
@@ -41,8 +42,13 @@ def settle(api: Api, box: Device, start: int) -> None:
     uid = _known(api, box) or _made(api, box)
     if uid in {mapping["pd"] for mapping in api.call("GET", "/mappings/current/")}:
         return  # an earlier case of the same row has the same fleet
-    place = api.call("POST", "/logical/devices/", {"name": f"Place of {box.key}"})["uid"]
+    place = api.call("POST", "/logical/devices/", {"name": place_of(box)})["uid"]
     api.call("POST", "/mappings/", {"pd": uid, "ld": place, "start_time": text_of(start)})
+
+
+def place_of(box: Device) -> str:
+    """What the place of a box is called."""
+    return f"Place of {box.key}"
 
 
 def _made(api: Api, box: Device) -> int:

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 
 import httpx
 
-from connectors.demo.mapping import Away, place_name, settle_box, text_of
+from connectors.demo.mapping import Away, text_of
 from connectors.simulator import fleet
 from connectors.simulator.fleet import Message
 from streams import kafka, lag
-from streams.core.times import DAY, SECOND
+from streams.core.times import DAY, HOUR, SECOND
+from tests.faults import written
 from tests.faults.judge import GROUPS
 from tests.faults.load import Load, sending
+from tests.faults.patience import patiently
 from tests.faults.run import Case, Run
 from tests.faults.world import World
 from tests.stack.harness import eventually
@@ -106,7 +108,8 @@ def register_codecs(world: World) -> None:
     """Those codecs, from the beginning: what other codecs have decoded the checker cannot judge."""
     for name, body in CODECS.items():
         script = f"function decodeUplink(input) {{ {body} return {{ data: {{}} }}; }}"
-        world.api.call("PUT", f"/codecs/{name}", {"code": script, "applies_to": [f"application:{name}"]})
+        told = {"code": script, "applies_to": [f"application:{name}"]}
+        patiently(world.api.call, "PUT", f"/codecs/{name}", told)
 
 
 def _uplinks(application: str, count: int) -> Iterator[Message]:
@@ -190,9 +193,9 @@ def mappings_race(one: Run) -> None:
     """Mappings start, end, pause, move and come late while the data flow; devices are unknown, names taken."""
     boxes, api = one.load.devices[:6], one.world.api
     for box in boxes:
-        one.patiently(settle_box, api, box, text_of(time.time_ns() - DAY // 24))
+        patiently(written.settle, api, box, time.time_ns() - HOUR)
     known = {device["device"]: device["uid"] for device in api.call("GET", "/physical/devices/")}
-    names = {place_name(box.number, box.source) for box in boxes}
+    names = {written.place_of(box) for box in boxes}
     places = [device["uid"] for device in api.call("GET", "/logical/devices/") if device["name"] in names]
     for _ in range(40):
         _change(one, known[one.rng.choice(boxes).key], one.rng.choice(places))
@@ -210,7 +213,7 @@ def _change(one: Run, box: int, place: int) -> None:
         ("PATCH", f"/mappings/toggle-active?puid={box}&is_active=true", None),
     )
     try:
-        one.patiently(one.world.api.call, *one.rng.choice(calls))
+        patiently(one.world.api.call, *one.rng.choice(calls))
         one.result.notes["accepted"] = one.result.notes.get("accepted", 0) + 1
     except httpx.HTTPStatusError as refused:
         one.holds(f"{refused} is a refusal", refused.response.status_code < 500)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import httpx
 
-from connectors.demo.mapping import settle_box, text_of
 from connectors.replays.office import Office
 from connectors.simulator.fleet import Message
 from connectors.verify import store_side
@@ -17,6 +16,7 @@ from streams.replay.job import Mode, State
 from tests.faults import disks, written
 from tests.faults.cases.common import AGENTS
 from tests.faults.judge import GROUPS
+from tests.faults.patience import patiently
 from tests.faults.run import Case, Run
 from tests.stack.harness import eventually
 
@@ -167,10 +167,10 @@ def _untimed(one: Run) -> Iterator[Message]:
 
 
 def replay_while_clocks_jump(one: Run) -> None:
-    """Late mappings place points anew, and a decode replay is applied and undone, with the clock set in between."""
+    """Late mappings place points anew, and a decode replay is applied, with the clock set in between."""
     for number, box in enumerate(one.load.devices[6:12]):
         one.world.set_clock(JUMPS_S[number])
-        one.patiently(settle_box, one.world.api, box, text_of(time.time_ns() - 8 * HOUR))
+        patiently(written.settle, one.world.api, box, time.time_ns() - 8 * HOUR)
     one.world.set_clock(0)
     office = Office(one.world.settings)
     made = office.create(Mode.DECODE.value, {"sources": ["json", "wombat"]}, apply=True, why="faults")

@@ -11,6 +11,7 @@ from streams.core.times import HOUR, SECOND
 from streams.replay.job import Mode, State
 from tests.faults import members, written
 from tests.faults.cases.common import die, kill_at_random
+from tests.faults.patience import patiently
 from tests.faults.run import Case, Run
 from tests.stack.harness import eventually
 
@@ -54,7 +55,7 @@ def kill_replay(one: Run) -> None:
 
     eventually(lambda: len(seen()) >= 4)
     for box in seen()[:4]:
-        one.patiently(written.settle, one.world.api, box, time.time_ns() - 8 * HOUR)
+        patiently(written.settle, one.world.api, box, time.time_ns() - 8 * HOUR)
     office = Office(one.world.settings)
     made = office.create(Mode.DECODE.value, {"sources": ["json", "wombat"]}, apply=True, why="faults")
     for _ in range(4):
