@@ -1,8 +1,10 @@
 """What is noted of processes while a case runs: how large they get, who ends by itself, and what is committed undone."""
 
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event, Thread
+from threading import Event
 
 from deploy.local import daemon
 from deploy.local.status import ProcessStatus
@@ -11,6 +13,8 @@ from tests.faults.world import SERVERS, TASKS, World
 
 AUDIT = "isthmus_committed_unhandled_total"
 LOOK_S, AUDIT_EVERY = 1.0, 3
+ASKED = (0, -signal.SIGKILL, -signal.SIGTERM)
+"""statuses of who was killed, or asked to end; a crash is a signal of another kind"""
 
 
 class Watch:
@@ -35,8 +39,7 @@ class Watch:
         peaks[name] = max(peaks.get(name, 0), process.rss_bytes or 0)
         again = process.restarts > self._restarts.setdefault(name, process.restarts)
         self._restarts[name] = process.restarts
-        # killed or asked to end has a status that is negative, or 0
-        if again and (process.exit_status or 0) > 0 and name not in (*SERVERS, *TASKS):
+        if again and (process.exit_status or 0) not in ASKED and name not in (*SERVERS, *TASKS):
             self._result.ended.setdefault(name, []).append(process.exit_status or 0)
 
 
@@ -51,10 +54,11 @@ def watching(world: World, result: Result) -> Iterator[None]:
             looks += 1
             watch.look(audit=looks % AUDIT_EVERY == 0)
 
-    thread = Thread(target=look, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(60)
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(look)
+        try:
+            yield
+        finally:
+            over.set()
+            if fault := watching.exception():
+                result.faults.append(f"nobody watched to the end: {type(fault).__name__}: {fault}")
