@@ -12,6 +12,7 @@ All of it takes more than three hours on two cores; with a thirtieth of the wait
 
 import argparse
 import logging
+import math
 import shutil
 import sys
 import time
@@ -19,9 +20,11 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 
+from deploy.local import supervisor
 from tests.faults import disks, result
 from tests.faults.campaign import campaign
 from tests.faults.cases.content import register_codecs
@@ -31,6 +34,8 @@ from tests.faults.run import Case, run
 from tests.faults.world import World, running
 
 HOME, MATRIX, CAMPAIGN = Path("var/faults"), Path("build/faults.json"), Path("build/campaign.json")
+CASE_S = 40
+"""what a case takes without its waits: load, fault, quiet, comparison"""
 DYING = "tests.faults.dying"
 POINTS, RATE = 1_000_000, 60.0
 NOISY = ("clickhouse_connect", "mqtt")
@@ -41,30 +46,23 @@ WIDTH = 150
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("cases", nargs="*", help=f"{', '.join(CASES)}; default: all")
-    parser.add_argument("--seed", type=int, default=time.time_ns() % 100_000, help="default: another each time")
-    parser.add_argument("--waits", type=float, default=1, help="factor of the long waits")
-    parser.add_argument("--kills", type=int, default=0, help="run the long campaign instead, with so many kills")
-    parser.add_argument("--points", type=int, default=POINTS, help="… and at least so many points")
-    parser.add_argument(
-        "--rate", type=float, default=RATE, help="… at so many messages a second, and as many with 20 values each"
-    )
+    parser = _parser()
     chosen = parser.parse_args()
-    if unknown := set(chosen.cases) - set(CASES):
-        parser.error(f"no such case: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+    if wrong := _wrong(chosen):
+        parser.error(wrong)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     console = Console(emoji=False)
     console.width = max(console.width, WIDTH)
     if chosen.kills:
-        cases: Sequence[Case] = (campaign(chosen.kills, chosen.points, chosen.rate),)
+        cases: Sequence[Case] = (campaign(chosen.kills, chosen.points or POINTS, chosen.rate or RATE),)
     else:
         cases = [CASES[name] for name in chosen.cases or CASES]
     if any(case.small_disks for case in cases):
         disks.enter_namespace()
+    alone = _alone(parser)
     results, out = list[Result](), CAMPAIGN if chosen.kills else MATRIX
+    console.print(_announced(cases, chosen.seed, chosen.waits))
     try:
         for one in _results(cases, chosen.seed, chosen.waits):
             results.append(one)
@@ -78,7 +76,60 @@ def main() -> None:
     console.print(result.recoveries(results))
     console.print(result.memory(results))
     console.print(f"{out}; seed {chosen.seed}")
+    alone.close()
     sys.exit(0 if len(results) == len(cases) and all(one.passed or one.skipped for one in results) else 1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("cases", nargs="*", help=f"{', '.join(CASES)}; default: all")
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 100_000, help="default: another each time")
+    parser.add_argument("--waits", type=float, default=1, help="factor of the long waits")
+    parser.add_argument("--kills", type=int, help="run the long campaign instead, with so many kills")
+    parser.add_argument("--points", type=int, help=f"… and at least so many points; default: {POINTS}")
+    parser.add_argument(
+        "--rate", type=float, help=f"… at so many messages a second, and as many with 20 values each; default: {RATE}"
+    )
+    return parser
+
+
+def _wrong(chosen: argparse.Namespace) -> str:
+    """What is asked for and cannot be meant; it would be hours until somebody saw that."""
+    if unknown := set(chosen.cases) - set(CASES):
+        return f"no such case: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}"
+    if not 0 <= chosen.waits < math.inf:
+        return "--waits is a factor, from 0 on"
+    if any(number is not None and not 0 < number < math.inf for number in (chosen.kills, chosen.points, chosen.rate)):
+        return "--kills, --points and --rate are more than 0"
+    if chosen.kills and chosen.cases:
+        return "the campaign of --kills runs no cases"
+    if not chosen.kills and (chosen.points or chosen.rate):
+        return "--points and --rate are the campaign's: --kills, too"
+    return ""
+
+
+def _alone(parser: argparse.ArgumentParser) -> IO[bytes]:
+    """Held while this runs: another run here would delete the installation of this one."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    try:
+        return supervisor.lock(HOME)
+    except supervisor.Running:
+        parser.error(f"another run is at work in {HOME}")
+
+
+def _announced(cases: Sequence[Case], seed: int, scale: float) -> str:
+    """What begins; whoever stops it can repeat it."""
+    seconds = sum(CASE_S + case.waits_s * scale for case in cases)
+    return (
+        f"{len(cases)} case(s), seed {seed}, waits at {scale:g}: about {max(1, seconds // 60):.0f} minutes on two cores"
+    )
+
+
+def _minutes(case: Case, scale: float) -> str:
+    """How long nothing is seen of it, where that is long."""
+    waits = case.waits_s * scale / 60
+    return f"(waits {waits:.0f} minutes)" if waits >= 1 else ""
 
 
 def _results(cases: Sequence[Case], seed: int, scale: float) -> Iterator[Result]:
@@ -92,7 +143,7 @@ def _results(cases: Sequence[Case], seed: int, scale: float) -> Iterator[Result]
             if world and bool(world.disks) != case.small_disks:
                 stack.close()
                 world = None
-            print(f"{number + 1}/{len(cases)} {case.name} …", flush=True)
+            print(f"{number + 1}/{len(cases)} {case.name} … {_minutes(case, scale)}", flush=True)
             try:
                 world = world or _started(stack, number, case)
                 made = run(world, case, seed, scale=scale)

@@ -21,6 +21,10 @@ from tests.faults.run import Case, Run
 from tests.faults.world import SERVERS
 
 MEAN_PAUSE_S = 1.0
+KILL_S = 9.0
+"""what a kill takes on two cores, with the pause before it; a million points take no longer than 200 of them"""
+HOPELESS = 3
+"""So many in a row that do not come back end the campaign: there is nothing left to kill, or nothing is sent any more."""
 WIDE_DEVICES, WIDE_VALUES = 20, 20
 
 
@@ -29,14 +33,15 @@ def campaign(kills: int, points: int, rate: float) -> Case:
 
     def act(one: Run) -> None:
         one.load.also(_wide(one))
+        lost = 0
         try:
-            while one.result.kills < kills or _stored(one) < points:
-                _kill(one, one.rng.choice((*PROCESSES, *SERVERS)))
+            while lost < HOPELESS and (one.result.kills < kills or _stored(one) < points):
+                lost = 0 if _survived(one, one.rng.choice((*PROCESSES, *SERVERS))) else lost + 1
         except KeyboardInterrupt:
             one.holds(f"{kills} kills and {points} points were asked for, and it was stopped early", truth=False)
         _note(one)
 
-    return Case("campaign", 0, act, rate=rate)
+    return Case("campaign", 0, act, rate=rate, waits_s=KILL_S * kills)
 
 
 def _wide(one: Run) -> Iterator[Message]:
@@ -50,16 +55,17 @@ def _wide(one: Run) -> Iterator[Message]:
         yield Message(now, "wide", f"json:{device}", "json", transport, address, body)
 
 
-def _kill(one: Run, name: str) -> None:
+def _survived(one: Run, name: str) -> bool:
     """One that does not come back is a fault, and no end of the campaign: what was acknowledged has to be compared."""
     time.sleep(one.rng.expovariate(1 / MEAN_PAUSE_S))
     try:
         kill = one.kill(name)
     except (TimeoutError, AssertionError) as fault:
         one.holds(f"{name} comes back after kill {one.result.kills}: {fault}", truth=False)
-        return
+        return False
     told = f"fresh row after {kill.fresh_row_s:5.1f} s, ready after {kill.ready_s:5.1f} s"
     print(f"{one.result.kills:4} {name:20} {told}, {one.load.acknowledged} acknowledged", flush=True)
+    return True
 
 
 def _note(one: Run) -> None:

@@ -94,6 +94,8 @@ class Case(Struct, frozen=True):
     row: int
     act: Callable[[Run], None]
     rate: float = RATE
+    waits_s: float = 0
+    """how long it waits at full length, besides what every case takes"""
     may_end: frozenset[str] = frozenset()
     """processes that may end by themselves here"""
     must_fail: bool = False
@@ -138,6 +140,7 @@ def _bounded(one: Run) -> None:
 
 def _judged(one: Run, case: Case) -> None:
     """Nothing was passed over, by the checker or by a commit, and nobody had to be started again who had not been killed."""
+    one.holds("there is something to compare", bool(one.result.acknowledged and one.result.points))
     left = one.result.unchecked
     one.holds(f"everything was judged, and not left: {left}", not left)
     ended = {name: statuses for name, statuses in one.result.ended.items() if name not in case.may_end}
