@@ -1,8 +1,11 @@
 """Waits until nothing is left to do, and compares: ledger, log, oracle, store, aggregates, latest, dead letters, files."""
 
+import json
 import time
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -28,18 +31,27 @@ class Verdict(Struct):
     report: Report
     faults: list[str]
     lag_zero_s: float = 0
+    unsent: frozenset[str] = frozenset()
+    """contents in `raw` that nobody sent"""
 
 
 def judge(world: World, patience_s: float = PATIENCE_S) -> Verdict:
     """The check, as soon as every group has caught up; faults that go away in seconds were only early."""
-    began = time.monotonic()
+    began, faults, took = time.monotonic(), list[str](), patience_s
     try:
         quiet.wait_for_zero_lag(world.settings, set(GROUPS), patience_s)
         took = time.monotonic() - began
         _wait_until_placed(world, patience_s)
     except quiet.Restless as fault:
-        return Verdict(quiet.settled(world.settings, world.ledgers, 1, world.kept.since), [str(fault)], patience_s)
-    return Verdict(quiet.settled(world.settings, world.ledgers, 30, world.kept.since), [], took)
+        faults, took = [str(fault)], patience_s
+    report = quiet.settled(world.settings, world.ledgers, 1 if faults else 30, world.kept.since)
+    return Verdict(report, faults, took, unsent(report, world.ledgers))
+
+
+def unsent(report: Report, ledgers: Iterable[Path]) -> frozenset[str]:
+    """What stands in `raw` and in no ledger: doors may double a message, and make none."""
+    sent = {json.loads(line)["id"] for ledger in ledgers for line in ledger.read_text("utf-8").splitlines()}
+    return frozenset(report.log.fingerprints.keys() - sent)
 
 
 def _wait_until_placed(world: World, patience_s: float) -> None:
@@ -68,10 +80,11 @@ def fill(result: Result, verdict: Verdict) -> None:
     """Write the verdict into the result."""
     report = verdict.report
     result.faults += [*verdict.faults, *report.faults]
+    result.faults += [f"in raw, sent by nobody: {content}" for content in verdict.unsent]
     result.unchecked, result.lag_zero_s = dict(unchecked(report)), round(verdict.lag_zero_s, 1)
     result.points = next(d.expected for d in report.differences if d.table == "points")
     result.missing = sum(d.missing for d in report.differences) + report.lost.total() + len(report.log.unaccounted)
-    result.extra = sum(d.extra for d in report.differences)
+    result.extra = sum(d.extra for d in report.differences) + len(verdict.unsent)
     result.wrong = sum(d.wrong for d in report.differences)
 
 

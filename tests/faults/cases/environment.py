@@ -9,6 +9,7 @@ import httpx
 
 from connectors.replays.office import Office
 from connectors.simulator.fleet import Message
+from connectors.simulator.ledger import Ledger
 from connectors.verify import store_side
 from streams import lag
 from streams.core.times import HOUR
@@ -113,10 +114,19 @@ def full_mqtt_broker_disk(one: Run) -> None:
         one.world.kill("mqtt-broker")
         one.result.kills += 1
         one.wait(FULL_S, least=10)
-        door = f"http://127.0.0.1:{one.world.settings.webhook.port}/webhooks/json"
-        beside = httpx.post(door, json={"device": "beside", "values": {"n": 1}}, timeout=10)
-        one.holds("the other door goes on", beside.status_code == 204)
+        one.holds("the other door goes on", _posted_beside(one))
     one.fresh_row(time.time())
+
+
+def _posted_beside(one: Run) -> bool:
+    """A message with a ledger of its own."""
+    body = json.dumps({"device": "beside", "values": {"n": one.rng.random()}}).encode()
+    message = Message(time.time_ns(), "beside", "json:beside", "json", "http", "/webhooks/json", body)
+    door = f"http://127.0.0.1:{one.world.settings.webhook.port}{message.address}"
+    answer = httpx.post(door, content=body, headers={"Content-Type": "application/json"}, timeout=10)
+    with Ledger(one.world.directory / f"ledger-{message.at}.ndjson") as book:
+        book.write(message, acknowledged=answer.status_code == httpx.codes.NO_CONTENT, tries=1)
+    return bool(book.acknowledged)
 
 
 def host_clock_jumps(one: Run) -> None:
@@ -214,20 +224,21 @@ def _behind(one: Run, groups: set[str], *, most: bool = False) -> int:
 
 
 CASES = (
-    Case("clickhouse-disk-full", 9, full_store_disk, small_disks=True),
-    Case("file-disks-full", 9, full_file_disks, small_disks=True),
-    Case("spool-disk-full", 9, full_spool_disk, small_disks=True),
+    Case("clickhouse-disk-full", 9, full_store_disk, waits_s=2 * FULL_S, small_disks=True),
+    Case("file-disks-full", 9, full_file_disks, waits_s=FULL_S, small_disks=True),
+    Case("spool-disk-full", 9, full_spool_disk, waits_s=FULL_S, small_disks=True),
     Case(
         "spool-disk-full-while-it-drains",
         9,
         full_spool_disk_while_it_drains,
+        waits_s=2 * FULL_S,
         small_disks=True,
         may_end=frozenset({"webhook"}),
     ),
     # an agent ends when Kafka answers with a fault of its own kind, as one without disk does, and is started again
-    Case("kafka-disk-full", 9, full_kafka_disk, small_disks=True, may_end=frozenset(AGENTS)),
-    Case("mqtt-broker-disk-full", 9, full_mqtt_broker_disk, small_disks=True),
-    Case("host-clock-jumps", 12, host_clock_jumps),
-    Case("clocks-differ", 12, clocks_differ, after=nothing_lies_ahead),
+    Case("kafka-disk-full", 9, full_kafka_disk, waits_s=FULL_S, small_disks=True, may_end=frozenset(AGENTS)),
+    Case("mqtt-broker-disk-full", 9, full_mqtt_broker_disk, waits_s=2 * FULL_S, small_disks=True),
+    Case("host-clock-jumps", 12, host_clock_jumps, waits_s=30 * len(JUMPS_S)),
+    Case("clocks-differ", 12, clocks_differ, waits_s=30, after=nothing_lies_ahead),
     Case("replay-while-clocks-jump", 12, replay_while_clocks_jump),
 )
