@@ -30,6 +30,8 @@ class Proxy:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._swallowing = False
+        self.swallowed = 0
+        """answers so far"""
 
     @property
     def address(self) -> str:
@@ -109,6 +111,7 @@ class Proxy:
     async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
             if self._swallowing:
+                self.swallowed += 1
                 break
             await self._pass(data, writer)
         writer.transport.abort()
