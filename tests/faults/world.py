@@ -25,7 +25,7 @@ from tests.faults.disks import Disk, mounted
 from tests.faults.kept import Kept
 from tests.faults.ports import with_ports
 from tests.ports import free_port
-from tests.stack.harness import PATIENCE, Stack, eventually
+from tests.stack.harness import PATIENCE, PLAIN, Stack, eventually
 from tests.stack.proxy import Proxy
 
 TOKEN = "faults"
@@ -164,7 +164,7 @@ class World:
         """What a process of ours says of its readiness."""
         ready = self._health[name]
         with suppress(httpx.TransportError):
-            return httpx.get(f"http://127.0.0.1:{ready.port}{ready.path}", timeout=5).text
+            return httpx.get(f"http://127.0.0.1:{ready.port}{ready.path}", timeout=5, verify=PLAIN).text
         return ""
 
     def metrics(self, name: str) -> dict[str, float]:
@@ -183,18 +183,22 @@ class World:
 
     def metric(self, port: int, name: str) -> float:
         """The sum of a metric over its labels; 0 when it is not there."""
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5, verify=PLAIN).text
         found = [line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
         return sum(float(line.rpartition(" ")[2]) for line in found)
 
     def ubidots(self, path: str = "/stats") -> dict[str, Any]:
         """What the Ubidots stub tells."""
-        found: dict[str, Any] = httpx.get(f"http://127.0.0.1:{self.ubidots_port}{path}", timeout=10).json()
+        found: dict[str, Any] = httpx.get(
+            f"http://127.0.0.1:{self.ubidots_port}{path}", timeout=10, verify=PLAIN
+        ).json()
         return found
 
     def behave(self, how: str) -> None:
         """Tell the Ubidots stub to be busy (429 for everything), patient (as documented) or unlimited."""
-        httpx.get(f"http://127.0.0.1:{self.ubidots_port}/behave", params={"as": how}, timeout=10).raise_for_status()
+        httpx.get(
+            f"http://127.0.0.1:{self.ubidots_port}/behave", params={"as": how}, timeout=10, verify=PLAIN
+        ).raise_for_status()
 
     def die_at(self, point: str, within_s: float = 60) -> float:
         """Let the process die at a point of its code (see ``dying``); the unix time at which it did."""

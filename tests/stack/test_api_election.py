@@ -15,7 +15,7 @@ from streams.registry.state import LOGICAL, Change
 from streams.registry.writer import Unwritten, Writer
 from streams.view import CompactedView
 from tests.stack.api import Api
-from tests.stack.harness import Installation, eventually
+from tests.stack.harness import PLAIN, Installation, eventually
 
 
 def names(api: Api) -> list[str]:
@@ -140,13 +140,13 @@ def test_it_starts_without_kafka_and_says_503_never_401(installation: Installati
     assert eventually(lambda: answers(url))
     refused = httpx.get(f"{url}/api/logical/devices", headers={"Authorization": "Bearer x"})
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-    assert httpx.get(f"{url}/readyz").status_code == 503
-    assert httpx.get(f"{url}/healthz").status_code == 200
+    assert httpx.get(f"{url}/readyz", verify=PLAIN).status_code == 503
+    assert httpx.get(f"{url}/healthz", verify=PLAIN).status_code == 200
     assert api.process.stop() == 0
 
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/healthz").status_code == 200
+        return httpx.get(f"{url}/healthz", verify=PLAIN).status_code == 200
     except httpx.TransportError:
         return False

@@ -21,7 +21,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from tests.ports import free_port
-from tests.stack.harness import PATIENCE, eventually
+from tests.stack.harness import PATIENCE, PLAIN, eventually
 
 
 class Endpoint:
@@ -41,7 +41,7 @@ class Endpoint:
     def _answers(self) -> bool:
         assert self.process.poll() is None
         try:
-            return httpx.get(f"{self.url}ping").text == "Ok.\n"
+            return httpx.get(f"{self.url}ping", verify=PLAIN).text == "Ok.\n"
         except httpx.TransportError:
             return False
 
