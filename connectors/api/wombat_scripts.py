@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiomqtt
 
+from connectors import mqtt_writes
 from streams import mqtt_filter
 from streams.settings import MqttBroker, MqttSettings
 
@@ -82,7 +83,7 @@ def _client(broker: MqttBroker) -> aiomqtt.Client:
         tls = aiomqtt.TLSParameters(
             ca_certs=_text(broker.ca_file), certfile=_text(broker.cert_file), keyfile=_text(broker.key_file)
         )
-    return aiomqtt.Client(
+    return mqtt_writes.Client(
         broker.host,
         broker.port,
         username=broker.username,

@@ -8,6 +8,7 @@ from typing import Protocol
 import aiomqtt
 import httpx
 
+from connectors import mqtt_writes
 from connectors.simulator.fleet import Message
 from streams.settings import MqttBroker
 
@@ -74,7 +75,7 @@ class MqttDoor:
     async def _one_connection(self) -> None:
         password = self._broker.password.get_secret_value() if self._broker.password else None
         tls = aiomqtt.TLSParameters(ca_certs=str(self._broker.ca_file)) if self._broker.tls else None
-        async with aiomqtt.Client(
+        async with mqtt_writes.Client(
             self._broker.host, self._broker.port, username=self._broker.username, password=password, tls_params=tls
         ) as client:
             client.pending_calls_threshold = MANY

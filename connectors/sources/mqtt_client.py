@@ -21,6 +21,7 @@ from paho.mqtt.properties import Properties, VariableByteIntegers
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from connectors import mqtt_writes
 from streams.settings import MqttBroker, Subscription
 
 PUBACK = 0x40
@@ -39,7 +40,7 @@ class Refused(aiomqtt.MqttError):
     """The broker does not grant a subscription."""
 
 
-class Client(aiomqtt.Client):
+class Client(mqtt_writes.Client):
     """One connection. ``connected(session_present)`` and ``received(message)`` are called on the event loop."""
 
     def __init__(
@@ -127,29 +128,10 @@ class Client(aiomqtt.Client):
         super()._on_socket_open(client, userdata, sock)
         self._loop.call_soon_threadsafe(self._watch_reads, sock)
 
-    def _on_socket_register_write(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ARG002 - paho's
-        self._loop.call_soon_threadsafe(self._watch_writes, sock)
-
     def _watch_reads(self, sock: Any) -> None:
         now = self._client.socket()
         if now is not None and now is sock:
             self._loop.add_reader(now, self._read)
-
-    def _watch_writes(self, sock: Any) -> None:
-        """As in aiomqtt, but a socket that was closed meanwhile is left alone: its number may be another's by then."""
-        now = self._client.socket()
-        if now is not None and now is sock and self._client.want_write():
-            self._loop.add_writer(now, self._write)
-
-    def _write(self) -> None:
-        try:
-            self._client.loop_write()
-        except Exception as error:  # noqa: BLE001 - as in aiomqtt: whatever it is, the connection is over
-            self._fail(error)
-
-    def _fail(self, error: Exception) -> None:
-        if not self._disconnected.done():
-            self._disconnected.set_exception(error)
 
     def _read(self) -> None:
         """Handle what has come, packet by packet, giving way to others after some, or after one that took long."""
