@@ -294,6 +294,12 @@ class ClickHouseSettings(Section):
     password: SecretStr = SecretStr("")
     batch_rows: int = Field(50_000, ge=1)
     batch_s: float = Field(0.5, gt=0, description="a row waits at most this long for others")
+    rollup_share: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        description="of the time, for rollups; what is not rolled up yet is not committed, and a replay waits for it",
+    )
 
 
 class FilesSettings(Section):

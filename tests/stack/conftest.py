@@ -73,7 +73,7 @@ def installed(stack: Stack, directory: Path) -> Iterator[Installation]:
     unique = "t" + uuid.uuid4().hex[:10]
     overrides: dict[str, Any] = {
         "kafka": {"bootstrap_servers": stack.kafka, "prefix": f"{unique}."},
-        "clickhouse": {"url": stack.clickhouse, "database": unique},
+        "clickhouse": {"url": stack.clickhouse, "database": unique, "rollup_share": 0.5},  # replays wait for rollups
         "spool": {"directory": str(directory / "spool")},
         "diversion": {"url": str(directory / "diverted")},
         "files": {

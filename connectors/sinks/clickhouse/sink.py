@@ -34,8 +34,6 @@ from streams.settings import Settings
 SETTLE_S = 3.0
 SLICE_S = 0.25
 """after that much recomputing, waiting inserts come first"""
-SETTLE_SHARE = 0.2
-"""the store spends at most this share of the time on recomputing"""
 AFTER_FAULT_S = 60.0
 """the longest rest after a fault: the store may only have been away"""
 ENDS = {"max_execution_time": TIMEOUT_S, "timeout_before_checking_execution_speed": 0}
@@ -54,6 +52,7 @@ class ClickHouseSink:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self.batch_records = max(1, settings.clickhouse.batch_rows // POINTS_PER_RECORD)
         self.batch_s = settings.clickhouse.batch_s
+        self._share = settings.clickhouse.rollup_share
         self._store = Store(settings.clickhouse, self.name, options=ENDS)
         self._names, self._repairs, self._rollups = Names(self._store), Repairs(), Rollups()
         self._positions: dict[int, int] = {}
@@ -118,7 +117,7 @@ class ClickHouseSink:
 
     def _rest(self, longest_s: float) -> None:
         """After a fault, too: what the store could not do in a minute is not asked of it again at once."""
-        self._next_settle = self._clock() + min(longest_s, max(SETTLE_S, self._settling_s / SETTLE_SHARE))
+        self._next_settle = self._clock() + min(longest_s, max(SETTLE_S, self._settling_s / self._share))
         self._settling_s = 0.0
 
     def _insert_readings(self, items: Sequence[Item]) -> list[Rejection]:

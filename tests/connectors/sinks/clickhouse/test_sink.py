@@ -40,9 +40,27 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Failing:
 
 @pytest.fixture
 def held(store: Failing) -> ClickHouseSink:
-    made = ClickHouseSink(Settings(), clock=lambda: store.now)
+    return holding(store)
+
+
+def holding(store: Failing, **settings: float) -> ClickHouseSink:
+    made = ClickHouseSink(Settings(clickhouse=settings), clock=lambda: store.now)
     made.write(records(reading(measured(1.0)), first=5))
     return made
+
+
+@pytest.mark.parametrize(("share", "rest"), [(1.0, 5.0), (0.5, 10.0), (0.2, 25.0), (0.1, 50.0)])
+def test_the_store_spends_the_share_of_time_on_rollups_that_is_set(store: Failing, share: float, rest: float) -> None:
+    sink, store.takes_s = holding(store, rollup_share=share), 5.0
+    with pytest.raises(Transient):
+        sink.settle()
+    store.now += rest - 0.01
+    sink.settle()
+    assert store.asked == 1
+
+    store.now, store.takes_s = store.now + 0.02, 0.0
+    sink.settle()
+    assert store.asked == 4
 
 
 @pytest.mark.parametrize(("takes_s", "rest"), [(0.1, 3.0), (5.0, 25.0), (60.0, 60.0)])
