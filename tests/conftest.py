@@ -13,13 +13,11 @@ STACK_DONE = 0.5
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files of stack tests, which mostly wait, and of small ones, which mostly compute, take turns: the cores always have work."""
-    stack: dict[Path, float] = {}
-    small: dict[Path, float] = {}
-    for item in items:
-        (stack if item.path.relative_to(HERE).parts[0] in LONG else small).setdefault(item.path, 0.0)
-    for files, share in ((stack, STACK_DONE), (small, 1.0)):
-        files.update((path, share * number / len(files)) for number, path in enumerate(files))
-    turns = stack | small
+    files = dict.fromkeys(item.path for item in items)
+    stack = [path for path in files if path.relative_to(HERE).parts[0] in LONG]
+    small = [path for path in files if path not in stack]
+    turns = {path: number / len(small) for number, path in enumerate(small)}
+    turns |= {path: STACK_DONE * number / len(stack) for number, path in enumerate(stack)}
     items.sort(key=lambda item: turns[item.path])
 
 

@@ -10,6 +10,8 @@ from functools import cache
 from itertools import cycle
 from random import sample
 
+from deploy.local.ports import is_free
+
 LOWEST, HIGHEST, BLOCK = 10_000, 20_000, 200
 
 
@@ -23,7 +25,7 @@ def free_row(length: int) -> int:
     own = _own()
     for _ in range(BLOCK):
         row = [next(own) for _ in range(length)]
-        if row[-1] - row[0] == length - 1 and all(map(_free, row)):
+        if row[-1] - row[0] == length - 1 and all(map(is_free, row)):
             return row[0]
     raise AssertionError(f"no {length} free ports in a row from {row[0] // BLOCK * BLOCK} on")
 
@@ -48,12 +50,3 @@ def _claimed() -> socket.socket:
         else:
             return guard
     raise AssertionError(f"every block of ports between {LOWEST} and {HIGHEST} is somebody's")
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -9,7 +9,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from connectors.simulator.fleet import Device
 
-PATIENCE_S = 60
+PATIENCE_S, PAUSE_S = 60, 0.5
 
 
 class Away(Exception):
@@ -44,6 +44,18 @@ class Api:
         self._client.close()
 
 
+def patiently(call: Callable[..., Any], *arguments: Any) -> Any:
+    """What ``call`` answers, which is asked again until the API is there.
+
+    Raises:
+        Away: for longer than PATIENCE_S.
+    """
+    patient = Retrying(
+        stop=stop_after_delay(PATIENCE_S), wait=wait_fixed(PAUSE_S), retry=retry_if_exception_type(Away), reraise=True
+    )
+    return patient(call, *arguments)
+
+
 def place_name(number: int, source: str) -> str:
     """The logical device of the fleet's box with that number."""
     return f"Paddock {number} ({source})"
@@ -67,11 +79,8 @@ def map_fleet(api: Api, fleet: Sequence[Device], start: int) -> int:
         httpx.HTTPStatusError: the API refused.
     """
     since = text_of(start)
-    patient = Retrying(
-        stop=stop_after_delay(PATIENCE_S), wait=wait_fixed(0.5), retry=retry_if_exception_type(Away), reraise=True
-    )
     for box in fleet:
-        patient(settle_box, api, box, None if box is fleet[-1] else since)
+        patiently(settle_box, api, box, None if box is fleet[-1] else since)
     return len(fleet) - 1
 
 

@@ -19,7 +19,7 @@ def check(ports: Iterable[Port]) -> None:
     Raises:
         PortTaken: naming the port, the setting that chooses it and, where the system tells, the process that has it.
     """
-    taken = [port for port in ports if not _free(port.number)]
+    taken = [port for port in ports if not is_free(port.number)]
     if taken:
         holders = _holders({port.number for port in taken})
         raise PortTaken("\n".join(_message(port, holders.get(port.number)) for port in taken))
@@ -34,7 +34,8 @@ def free(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-def _free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a loopback port, and somebody may."""
     with socket.socket() as caller:
         if caller.connect_ex(("127.0.0.1", port)) == 0:  # macOS binds beside a listener on all addresses
             return False

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 
+from connectors.demo.mapping import patiently
 from connectors.simulator import fleet
 from connectors.sinks.ubidots.device import label
 from connectors.sinks.ubidots.payload import number
@@ -11,7 +12,6 @@ from streams.core.records import Reading
 from streams.core.times import HOUR, MILLISECOND, SECOND
 from streams.scan import scan
 from tests.faults import written
-from tests.faults.patience import patiently
 from tests.faults.run import Run
 
 Dots = dict[tuple[str, str, int], float]

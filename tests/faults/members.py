@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from confluent_kafka import ConsumerGroupState, KafkaException
+from confluent_kafka.admin import AdminClient
 
 from streams import kafka
 from streams.settings import KafkaSettings
@@ -13,17 +14,18 @@ JOIN_S = 60
 
 def await_joined(settings: KafkaSettings, group: str, instance: int) -> None:
     """Wait until a process of ours has its place in the group, beside others."""
-    eventually(lambda: f"{group}-{instance}" in _members(settings, group), JOIN_S, every=0.2)
+    admin, name = kafka.admin(settings), kafka.group(settings, group)
+    eventually(lambda: f"{group}-{instance}" in _members(admin, name), JOIN_S, every=0.2)
 
 
 def await_alone(settings: KafkaSettings, group: str, instance: int) -> None:
     """Wait until a process of ours has the group's partitions to itself: the others were put out."""
-    eventually(lambda: _members(settings, group) == {f"{group}-{instance}"}, JOIN_S, every=0.2)
-
-
-def _members(settings: KafkaSettings, group: str) -> set[str]:
-    """Their instance ids; nobody while it is not settled what each of them has."""
     admin, name = kafka.admin(settings), kafka.group(settings, group)
+    eventually(lambda: _members(admin, name) == {f"{group}-{instance}"}, JOIN_S, every=0.2)
+
+
+def _members(admin: AdminClient, name: str) -> set[str]:
+    """Their instance ids; nobody while it is not settled what each of them has."""
     with suppress(KafkaException):
         found = admin.describe_consumer_groups([name])[name].result(60)
         if found.state is ConsumerGroupState.STABLE:

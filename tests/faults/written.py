@@ -6,11 +6,10 @@ from itertools import islice
 
 import httpx
 
-from connectors.demo.mapping import Api, text_of
+from connectors.demo.mapping import Api, patiently, text_of
 from connectors.simulator import vibration
 from connectors.simulator.fleet import Device, Message
 from tests.faults.load import Load
-from tests.faults.patience import patiently
 
 MAPPED = slice(12, 18)
 """of the fleet's boxes; cases map others themselves"""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import httpx
 
-from connectors.demo.mapping import Away, text_of
+from connectors.demo.mapping import Away, patiently, text_of
 from connectors.simulator import fleet
 from connectors.simulator.fleet import Message
 from connectors.verify.circumstances import LIMITS
@@ -19,7 +19,6 @@ from streams.scan import scan
 from tests.faults import written
 from tests.faults.judge import GROUPS
 from tests.faults.load import Load, sending
-from tests.faults.patience import patiently
 from tests.faults.run import Case, Run
 from tests.faults.world import World
 from tests.stack.harness import eventually

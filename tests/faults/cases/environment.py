@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 
+from connectors.demo.mapping import patiently
 from connectors.replays.office import Office
 from connectors.simulator.fleet import Message
 from connectors.simulator.ledger import Ledger
@@ -17,7 +18,6 @@ from streams.replay.job import Mode, State
 from tests.faults import disks, written
 from tests.faults.cases.common import AGENTS
 from tests.faults.judge import GROUPS
-from tests.faults.patience import patiently
 from tests.faults.run import Case, Run
 from tests.stack.harness import eventually
 

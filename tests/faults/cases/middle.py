@@ -5,13 +5,13 @@ import signal
 import time
 from contextlib import ExitStack
 
+from connectors.demo.mapping import patiently
 from connectors.replays.office import Office
 from connectors.simulator import fleet
 from streams.core.times import HOUR, SECOND
 from streams.replay.job import Mode, State
 from tests.faults import members, written
 from tests.faults.cases.common import die, kill_at_random
-from tests.faults.patience import patiently
 from tests.faults.run import Case, Run
 from tests.stack.harness import eventually
 

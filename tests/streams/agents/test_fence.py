@@ -14,6 +14,7 @@ from streams.agents.fence import VERSIONS_KEPT, Fence, Versions
 from streams.core.records import Rule
 from streams.registry.hashes import hash_of_lines, rule_line, rules_hash
 from streams.settings import KafkaSettings
+from tests.streams.agents.consumed import Record
 
 Change = tuple[str, str | None]
 
@@ -90,15 +91,6 @@ def test_a_topic_of_thousands_is_read_in_time_that_grows_with_it_alone(monkeypat
     tell(known, ("7", "2"))
     assert len(known.hashes) == 64
     assert (len(made), len(hashed)) == (3001, 65)
-
-
-class Record:
-    """All that a batch asks of a record."""
-
-    offset: int = 0
-    timestamp: int = 0
-    key: bytes | None = None
-    value: bytes | None = None
 
 
 class Opened:

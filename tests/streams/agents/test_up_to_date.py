@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 from threading import Event
 from typing import Any, cast
 
@@ -16,16 +15,7 @@ from streams.agents.topic_end import TopicEnd
 from streams.agents.up_to_date import catch_up
 from streams.settings import KafkaSettings
 from streams.view import CompactedView
-
-
-@dataclass
-class Record:
-    """All that a batch asks of a record."""
-
-    offset: int = 0
-    timestamp: int = 0
-    key: bytes | None = None
-    value: bytes | None = None
+from tests.streams.agents.consumed import Record
 
 
 class View:
