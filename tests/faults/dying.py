@@ -28,6 +28,12 @@ class Point(Struct, frozen=True):
     """the command that it is about, as `run …` names it: others share the code"""
 
 
+def _of_replay(method: str, *, before: bool = True) -> Point:
+    return Point(
+        f"connectors.sinks.clickhouse.replay.replay_store:ClickHouseReplayStore.{method}", before, only="replay"
+    )
+
+
 POINTS = {
     "connector-before-produce": Point("connectors.sources.kafka_writer:KafkaWriter._send", only="mqtt"),
     "connector-before-puback": Point("connectors.sources.mqtt_client:Client.acknowledge", only="mqtt"),
@@ -43,6 +49,21 @@ POINTS = {
     "store-before-insert": Point("connectors.sinks.clickhouse.store:Store.insert", only="sink clickhouse"),
     "store-after-insert": Point("connectors.sinks.clickhouse.store:Store.insert", before=False, only="sink clickhouse"),
     "store-before-commit": Point("connectors.sinks.consumption:Consumption.commit", only="sink clickhouse"),
+    "replay-places": _of_replay("stage_places", before=False),
+    "replay-before-stage": _of_replay("stage"),
+    "replay-after-stage": _of_replay("stage", before=False),
+    "replay-after-diff": _of_replay("diff", before=False),
+    "replay-before-build": _of_replay("build"),
+    "replay-after-build": _of_replay("build", before=False),
+    "replay-before-attach": _of_replay("attach"),
+    "replay-after-attach": _of_replay("attach", before=False),
+    "replay-before-settle": _of_replay("settle"),
+    "replay-after-settle": _of_replay("settle", before=False),
+    "replay-before-optimise": _of_replay("optimise"),
+    "replay-after-optimise": _of_replay("optimise", before=False),
+    "replay-before-undo": _of_replay("build_undo"),
+    "replay-before-attach-undo": _of_replay("attach_undo"),
+    "replay-after-attach-undo": _of_replay("attach_undo", before=False),
 }
 
 

@@ -1,7 +1,7 @@
 """The fault matrix: every case by name, in the order in which they are run."""
 
 from tests.faults import anchors
-from tests.faults.cases import content, doors, environment, middle, outside, short
+from tests.faults.cases import content, doors, environment, middle, outside, replays, short
 from tests.faults.run import Case
 
 CASES: dict[str, Case] = {
@@ -9,6 +9,7 @@ CASES: dict[str, Case] = {
     for case in (
         *doors.CASES,
         *middle.CASES,
+        *replays.CASES,
         *outside.CASES,
         *environment.CASES,
         *short.CASES,

@@ -202,10 +202,17 @@ class World:
 
     def die_at(self, point: str, within_s: float = 60) -> float:
         """Let the process die at a point of its code (see ``dying``); the unix time at which it did."""
+        self.mark(point)
+        return self.died(point, within_s)
+
+    def mark(self, point: str) -> None:
+        """Whoever comes to that point next dies there."""
         self.points.mkdir(exist_ok=True)
-        marker = self.points / point
-        marker.touch()
-        eventually(lambda: not marker.exists(), within_s, every=0.01)
+        (self.points / point).touch()
+
+    def died(self, point: str, within_s: float = 60) -> float:
+        """Wait until somebody has died at a point that is marked; the unix time at which it did."""
+        eventually(lambda: not (self.points / point).exists(), within_s, every=0.01)
         return time.time()
 
     def set_clock(self, seconds: int, name: str = clock.ALL) -> None:

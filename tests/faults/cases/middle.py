@@ -1,19 +1,13 @@
-"""Rows 3, 5, 13, 19 and 20: agents, the replay worker, rebalances, zombies, wiped state."""
+"""Rows 3, 13, 19 and 20: agents, rebalances, zombies, wiped state."""
 
 import shutil
 import signal
 import time
 from contextlib import ExitStack
 
-from connectors.demo.mapping import patiently
-from connectors.replays.office import Office
-from connectors.simulator import fleet
-from streams.core.times import HOUR, SECOND
-from streams.replay.job import Mode, State
-from tests.faults import members, written
+from tests.faults import members
 from tests.faults.cases.common import die, kill_at_random
 from tests.faults.run import Case, Run
-from tests.stack.harness import eventually
 
 FROZEN_S = 90.0
 STAYS_S = 5.0
@@ -39,33 +33,6 @@ def window_at_points(one: Run) -> None:
 
 def kill_api(one: Run) -> None:
     kill_at_random(one, "api", 2)
-
-
-def kill_replay(one: Run) -> None:
-    """A late mapping places everything anew, a decode replay goes over all of it; the worker is killed in both."""
-    options = fleet.Options(
-        seed=one.result.seed * 1000 + 900, devices=8, start=time.time_ns(), interval=SECOND // 20
-    )  # other cases map boxes of theirs
-    one.load.also(fleet.messages(options))
-
-    def seen() -> list[fleet.Device]:
-        """Not all are: some boxes are silent in this hour."""
-        known = {device["device"] for device in one.world.api.call("GET", "/physical/devices/")}
-        return [box for box in fleet.devices(options) if box.key in known]
-
-    eventually(lambda: len(seen()) >= 4)
-    for box in seen()[:4]:
-        patiently(written.settle, one.world.api, box, time.time_ns() - 8 * HOUR)
-    office = Office(one.world.settings)
-    made = office.create(Mode.DECODE.value, {"sources": ["json", "wombat"]}, apply=True, why="faults")
-    for _ in range(4):
-        time.sleep(one.rng.uniform(0.5, 4))
-        one.world.kill("replay")
-        one.result.kills += 1
-    eventually(lambda: office.get(made.id).state in {State.APPLIED, State.FAILED, State.CANCELLED}, 60)
-    one.holds("the killed replay is applied", office.get(made.id).state == State.APPLIED)
-    eventually(lambda: all(r.state in {State.APPLIED, State.FAILED, State.CANCELLED} for r in office.all()), 120)
-    office.close()
 
 
 def rebalance(one: Run) -> None:
@@ -155,7 +122,6 @@ CASES = (
     Case("kill-window", 3, kill_window),
     Case("window-dies-at-points", 3, window_at_points),
     Case("kill-api", 3, kill_api),
-    Case("kill-replay", 5, kill_replay),
     Case("rebalances", 13, rebalance, waits_s=12 * STAYS_S),
     Case("frozen-while-others-take-over", 19, freeze, waits_s=3 * FROZEN_S),
     Case("file-sinks-frozen", 19, freeze_file_sinks, waits_s=3 * FROZEN_S),
