@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from connectors.tls_listener import TlsListener
 from streams.settings import WebhookSettings
 
 MAX_HEADER_BYTES = 65_536
@@ -165,7 +167,7 @@ class Patient(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """Leaves signals to its process."""
+    """Leaves signals to its process; over TLS, counts a connection from its first byte on."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -175,6 +177,28 @@ class Server(uvicorn.Server):
     def stop(self) -> None:
         """Answer what is under way, then end."""
         self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's own listens only where there is no TLS."""
+        tls = self.config.ssl
+        if tls is None:
+            await super().startup(sockets)
+            return
+        listeners = sockets or [self.config.bind_socket()]
+        await super().startup([])
+        for listener in listeners:
+            listener.listen(self.config.backlog)
+            self.servers.append(self._listening(listener, tls))  # type: ignore[arg-type]  # as much of a server as is used
+
+    def _listening(self, listener: socket.socket, tls: ssl.SSLContext) -> TlsListener:
+        kind: type[Patient] = self.config.http_protocol_class  # type: ignore[assignment]  # what server() gave it
+        return TlsListener(
+            listener,
+            tls,
+            lambda: kind(self.config, self.server_state, self.lifespan.state),
+            lambda greeting: greeting + len(self.server_state.connections) < kind.max_connections,
+            kind.patience_s,
+        )
 
 
 def server(application: ASGIApp, *, patience_s: float, max_connections: int, **config: Any) -> Server:

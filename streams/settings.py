@@ -193,7 +193,9 @@ class WebhookSettings(Section):
     body_timeout_s: float = Field(20, gt=0, description="a sender that needs longer for headers or body gets 408")
     max_in_process: int = Field(2_000, ge=1, description="requests under way; more get 503")
     max_in_process_mb: int = Field(256, ge=1, description="their bodies; more get 503")
-    max_connections: int = Field(4_000, ge=1, description="open at a time, idle ones too; more get 503")
+    max_connections: int = Field(
+        4_000, ge=1, description="open at a time, idle ones too; more get 503, or over TLS are closed"
+    )
     spool: bool = Field(True, description="take over to disk when Kafka does not confirm in time")
     kept_headers: tuple[str, ...] = ("content-type", "content-encoding", "user-agent", "x-request-id")
     kept_parameters: tuple[str, ...] = Field(("event",), description="of the query; ChirpStack names its event there")
