@@ -117,13 +117,6 @@ class Client(mqtt_writes.Client):
         settling.cancel()
         await asyncio.gather(settling, return_exceptions=True)
 
-    def abandon(self) -> None:
-        """Let go of the connection, however far it came; nothing of it is heard of any more."""
-        self._client.on_message = None
-        self._client._sock_close()
-        if self._disconnected.done():
-            self._disconnected.exception()  # retrieved, else asyncio complains
-
     def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:
         super()._on_socket_open(client, userdata, sock)
         self._loop.call_soon_threadsafe(self._watch_reads, sock)
