@@ -173,8 +173,13 @@ class WebhookAuth(Section):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "WebhookAuth":
-        if sum(secret is not None for secret in (self.bearer, self.basic, self.hmac)) != 1:
+        given = [one.get_secret_value() for one in (self.bearer, self.basic, self.hmac) if one is not None]
+        if len(given) != 1:
             raise ValueError("give exactly one of bearer, basic, hmac")
+        if not given[0]:
+            raise ValueError("an empty secret proves nothing")
+        if self.basic and not given[0].partition(":")[2]:
+            raise ValueError("basic must be user:password")
         return self
 
 

@@ -52,6 +52,26 @@ def filters(*names: str) -> dict[str, Any]:
         ({"mqtt": {"brokers": [{"name": "a"}, {"name": "b"}]}}, "two entries with one host, port and client_id"),
         ({"webhook": {"auth": {"other": {"bearer": "x"}}}}, "auth of a source that is not in sources: other"),
         ({"webhook": {"auth": {"json": {}}}}, "give exactly one of bearer, basic, hmac"),
+        (
+            {"webhook": {"auth": {"json": {"bearer": ""}}}},
+            "webhook.auth.json: Value error, an empty secret proves nothing",
+        ),
+        (
+            {"webhook": {"auth": {"json": {"hmac": ""}}}},
+            "webhook.auth.json: Value error, an empty secret proves nothing",
+        ),
+        (
+            {"webhook": {"auth": {"json": {"basic": ""}}}},
+            "webhook.auth.json: Value error, an empty secret proves nothing",
+        ),
+        (
+            {"webhook": {"auth": {"json": {"basic": ":"}}}},
+            "webhook.auth.json: Value error, basic must be user:password",
+        ),
+        (
+            {"webhook": {"auth": {"json": {"basic": "ann"}}}},
+            "webhook.auth.json: Value error, basic must be user:password",
+        ),
         ({"webhook": {"tls_key_file": "key.pem"}}, "tls_key_file needs tls_cert_file"),
         (
             {"diversion": {"url": "ftp://isthmus:hush@files.example/bodies"}},
