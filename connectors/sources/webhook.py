@@ -172,7 +172,7 @@ class Webhook:
         record = receive(
             source,
             "http",
-            request.url.path,
+            request.scope["path"],  # a URL writes some of its characters otherwise
             payload,
             headers=self._kept_headers(request),
             content_type=request.headers.get("content-type", ""),

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -108,6 +109,15 @@ def test_keeps_the_rest_of_the_path_as_the_address() -> None:
             ("json", "/webhooks/json/"),
             ("json", "/webhooks/json"),
         ]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("name", ["tank #2", "a?b", "a%3Fb", "a\\b", "günther"])
+def test_a_name_in_the_path_is_the_one_that_mqtt_would_bring(name: str) -> None:
+    async def scenario(client: httpx.AsyncClient, writer: MemoryWriter) -> None:
+        assert (await client.post(f"/webhooks/points/{quote(name)}", content=b"{}")).status_code == 204
+        assert [one.address for one in writer.records] == [f"/webhooks/points/{name}"]
 
     run(scenario)
 
