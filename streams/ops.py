@@ -1,8 +1,11 @@
 """/healthz, /readyz and /metrics of a process, served by a thread of their own so that a busy loop still answers."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
+from socket import SHUT_RDWR, socket
 from socketserver import ThreadingMixIn
 from threading import Thread
 from typing import Any
@@ -14,6 +17,8 @@ from streams import metrics
 
 PATIENCE_S = 10.0
 """with who connects and says nothing: each would keep a thread and a file"""
+WHOLE_S, MOST = 30.0, 100
+"""for a question and its answer, and connections at a time: who says a byte now and then would stay, and bring others"""
 
 Check = Callable[[], str | None]
 """Answers None when all is well, else what is wrong."""
@@ -32,6 +37,30 @@ def _free(directory: Path) -> float:
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+
+    def __init__(self, *args: Any) -> None:
+        self._since: dict[socket, float] = {}
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """One too many is closed."""
+        if len(self._since) >= MOST:
+            self.shutdown_request(request)
+            return
+        self._since[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """A connection's end."""
+        self._since.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Several times a second: let go of who takes too long."""
+        for request, since in list(self._since.items()):
+            if time.monotonic() - since > WHOLE_S:
+                with suppress(OSError):  # it has gone
+                    request.shutdown(SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Who asks nothing, or goes before the answer, is no news either."""
