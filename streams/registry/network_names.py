@@ -4,6 +4,7 @@ Asked once, after the device was created (``connectors/api/ttn_names.py``), and 
 """
 
 import json
+import re
 from typing import Any
 
 from streams.core.records import Location, PhysicalDevice
@@ -13,12 +14,14 @@ from streams.registry.state import PHYSICAL, Author, Change, State, changed
 
 SOURCE, PROPERTY = "ttn", "ttn"
 NAME_LIMIT = 200
+ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+"""The server's own ids are shorter still; who says another in an uplink would have us ask for ``..``, or for no URL at all."""
 
 
 def unasked(device: PhysicalDevice) -> bool:
     """Whether the network server was never asked for this device, and can be."""
-    addressed = device.source_ids.get("app_id") and device.source_ids.get("dev_id")
-    return device.source == SOURCE and bool(addressed) and PROPERTY not in json.loads(device.properties)
+    ids = (device.source_ids.get(name, "") for name in ("app_id", "dev_id"))
+    return device.source == SOURCE and all(map(ID.fullmatch, ids)) and PROPERTY not in json.loads(device.properties)
 
 
 def described(state: State, device: str, answer: dict[str, Any], author: Author) -> list[Change]:

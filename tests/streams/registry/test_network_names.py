@@ -83,5 +83,14 @@ def test_a_device_is_asked_for_once_and_only_where_it_can_be() -> None:
     assert [unasked(device) for device in (BOX, box, nameless, other)] == [True, False, False, False]
 
 
+@pytest.mark.parametrize("name", ["app_id", "dev_id"])
+@pytest.mark.parametrize(
+    "said", ["..", ".", "a/b", "a?b", "\U0001f41d" * 9_000], ids=["up", "here", "deeper", "query", "long"]
+)
+def test_an_id_that_is_none_of_the_network_server_becomes_no_path(name: str, said: str) -> None:
+    box = PhysicalDevice(uid=6, device="ttn:2", source="ttn", name="2", source_ids=IDS | {name: said})
+    assert not unasked(box)
+
+
 def test_a_device_that_is_gone_is_left_alone() -> None:
     assert described(State(), "ttn:70b3", ANSWER, BY) == []
