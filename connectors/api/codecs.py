@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from connectors.api import codec_shapes as shapes
 from connectors.api.context import By, Has, Registry, answer
+from connectors.api.streaming import asked
 from connectors.codecs import suggestion
 from connectors.codecs.trial import Trial, examine
 from streams.core.codec import Unable
@@ -106,7 +107,7 @@ async def _told(has: Has, before: Codec | None, name: str, examined: Examined | 
     found = suggestion.suggested(state, before, after)
     if found is not None:
         devices = [device.device for device in suggestion.heard_of(state, after)]
-        found = await asyncio.to_thread(suggestion.counted, found, devices, has.settings.clickhouse)
+        found = await asked(suggestion.counted, found, devices, has.settings.clickhouse)
     return {
         "codec": shapes.codec(after),
         "examined": None if examined is None else shapes.trial(examined),

@@ -1,6 +1,5 @@
 """Routes of what devices said: messages as IoTa gives them, and tables for people."""
 
-import asyncio
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query
@@ -12,7 +11,7 @@ from connectors.api.csv_tables import LAYOUTS, zone
 from connectors.api.documents import NOBODY
 from connectors.api.measured import Message, Whose
 from connectors.api.period import Asked, refuse
-from connectors.api.streaming import array, streamed
+from connectors.api.streaming import array, asked, streamed
 from connectors.api.times import from_ns
 from connectors.sinks.base import Transient
 from streams.core.times import SECOND
@@ -106,7 +105,7 @@ async def _table(has: Has, whose: Whose, period: Asked, layout: str, zone_name: 
         refuse("zone", str(error))
     found = measured.readings(settings, whose, period)
     try:
-        names = await asyncio.to_thread(measured.names, settings, whose)
+        names = await asked(measured.names, settings, whose)
     except Transient as error:
         raise Unavailable(f"The store does not answer: {error}") from error
     response = await streamed(LAYOUTS[layout](found, names, whose.logical_uid, local), "text/csv; charset=utf-8")

@@ -1,6 +1,5 @@
 """Routes of replays: plan, ask, look, wish, and report on them."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
@@ -14,6 +13,7 @@ from starlette.responses import Response
 from connectors.api import replay_shapes as shapes
 from connectors.api.context import By, Has, answer
 from connectors.api.documents import NO_DIFF
+from connectors.api.streaming import asked
 from connectors.sinks.base import Transient
 from streams.core.replay_record import Replay
 from streams.registry import replay_reports, replays
@@ -35,7 +35,7 @@ async def planned(has: Has, body: shapes.PlanBody) -> Response:
     from streams.replay import plan  # noqa: PLC0415 - brings the readers of the archive, which nothing else here needs
 
     try:
-        found = await asyncio.to_thread(plan.plan, has.settings, body.selection.selection(), body.mode)
+        found = await asked(plan.plan, has.settings, body.selection.selection(), body.mode)
     except ValueError as error:
         raise Refused(400, str(error)) from error
     except (KafkaException, OSError) as error:
@@ -108,7 +108,7 @@ async def _from_store(has: Has, number: int, ask: Callable[[ReplayStore], T]) ->
     if (replay.failed_in or replay.state) not in DIFFED:
         raise Refused(409, f"Replay {number} is {replay.state}: it has no diff.")
     try:
-        return await asyncio.to_thread(_ask, has.settings, ask)
+        return await asked(_ask, has.settings, ask)
     except Transient as error:
         raise Unavailable(f"The store does not answer: {error}") from error
 

@@ -1,13 +1,14 @@
-"""Answers that are written as they come from the store, so that they may be long.
+"""Questions to the store, and answers that are written as they come from it, so that they may be long.
 
 A store that does not answer is 503; one that goes away half-way breaks the answer off, which no client takes for a whole one.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.responses import Response, StreamingResponse
@@ -18,10 +19,19 @@ from connectors.sinks.clickhouse.store import Store
 from streams.registry.store import Unavailable
 from streams.settings import ClickHouseSettings
 
+T = TypeVar("T")
+
 ROWS = 500
 """in one piece of an answer"""
 PATIENCE_S = 300
 """for all of an answer"""
+QUESTIONS = ThreadPoolExecutor(16, "question")
+"""A store that does not answer would keep all of the loop's own threads, which logins and changes need."""
+
+
+async def asked(question: Callable[..., T], *about: Any) -> T:
+    """What may take minutes, in a thread of its own kind."""
+    return await asyncio.get_running_loop().run_in_executor(QUESTIONS, question, *about)
 
 
 async def streamed(pieces: Iterator[bytes], media_type: str) -> Response:
@@ -32,7 +42,7 @@ async def streamed(pieces: Iterator[bytes], media_type: str) -> Response:
     """
     joined = _joined(pieces)
     try:
-        first = await asyncio.to_thread(next, joined, b"")
+        first = await asked(next, joined, b"")
     except Transient as error:
         raise Unavailable(f"The store does not answer: {error}") from error
     return StreamingResponse(chain([first], joined), media_type=media_type)
