@@ -34,6 +34,8 @@ LOG = log.get(__name__)
 
 UNKNOWN = "unknown"
 """Source of a message that no subscription asked for, for example one of an earlier configuration's."""
+CACHED_TOPIC_LIMIT = 400
+"""Characters; of longer topics, which senders choose, thousands would be a gigabyte."""
 STOP_S, SETTLE_S = 5.0, 5.0
 FIRST_PAUSE_S, MOST_PAUSE_S, STEADY_S = 0.2, 3.0, 4.0
 """Of two clients with one name each lives as long as the other pauses: that is never steady."""
@@ -212,7 +214,7 @@ def sources(broker: MqttBroker) -> Callable[[str], str | None]:
             return UNKNOWN
         return found.source if found.pattern is None or re.fullmatch(found.pattern, topic) else None
 
-    return find
+    return lambda topic: find(topic) if len(topic) <= CACHED_TOPIC_LIMIT else find.__wrapped__(topic)
 
 
 def raw_record(message: MQTTMessage, topic: str, source: str, connector: str) -> RawRecord:

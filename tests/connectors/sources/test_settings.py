@@ -1,5 +1,6 @@
 """Faults in the doors' settings are said at once, in words that help."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -141,3 +142,12 @@ def test_a_pattern_says_which_of_a_filters_topics_are_the_sources() -> None:
     assert found("sensor.AAD-1123.measurements") == "vibration"
     assert [found(topic) for topic in ("wombat", "sensor.AAD-1123.measurements.x", "xsensor.A.logs")] == [None] * 3
     assert (found("a/b"), found("b/c")) == ("json", mqtt.UNKNOWN)
+
+
+def test_a_long_topic_is_not_remembered() -> None:
+    (one,) = load(**broker(subscriptions=[{"filter": "json/#", "source": "json"}])).mqtt.brokers
+    found, topic = mqtt.sources(one), f"json/{'x' * 60_000}"
+    held = sys.getrefcount(topic)
+
+    assert (found(topic), found("json/x")) == ("json", "json")
+    assert sys.getrefcount(topic) == held
