@@ -11,6 +11,8 @@ from streams.poller_settings import PollersSettings
 
 FIRST_WAIT_S, MOST_WAIT_S = 0.5, 30
 MEGABYTE = 1_048_576
+NOT_ASKED = (httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError)
+"""The last two: a token or an id that an API gave us makes no header or no URL; asking others goes on."""
 
 
 class Fault(Exception):
@@ -69,7 +71,7 @@ class Fetcher:
                 return await self._read(url, answer)
         except TimeoutError:
             raise Fault(url, f"no whole answer within {self._settings.timeout_s:g} s") from None
-        except httpx.HTTPError as error:  # its text may hold a header's value
+        except NOT_ASKED as error:  # its text may hold a header's value
             raise Fault(url, type(error).__name__) from None
         finally:
             self.attempts += 1

@@ -169,6 +169,17 @@ async def test_an_answer_that_is_too_long_is_a_fault(world: World, url: str) -> 
             await at.poll()
 
 
+@pytest.mark.parametrize(
+    ("path", "token"), [("/eagle", "sécret"), ("/eagle", "sec\nret"), (f"/eagle/{'x' * 70_000}", "secret")]
+)
+@asynchronous
+async def test_what_cannot_be_asked_is_a_fault_without_secrets(url: str, path: str, token: str) -> None:
+    async with Fetcher(settings(url, attempts=1)) as fetcher:
+        with pytest.raises(Fault) as caught:
+            await fetcher.ask(f"{url}{path}", headers={"Authorization": f"bearer {token}"})
+    assert "ret" not in str(caught.value)
+
+
 @asynchronous
 async def test_nobody_there_is_a_fault() -> None:
     async with polling("ict_eagleio", settings("http://127.0.0.1:9")) as at:
