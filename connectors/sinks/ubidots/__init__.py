@@ -94,14 +94,19 @@ class UbidotsSink:
         try:
             self._calls.post(self._directory.label(request[0].logical_uid), body(request))
         except Refused as error:
-            if len(request) > 1 and (len({dot.index for dot in request}) > 1 or error.status == 413):
-                middle = len(request) // 2
-                return self._post(batch, request[:middle]) + self._post(batch, request[middle:])
-            return [Rejection(request[0].index, f"ubidots-{error.status}", str(error))]
+            return self._refused(batch, request, error)
         self._posted |= {_key(batch[dot.index], dot) for dot in request}
         metrics.SINK_ROWS.labels(self.name, "dots").inc(len(request))
         metrics.SINK_ROWS.labels(self.name, "posts").inc()
         return []
+
+    def _refused(self, batch: Sequence[Record], request: list[Dot], error: Refused) -> list[Rejection]:
+        """Its records, after halving down to those that are to blame; what is said of the device is said of all."""
+        indices = sorted({dot.index for dot in request})
+        if not error.of_device and len(request) > 1 and (len(indices) > 1 or error.status == 413):
+            middle = len(request) // 2
+            return self._post(batch, request[:middle]) + self._post(batch, request[middle:])
+        return [Rejection(index, f"ubidots-{error.status}", str(error)) for index in indices]
 
 
 def _counted(index: int, message: Message) -> list[Dot]:

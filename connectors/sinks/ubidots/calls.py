@@ -1,5 +1,6 @@
 """The three calls to Ubidots, at the rate that its limit allows."""
 
+import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,17 +23,23 @@ BLAMED = (204, 400, 413, 422, 423)
 """What Ubidots says of a request or of its device: 204, a field is wrong and nothing is kept; 423, the device is switched
 off there. Any other status may be a gateway's, or waits for a person (token, plan, permission): no record is to blame."""
 UNKNOWN = 404
-"""of a device that is asked for; dots create theirs"""
+"""Of a device that is asked for. Dots create theirs: of them only when Ubidots says so itself, or when the label is none."""
+BLAMED_INSIDE = (*BLAMED, UNKNOWN)
+"""of a dot within an answer, which nobody but Ubidots gives"""
+OF_DEVICE = (UNKNOWN, 423)
+"""said of a whole request, they are said of its device: of each of its records"""
+LABEL = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.:-]+")
+"""What Ubidots' routes know. To any other label they answer as to a path that is none: with a page, like a gateway's."""
 LONGEST_WAIT_S = 300.0
 """whatever Retry-After says: a gateway's day is not waited for when Ubidots is well again"""
 
 
 class Refused(Exception):
-    """Ubidots will never take this request; ``status`` is its HTTP status."""
+    """Ubidots will never take this request; ``status`` is its HTTP status, ``of_device``: it is said of all of the device."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, *, of_device: bool = False) -> None:
         super().__init__(f"HTTP {status}: {detail}")
-        self.status = status
+        self.status, self.of_device = status, of_device
 
 
 class Calls:
@@ -53,7 +60,8 @@ class Calls:
     def post(self, label: str, body: bytes) -> None:
         """Send dots; an unknown device is created by it."""
         path = f"/api/v1.6/devices/{quote(label, safe='')}"
-        _check_inside(self._call("POST", path, body), f"POST {path}")
+        blamed = BLAMED if LABEL.fullmatch(label) else (*BLAMED, UNKNOWN)
+        _check_inside(self._call("POST", path, body, blamed), f"POST {path}")
 
     def patch(self, label: str, body: bytes) -> None:
         """Change a device's details."""
@@ -67,12 +75,11 @@ class Calls:
         """Let go of the connection; safe to call twice."""
         self._client.close()
 
-    def _call(self, method: str, path: str, body: bytes | None, blamed: Sequence[int] = BLAMED) -> dict[str, Any]:
+    def _call(self, method: str, path: str, body: bytes | None, blamed: Sequence[int]) -> dict[str, Any]:
         self._await_token()
         call, response = f"{method} {path}", self._answer(method, path, body)
-        status = response.status_code
-        if not response.is_success or status in blamed:
-            raise _fault(status, _beginning(response), call, blamed, retry_after(response))
+        if not response.is_success or response.status_code in blamed:
+            raise _refusal(response, blamed) or _passing(response, call)
         answer = _object(response, call)
         progress.HERE.beat()  # at some requests a second a batch may take minutes
         return answer
@@ -90,23 +97,36 @@ class Calls:
         self._free_at = time.monotonic() + self._interval_s
 
 
-def _fault(
-    status: int, detail: str, call: str, blamed: Sequence[int] = BLAMED, after_s: float | None = None
-) -> Refused | Transient:
-    if status in blamed:
-        return Refused(status, detail)
-    return Transient(f"{call}: HTTP {status} {detail}", after_s)
+def _refusal(response: httpx.Response, blamed: Sequence[int]) -> Refused | None:
+    status = response.status_code
+    if status in blamed or (status == UNKNOWN and _is_ubidots_own(response)):
+        return Refused(status, _beginning(response), of_device=status in OF_DEVICE)
+    return None
+
+
+def _passing(response: httpx.Response, call: str) -> Transient:
+    return Transient(f"{call}: HTTP {response.status_code} {_beginning(response)}", retry_after(response))
+
+
+def _is_ubidots_own(response: httpx.Response) -> bool:
+    """Ubidots says ``detail``, or a ``code`` such as 404001; gateways have pages, messages and other codes."""
+    answer = _json(response)
+    return isinstance(answer, dict) and ("detail" in answer or str(answer.get("code")).startswith(str(UNKNOWN)))
 
 
 def _object(response: httpx.Response, call: str) -> dict[str, Any]:
     """Ubidots answers each of the calls with an object. A gateway's page, or nothing, says of no dot that it is kept."""
-    try:
-        answer = orjson.loads(response.content)
-    except orjson.JSONDecodeError:  # nested too deeply, too
-        answer = None
+    answer = _json(response)
     if not isinstance(answer, dict):
         raise Transient(f"{call}: HTTP {response.status_code} without an object of Ubidots': {_beginning(response)}")
     return answer
+
+
+def _json(response: httpx.Response) -> object:
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError:  # nested too deeply, too
+        return None
 
 
 def _beginning(response: httpx.Response) -> str:
@@ -139,8 +159,9 @@ def _check_inside(answer: dict[str, Any], call: str) -> None:
     dots = [(name, dot) for name, found in answer.items() for dot in (found if isinstance(found, list) else [found])]
     failed = [(dot["status_code"], name, dot) for name, dot in dots if _is_failure(dot)]
     if failed:
-        status, name, dot = min(failed, key=lambda one: one[0] in BLAMED)
-        raise _fault(status, f"of variable {name}: {dot}"[:300], call)
+        status, name, dot = min(failed, key=lambda one: one[0] in BLAMED_INSIDE)
+        detail = f"of variable {name}: {dot}"[:300]
+        raise Refused(status, detail) if status in BLAMED_INSIDE else Transient(f"{call}: HTTP {status} {detail}")
 
 
 def _is_failure(dot: object) -> bool:

@@ -145,14 +145,48 @@ def test_these_blame_the_request_wherever_they_stand(status: int) -> None:
         assert caught.value.status == status
 
 
-@pytest.mark.parametrize(
-    "status", [302, 401, 402, 403, 404, 405, 408, 409, 415, 418, 420, 425, 429, 451, 500, 503, 599]
-)
+@pytest.mark.parametrize("status", [302, 401, 402, 403, 405, 408, 409, 415, 418, 420, 425, 429, 451, 500, 503, 599])
 def test_all_others_pass_wherever_they_stand(status: int) -> None:
-    """Not for a gateway's 404, nor for a dot's 503 within a 200, are records put away."""
+    """Not for a gateway's 405, nor for a dot's 503 within a 200, are records put away."""
     for answer in (httpx.Response(status), inside(201, status)):
         with pytest.raises(Transient, match=f"POST /api/v1.6/devices/a: HTTP {status}"):
             answered(answer).post("a", ONE)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(404, json={"detail": "Not found."}),
+        httpx.Response(404, json={"code": 404001, "message": "Not found."}),
+        httpx.Response(200, json={"t": [{"status_code": 404}]}),
+    ],
+)
+def test_ubidots_own_404_blames_the_device_and_holds_up_nobody(answer: httpx.Response) -> None:
+    with pytest.raises(Refused) as caught:
+        answered(answer).post("a", ONE)
+    assert caught.value.status == 404
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"",
+        b"404 page not found",
+        b"<html>Not Found</html>",
+        b'{"message": "no Route matched"}',
+        b'["detail"]',
+        b'{"code": "NO_ROUTE"}',
+    ],
+)
+def test_a_gateway_s_404_passes_unless_the_label_is_none_of_ubidots(page: bytes) -> None:
+    """A label with a blank or a slash is known to no route; all others would wait until a person changes it."""
+    ubidots = answered(httpx.Response(404, content=page))
+    for label in ("a", "isthmus-7", "0004a30b001c", "A_b.c:d"):
+        with pytest.raises(Transient, match=r"POST /api/v1.6/devices/.*: HTTP 404"):
+            ubidots.post(label, ONE)
+    for label in ("a b", "a/b", "..", "Gefäß", "a?b"):
+        with pytest.raises(Refused, match="HTTP 404"):
+            ubidots.post(label, ONE)
 
 
 def test_no_dot_is_blamed_while_another_of_its_request_waits() -> None:
