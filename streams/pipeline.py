@@ -8,7 +8,7 @@ from streams.codecs import table
 from streams.core.codec import Codec, Codecs, Unavailable
 from streams.core.codec_record import Codec as Registered
 from streams.core.decode import Context
-from streams.core.memory import Recollect, no_history
+from streams.core.memory import History, Recollection
 from streams.core.message import Decoder
 from streams.core.options import IctColumn, IctLayout, Options
 from streams.core.records import DeviceMapping, Rule
@@ -52,7 +52,7 @@ def context(  # noqa: PLR0913 - decoding depends on so much, and on nothing else
     mapping: Callable[[str], DeviceMapping | None],
     *,
     mapping_position: int = -1,
-    recollect: Recollect = no_history,
+    recollect: Recollection | None = None,
     rules: Iterable[Rule] = (),
     codecs: Iterable[Registered] = (),
     topics: Iterable[SignedTopic] = (),
@@ -78,7 +78,8 @@ def context(  # noqa: PLR0913 - decoding depends on so much, and on nothing else
         rules=Rules(rules),
         mapping=mapping,
         mapping_position=mapping_position,
-        recollect=recollect,
+        recollect=History() if recollect is None else recollect,
+        memory_limit=settings.memories_mb * 2**20,
         future_limit=settings.future_limit_s * SECOND,
     )
 

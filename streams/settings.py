@@ -252,6 +252,10 @@ class DecodeSettings(Section):
     ict_mqtt: IctMqttSource = IctMqttSource()
     csv_source: CsvSource = CsvSource()
     seen_interval_s: int = Field(30, ge=0, description="a device's 'seen' event is repeated after this time")
+    memories_mb: int = Field(
+        64, ge=1, description="what senders define (Sparkplug's births) that is remembered of a raw partition; one may take a "
+        "quarter, more is refused; after a change: isthmus memories rebuild"
+    )  # fmt: skip
     lpp_applications: tuple[str, ...] = Field(
         ("simulated", "lpp", "*-lpp"),
         description="TTN applications (* wildcards) whose uplinks are Cayenne LPP when nobody else decodes them",

@@ -36,11 +36,11 @@ def test_becomes_what_its_vector_says(path: Path) -> None:
     history = History()
     settings = DecodeSettings(**case.get("settings", {}))
     topics = msgspec.convert(case.get("topics", []), list[SignedTopic])
-    context = pipeline.context(settings, mapping=lambda _: None, topics=topics, recollect=history.of)
+    context = pipeline.context(settings, mapping=lambda _: None, topics=topics, recollect=history)
     for offset, told in enumerate(case.get("before", [])):  # what a decoder with memory has seen
         earlier, lineage = raw_record(path.parent.name, told), Lineage(2, offset)
-        if key := decode(earlier, lineage, 3, context).memory:
-            history.add(key, lineage, earlier)
+        if kept := decode(earlier, lineage, 3, context).memory:
+            history.add(kept.key, lineage, kept.record)
     outcome = decode(raw_record(path.parent.name, case["record"]), Lineage(2, 40), 3, context)
     empty: dict[str, Any] = {"readings": [], "dead_letters": [], "ignored": [], "seen": []}
     assert described(outcome) == empty | case["expect"]

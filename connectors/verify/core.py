@@ -57,7 +57,7 @@ class Core(Struct, frozen=True):
         """What becomes of the record, with the mapping history as it is now."""
         outcome = decode(raw, lineage, generation, self.context)
         if outcome.memory is not None:
-            self.history.add(outcome.memory, lineage, raw)
+            self.history.add(outcome.memory.key, lineage, outcome.memory.record)
         return outcome
 
 
@@ -82,7 +82,7 @@ def load(settings: Settings) -> Core:
         rules=rules,
         codecs=codecs,
         topics=topics,
-        recollect=history.of,
+        recollect=history,
         patient=True,
     )
     return Core(

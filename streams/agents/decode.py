@@ -140,7 +140,7 @@ class DecodeAgent:
         for (raw, lineage, _), (_, record), outcome in zip(items, decoded, outcomes, strict=True):
             output.add(raw, lineage, record.key, outcome)
             if outcome.memory is not None:
-                self._memories.add(outcome.memory, lineage, raw)
+                self._memories.add(outcome.memory, lineage)
 
     def _context(self, generation: Generation) -> Context:
         """With the codecs, rules and signed topics of the generation, and the mapping as it is now."""
@@ -152,7 +152,7 @@ class DecodeAgent:
     def _new_context(self, generation: Generation) -> Context:
         codecs, rules = self._fence.codecs.get(generation.codecs), self._fence.rules.get(generation.rules)
         topics = self._fence.topics.get(generation.topics)
-        decode, mapping, recollect = self._settings.decode, self._mapping.get, self._memories.of
+        decode, mapping, recollect = self._settings.decode, self._mapping.get, self._memories
         return pipeline.context(decode, mapping, codecs=codecs, rules=rules, topics=topics, recollect=recollect)
 
     async def _deliver(self, batch: Batch, records: Sequence[Outgoing]) -> bool:

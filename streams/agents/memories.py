@@ -13,7 +13,7 @@ from streams import avro, kafka, log, metrics, progress
 from streams.agents.batch import Batch
 from streams.agents.output import MEMORIES, UNDECODABLE
 from streams.agents.up_to_date import catch_up
-from streams.core.memory import Entries, History, Remembered
+from streams.core.memory import Entries, History, Kept, Remembered, Sums
 from streams.core.records import Lineage, RawRecord
 from streams.settings import KafkaSettings
 from streams.view import CompactedView
@@ -24,7 +24,7 @@ logger = log.get("memories")
 
 
 class Memories:
-    """Follows the topic. Bounded by how often senders define something new, not by their records."""
+    """Follows the topic, whose records are bounded where they are made (``core.memory.Recall``)."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self.view = CompactedView(settings, MEMORIES, Remembered, self._read)
@@ -32,13 +32,18 @@ class Memories:
         self._next: dict[int, int] = {}
 
     def of(self, key: str, partition: int) -> Entries:
-        """See ``core.memory.Recollect``."""
+        """See ``core.memory.Recollection``."""
         return self._history.of(key, partition)
 
-    def add(self, key: str, lineage: Lineage, record: RawRecord) -> None:
+    def sums(self, key: str, partition: int) -> Sums:
+        """See ``core.memory.Recollection``."""
+        with self._lock:
+            return self._history.sums(key, partition)
+
+    def add(self, kept: Kept, lineage: Lineage) -> None:
         """A batch adds this."""
         with self._lock:
-            self._history.add(key, lineage, record)
+            self._history.add(kept.key, lineage, kept.record)
         metrics.MEMORIES.set(len(self._history))
 
     async def reach(self, batch: Batch) -> bool:
@@ -85,4 +90,4 @@ class Memories:
         except UNDECODABLE as fault:
             self.view.skip(offset, str(fault))
         else:
-            self.add(found.key, Lineage(found.raw_partition, found.raw_offset), raw)
+            self.add(Kept(found.key, raw), Lineage(found.raw_partition, found.raw_offset))

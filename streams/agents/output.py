@@ -9,7 +9,7 @@ import msgspec
 from streams import avro, metrics
 from streams.agents.batch import Consumed
 from streams.core.block import count
-from streams.core.memory import Remembered
+from streams.core.memory import Kept, Remembered
 from streams.core.outcome import Outcome
 from streams.core.records import DeadLetter, DeviceEvent, Lineage, RawRecord
 from streams.raw import opened
@@ -63,7 +63,7 @@ class Output:
         for letter in outcome.dead_letters:
             self._letter(key, letter)
         if outcome.memory is not None:
-            self._remember(outcome.memory, lineage, raw)
+            self._remember(outcome.memory, lineage)
         self._ignored.update(outcome.ignored)
         self.records += [Outgoing(EVENTS, e.device, avro.encode(e)) for e in outcome.events if self._passes(e)]
 
@@ -84,19 +84,20 @@ class Output:
         for (stage, reason), number in self._ignored.items():
             metrics.IGNORED.labels(stage, reason).inc(number)
 
-    def _remember(self, key: str, lineage: Lineage, raw: RawRecord) -> None:
-        record = remembered(key, lineage, raw)
+    def _remember(self, kept: Kept, lineage: Lineage) -> None:
+        record = remembered(kept, lineage)
         self.records.append(Outgoing(MEMORIES, place(record), avro.encode(record)))
-        self._by_source["remembered", raw.source] += 1
+        self._by_source["remembered", kept.record.source] += 1
 
     def _letter(self, key: bytes | None, letter: DeadLetter) -> None:
         self._dead[letter.stage, letter.reason] += 1
         self.records.append(Outgoing(DEAD_LETTERS, key, avro.encode(letter)))
 
 
-def remembered(key: str, lineage: Lineage, raw: RawRecord) -> Remembered:
+def remembered(kept: Kept, lineage: Lineage) -> Remembered:
     """The record of topic `memories`."""
-    return Remembered(key=key, raw_partition=lineage.partition, raw_offset=lineage.offset, record=avro.encode(raw))
+    record = avro.encode(kept.record)
+    return Remembered(key=kept.key, raw_partition=lineage.partition, raw_offset=lineage.offset, record=record)
 
 
 def place(record: Remembered) -> str:

@@ -12,7 +12,7 @@ from streams.core.block import last
 from streams.core.choice import Choice, choose
 from streams.core.codec import Answer, Call, Codec, Codecs, Unable
 from streams.core.identity import content_id
-from streams.core.memory import NOTHING, Recall, Recollect, no_history, remembers
+from streams.core.memory import TOTAL_LIMIT, History, Kept, Recall, Recalled, Recollection, remembers
 from streams.core.message import Decoder, Message, Opened, Rejected, Sender
 from streams.core.normalise import is_time, normalise
 from streams.core.outcome import Outcome, dead_letter
@@ -39,7 +39,7 @@ class Context(Struct, frozen=True, kw_only=True):
     """All that decoding depends on besides the record itself.
 
     ``mapping`` finds a device's mapping by its key, as read up to ``mapping_position``; ``future_limit`` is the ns after
-    receipt that a measurement's time may lie; ``recollect`` finds what decoders with memory need of earlier records.
+    receipt that a measurement's time may lie; ``recollect`` finds what decoders with memory need, of at most ``memory_limit`` bytes.
     """
 
     decoders: Mapping[str, Decoder]
@@ -48,7 +48,8 @@ class Context(Struct, frozen=True, kw_only=True):
     rules: Rules = field(default_factory=Rules)
     mapping_position: int = -1
     future_limit: int = HOUR
-    recollect: Recollect = no_history
+    recollect: Recollection = field(default_factory=History)
+    memory_limit: int = TOTAL_LIMIT
 
 
 class Measured(Struct, frozen=True, gc=False):
@@ -76,13 +77,10 @@ class Asked(Struct, frozen=True, gc=False):
 
 
 class Account(Struct, frozen=True, gc=False):
-    """A raw record's outcome before readings and events are made of it; ``seen``: devices, and the time they told.
-
-    ``memory``: as in ``Outcome``.
-    """
+    """A raw record's outcome before readings and events are made of it; ``seen``: devices, and the time they told."""
 
     decoder: str
-    memory: str | None = None
+    memory: Kept | None = None
     measured: list[Measured] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     seen: list[tuple[Sender, int | None]] = field(default_factory=list)
@@ -122,7 +120,7 @@ def decode_batch(items: Sequence[Item], context: Context) -> list[Outcome]:
 
 def measure_batch(items: Sequence[Item], context: Context) -> list[Account]:
     """``decode_batch`` up to the measurements: all that columns of points need, without ids and events."""
-    recall = Recall(context.recollect)
+    recall = Recall(context.recollect, context.memory_limit)
     found = [_open(raw, lineage, context, recall) for raw, lineage, _ in items]
     opened = [parts for parts, _ in found]
     answers = _ask_codecs(opened, context.codecs)
@@ -134,18 +132,18 @@ def measure_batch(items: Sequence[Item], context: Context) -> list[Account]:
     return [_account(work, place, opened[place], answers) for place, work in enumerate(works)]
 
 
-def _open(raw: RawRecord, lineage: Lineage, context: Context, recall: Recall) -> tuple[list[Opened], str | None]:
-    """The parts of the record, and the key under which later records need it."""
-    decoder, memory, key = context.decoders.get(raw.source), NOTHING, None
+def _open(raw: RawRecord, lineage: Lineage, context: Context, recall: Recall) -> tuple[list[Opened], Kept | None]:
+    """The parts of the record, and what of it later records need."""
+    decoder, recalled = context.decoders.get(raw.source), Recalled()
     if decoder is None:
         return [Rejected("open", "unknown-source", detail(raw.source))], None
     try:
         if not remembers(decoder):
             return decoder.open(raw), None
-        memory, key = recall.of(decoder, raw, lineage)
-        return decoder.open_with(raw, memory), key
+        recalled = recall.of(decoder, raw, lineage)
+        return [*decoder.open_with(raw, recalled.memory), *recalled.refused], recalled.kept
     except Exception as error:  # noqa: BLE001 - the core's outer edge: a decoder's mistake costs its own record only
-        return [_failed(error)], key
+        return [_failed(error)], recalled.kept
 
 
 def _ask_codecs(opened: Sequence[Sequence[Opened]], codecs: Codecs) -> Answers:

@@ -2,6 +2,7 @@
 
 from msgspec import Struct, field
 
+from streams.core.memory import Kept
 from streams.core.message import Rejected
 from streams.core.records import DeadLetter, DeviceEvent, Lineage, RawRecord, Reading
 
@@ -9,14 +10,14 @@ from streams.core.records import DeadLetter, DeviceEvent, Lineage, RawRecord, Re
 class Outcome(Struct, frozen=True, gc=False):
     """Every raw record ends in at least one of ``readings``, ``dead_letters`` and ``ignored`` (stage, reason).
 
-    ``memory``: the fold key under which the record has to be remembered; None: later records do not need it.
+    ``memory``: what has to be remembered of the record; None: later records do not need it.
     """
 
     readings: list[Reading] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     events: list[DeviceEvent] = field(default_factory=list)
     ignored: list[tuple[str, str]] = field(default_factory=list)
-    memory: str | None = None
+    memory: Kept | None = None
 
 
 def dead_letter(rejected: Rejected, raw: RawRecord, lineage: Lineage, decoder: str) -> DeadLetter:

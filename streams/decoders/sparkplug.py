@@ -58,9 +58,11 @@ class Sparkplug:
         return named("sparkplug", "/".join(filter(None, (group, edge, device)))) if group and edge else None
 
     def remember(self, memory: Memory, record: RawRecord) -> Memory:
-        """Births in force."""
+        """Births in force; one without a payload defines nothing, and makes void what its sender had defined."""
         topic = _topic(record.address)
         if not isinstance(topic, Topic) or topic.kind not in BIRTHS:
+            return memory
+        if not record.payload and not _knows(memory, topic.device):
             return memory
         defined = definitions(record.payload)
         if isinstance(defined, Rejected) or defined == _defined(memory, topic.device):
@@ -100,6 +102,11 @@ def _topic(address: str) -> Topic | Rejected | Ignored:
     known = topic.kind in (*BIRTHS, *DEATHS, *DATA, *COMMANDS)
     fits = (topic.device != NODE) == topic.kind.startswith("D")
     return topic if known and fits else Rejected("open", "bad-topic", detail(address))
+
+
+def _knows(memory: Memory, place: str) -> bool:
+    """Whether a birth there would make earlier ones void."""
+    return bool(memory) if place == NODE else place in memory
 
 
 def _defined(memory: Memory, place: str) -> Definitions | None:

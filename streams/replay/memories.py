@@ -10,7 +10,7 @@ from typing import Any
 from streams import avro, pipeline
 from streams.agents.output import MEMORIES, UNDECODABLE, remembered
 from streams.archive import Hole
-from streams.core.memory import History, Recall, Remembered, Remembering, remembers
+from streams.core.memory import TOTAL_LIMIT, History, Recall, Remembered, Remembering, remembers
 from streams.core.message import Decoder
 from streams.core.records import Lineage, RawRecord
 from streams.raw import opened
@@ -53,31 +53,35 @@ def upto(
     if not asked:
         return History()
     tried = asked.keys() & set(candidates)
-    found = history(settings, but=tried)
+    found, limit = history(settings, but=tried), settings.decode.memories_mb * 2**20
     start = dict.fromkeys(ends, 0) if tried else committed
     confluent: Mapping[int, Any] = avro.confluent_schemas(settings.kafka.schema_directory)
     for chunk in source.records(settings, start, ends):
         if not isinstance(chunk, Hole):
-            fold(found, asked, chunk, confluent)
+            fold(found, asked, chunk, confluent, limit)
     return found
 
 
 def fold(
-    found: History, decoders: Mapping[str, Remembering], chunk: Chunk, confluent: Mapping[int, Any]
+    found: History,
+    decoders: Mapping[str, Remembering],
+    chunk: Chunk,
+    confluent: Mapping[int, Any],
+    limit: int = TOTAL_LIMIT,
 ) -> list[Remembered]:
     """Add what the chunk's records define to what stands before them; returns what was not there yet."""
-    recall, added = Recall(found.of), list[Remembered]()
+    recall, added = Recall(found, limit), list[Remembered]()
     for (offset, value), appended in zip(chunk.records, chunk.appended, strict=True):
         try:
             raw = opened(value, appended, offset, confluent)
         except UNDECODABLE:
             continue
         decoder, lineage = decoders.get(raw.source), Lineage(chunk.partition, offset)
-        if decoder is not None and (key := recall.of(decoder, raw, lineage)[1]) is not None:
+        if decoder is not None and (kept := recall.of(decoder, raw, lineage).kept) is not None:
             known = len(found)
-            found.add(key, lineage, raw)
+            found.add(kept.key, lineage, kept.record)
             if len(found) > known:
-                added.append(remembered(key, lineage, raw))
+                added.append(remembered(kept, lineage))
     return added
 
 
@@ -93,4 +97,4 @@ def missing(settings: Settings, ends: Mapping[int, int]) -> Iterator[Remembered]
     found, confluent = history(settings), avro.confluent_schemas(settings.kafka.schema_directory)
     for chunk in source.records(settings, {}, ends):
         if not isinstance(chunk, Hole):
-            yield from fold(found, asked, chunk, confluent)
+            yield from fold(found, asked, chunk, confluent, settings.decode.memories_mb * 2**20)

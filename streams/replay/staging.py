@@ -226,7 +226,7 @@ def _context(task: Task, registry: Registry) -> Context:
         codecs=reduce(in_place, task.tried.codecs, registry.codecs),
         rules=registry.rules,
         topics=registry.topics,
-        recollect=task.history.of,
+        recollect=task.history,
         patient=True,
     )
     return replace(made, decoders=candidate.among(decode_settings, task.tried.decoders, registry.topics))

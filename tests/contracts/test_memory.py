@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from streams import avro, pipeline
 from streams.core.decode import Context, Item, decode_batch
-from streams.core.memory import NOTHING, SIZE_LIMIT, History, Memory, Remembering, remembers
+from streams.core.memory import NOTHING, SIZE_LIMIT, TOTAL_LIMIT, History, Memory, Remembering, remembers, size
 from streams.core.outcome import Outcome
 from streams.core.records import Lineage, RawRecord
 from streams.replay import memories
@@ -23,6 +23,8 @@ from tests.contracts.test_decoder import VECTORS, came
 
 KEPT = {name: d for name, d in pipeline.decoders(DecodeSettings()).items() if remembers(d)}
 PARTITIONS = 2
+LIMITS = st.sampled_from([TOTAL_LIMIT, 1, 3_000, 12_000])
+"""bytes: as in life; of nothing; of some records"""
 
 
 def told(source: str) -> list[dict[str, Any]]:
@@ -43,18 +45,19 @@ def logs(draw: st.DrawFn, source: str) -> list[Item]:
     return [(raw, Lineage(p, offset), 1) for offset, (raw, p) in enumerate(zip(records, partitions, strict=True))]
 
 
-def context(history: History) -> Context:
-    return pipeline.context(DecodeSettings(), mapping=lambda _: None, recollect=history.of)
+def context(history: History, limit: int) -> Context:
+    made = pipeline.context(DecodeSettings(), mapping=lambda _: None, recollect=history)
+    return replace(made, memory_limit=limit)
 
 
-def lived(batches: Sequence[Sequence[Item]]) -> tuple[list[Outcome], History]:
+def lived(batches: Sequence[Sequence[Item]], limit: int = TOTAL_LIMIT) -> tuple[list[Outcome], History]:
     """Batches one after the other, as the decode agent has them."""
     history, outcomes = History(), list[Outcome]()
     for batch in batches:
-        made = decode_batch(batch, context(history))
-        for (raw, lineage, _), outcome in zip(batch, made, strict=True):
+        made = decode_batch(batch, context(history, limit))
+        for (_, lineage, _), outcome in zip(batch, made, strict=True):
             if outcome.memory is not None:
-                history.add(outcome.memory, lineage, raw)
+                history.add(outcome.memory.key, lineage, outcome.memory.record)
         outcomes += made
     return outcomes, history
 
@@ -71,8 +74,10 @@ def test_it_makes_no_difference_how_the_log_is_cut_into_batches(source: str, dat
     cuts = sorted(data.draw(st.lists(st.integers(0, len(log)), max_size=4)))
     batches = [log[a:b] for a, b in zip([0, *cuts], [*cuts, len(log)], strict=True)]
 
-    at_once, history = lived([log])
-    in_parts, other = lived(batches)
+    limit = data.draw(LIMITS)
+
+    at_once, history = lived([log], limit)
+    in_parts, other = lived(batches, limit)
 
     assert in_parts == at_once
     assert same(history, other, {key for raw, _, _ in log if (key := KEPT[source].key(raw))})
@@ -82,11 +87,11 @@ def test_it_makes_no_difference_how_the_log_is_cut_into_batches(source: str, dat
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_what_is_decoded_again_becomes_what_it_was_whatever_came_since(source: str, data: st.DataObject) -> None:
-    log = data.draw(logs(source))
-    outcomes, history = lived([log])
+    log, limit = data.draw(logs(source)), data.draw(LIMITS)
+    outcomes, history = lived([log], limit)
     chosen = sorted(data.draw(st.sets(st.integers(0, max(len(log) - 1, 0)), max_size=len(log)))) if log else []
 
-    again = decode_batch([log[n] for n in chosen], context(history))
+    again = decode_batch([log[n] for n in chosen], context(history, limit))
 
     assert again == [outcomes[n] for n in chosen]
 
@@ -108,15 +113,16 @@ def test_the_fold_over_what_was_kept_is_the_fold_over_all(source: str, data: st.
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_replay_finds_what_live_decoding_remembered(source: str, data: st.DataObject) -> None:
-    log = data.draw(logs(source))
-    _, history = lived([log])
+    log, limit = data.draw(logs(source)), data.draw(LIMITS)
+    _, history = lived([log], limit)
     found = History()
     for partition in range(PARTITIONS):
         here = [(at.offset, raw) for raw, at, _ in log if at.partition == partition]
         half = data.draw(st.integers(0, len(here)))
         for part in (here[:half], here[half:]):
             records = [(offset, avro.encode(raw)) for offset, raw in part]
-            memories.fold(found, KEPT, Chunk(partition, 0, 0, records, [raw.received_at for _, raw in part]), {})
+            times = [raw.received_at for _, raw in part]
+            memories.fold(found, KEPT, Chunk(partition, 0, 0, records, times), {}, limit)
 
     assert same(found, history, {key for raw, _, _ in log if (key := KEPT[source].key(raw))})
 
@@ -150,6 +156,37 @@ def test_what_is_too_large_is_not_remembered_and_says_so(source: str) -> None:
     assert KEPT[source].remember(NOTHING, large)
     assert [letter.reason for letter in outcome.dead_letters] == ["too-large-to-remember"]
     assert (outcome.memory, len(history)) == (None, 0)
+
+
+@pytest.mark.parametrize("source", KEPT)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_what_is_remembered_has_a_bound_whatever_is_told(source: str, data: st.DataObject) -> None:
+    """What was refused leaves at most a mark in the place of each record that is in force."""
+    log, limit = data.draw(logs(source)), data.draw(st.sampled_from([1, 3_000, 12_000]))
+    outcomes, history = lived([log], limit)
+    for partition in range(PARTITIONS):
+        held = [raw for key in keys(source, log) for _, raw in history.of(key, partition)]
+        assert sum(size(raw) for raw in held if raw.payload) <= limit
+        assert len([raw for raw in held if not raw.payload]) <= len([raw for raw in held if raw.payload])
+    refused = [o for o in outcomes if "memory-full" in [letter.reason for letter in o.dead_letters]]
+    assert not [o for o in refused if o.memory and o.memory.record.payload]
+
+
+def keys(source: str, log: Sequence[Item]) -> set[str]:
+    return {key for raw, _, _ in log if (key := KEPT[source].key(raw))}
+
+
+@pytest.mark.parametrize("source", KEPT)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_record_without_payload_takes_away_and_defines_nothing(source: str, data: st.DataObject) -> None:
+    decoder = KEPT[source]
+    memory = folded(decoder, [raw for raw, _, _ in data.draw(logs(source))])
+    raw = replace(came(source, data.draw(st.sampled_from(told(source))), b""), payload=b"")
+
+    assert decoder.remember(NOTHING, raw) is NOTHING
+    assert len(decoder.remember(memory, raw)) <= max(len(memory), 1)
 
 
 def folded(decoder: Remembering, records: Sequence[RawRecord]) -> Memory:
