@@ -3,7 +3,8 @@
 Source: Sparkplug specification 3.0. An edge node is ``sparkplug:<group>/<edge node>``, its devices have a third part.
 Births name metrics, and may give them aliases, which data then use instead: the memory holds the births in force. A node's
 birth that defines something new makes its devices' earlier births void, since aliases may be others now; one that says the
-same changes nothing, and is not kept again, however often a node comes back.
+same changes nothing, and is not kept again, however often a node comes back. A birth that cannot be read or
+remembered defines nothing, and makes void what it replaces: by that, data would be stored under names that nobody meant.
 
 - The measurement ``online`` is 1 at a birth and 0 at a death, the property ``state`` likewise. A node's death is that of
   its devices too. It carries the time of receipt: the broker sends it, as it was deposited when the node connected.
@@ -44,7 +45,7 @@ class Sparkplug:
     """Decoder of source ``sparkplug``."""
 
     name = "sparkplug"
-    version = 1
+    version = 2
 
     def key(self, record: RawRecord) -> str | None:
         """One key per edge node: its births define what its devices say."""
@@ -58,14 +59,14 @@ class Sparkplug:
         return named("sparkplug", "/".join(filter(None, (group, edge, device)))) if group and edge else None
 
     def remember(self, memory: Memory, record: RawRecord) -> Memory:
-        """Births in force; one without a payload defines nothing, and makes void what its sender had defined."""
+        """Births in force; one that is empty or cannot be read defines nothing, and makes void what its sender had defined."""
         topic = _topic(record.address)
         if not isinstance(topic, Topic) or topic.kind not in BIRTHS:
             return memory
-        if not record.payload and not _knows(memory, topic.device):
+        told = _read(record)
+        if told is None and not _knows(memory, topic.device):
             return memory
-        defined = definitions(record.payload)
-        if isinstance(defined, Rejected) or defined == _defined(memory, topic.device):
+        if (told or UNDEFINED) == _defined(memory, topic.device):
             return memory
         if topic.device == NODE:
             return {NODE: record}
@@ -111,8 +112,12 @@ def _knows(memory: Memory, place: str) -> bool:
 
 def _defined(memory: Memory, place: str) -> Definitions | None:
     birth = memory.get(place)
-    defined = definitions(birth.payload) if birth is not None else None
-    return None if isinstance(defined, Rejected) else defined
+    return None if birth is None else _read(birth) or UNDEFINED
+
+
+def _read(birth: RawRecord) -> Definitions | None:
+    found = definitions(birth.payload) if birth.payload else None
+    return None if isinstance(found, Rejected) else found
 
 
 def _told(topic: Topic, who: Sender, record: RawRecord, memory: Memory) -> list[Opened]:

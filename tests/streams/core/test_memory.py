@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import pytest
 from msgspec.structs import replace
 
 from streams import pipeline
@@ -91,6 +92,41 @@ def test_too_large_a_birth_makes_the_one_before_it_void() -> None:
     assert said(lived(log, 10_000_000, History())) == [
         (["online", "t"], []), (["t"], []), ([], ["too-large-to-remember"]), ([], ["unknown-alias"]),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("birth", "reason"),
+    [
+        (b"\xff\xff" + OTHER, "bad-protobuf"),
+        (
+            OTHER + b"".join(sparkplug.field(2, sparkplug.metric(f"m{n}", alias=n)) for n in range(5_001)),
+            "too-many-metrics",
+        ),
+        (OTHER + sparkplug.text(4, "SPBV1.0_COMPRESSED"), "compressed-payload"),
+    ],
+)
+def test_a_birth_that_cannot_be_read_makes_the_one_before_it_void(birth: bytes, reason: str) -> None:
+    """It was read on by the earlier one's aliases: a pressure was stored as a temperature."""
+    log = [
+        message("DBIRTH", BIRTH),
+        message("DBIRTH", birth),
+        message("DDATA", DATA),
+        message("DBIRTH", BIRTH),
+        message("DDATA", DATA),
+    ]
+
+    assert said(lived(log, 10_000_000, History())) == [
+        (["online", "t"], []), ([], [reason]), ([], ["unknown-alias"]), (["online", "t"], []), (["t"], []),
+    ]  # fmt: skip
+
+
+def test_a_node_s_birth_that_cannot_be_read_makes_its_devices_void_and_one_of_a_stranger_is_not_kept() -> None:
+    history = History()
+    broken = message("NBIRTH", b"\xff\xff", device="")
+    log = [broken, message("DBIRTH", b"\xff\xff"), message("DBIRTH", BIRTH), broken, message("DDATA", DATA), broken]
+
+    assert said(lived(log, 10_000_000, history))[4] == ([], ["unknown-alias"])
+    assert [offset for offset, _ in history.of("sparkplug:plant/line-1", 0)] == [2, 3]
 
 
 def test_counts_what_a_sender_writes_beside_the_payload_too() -> None:
