@@ -4,9 +4,9 @@ Source: Sparkplug specification 3.0, 6.4 (payloads, datatypes). Signed integers 
 complement, of their own width or of the field's: both are read. An unsigned field may be the one of 32 or of 64 bits.
 """
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from threading import Lock
 
 from google.protobuf.message import DecodeError
 from msgspec import Struct
@@ -37,7 +37,8 @@ _WRONG_TYPE = Rejected("open", "wrong-type", "")
 _OUT_OF_RANGE = Rejected("open", "out-of-range", "")
 _NO_DATATYPE = Rejected("open", "no-datatype", "")
 _NO_SCALAR, _COMMAND = Ignored("no-scalar"), Ignored("control-metric")
-SMALL, FEW_SMALL, FEW_LARGE = 32_000, 2_048, 16
+ROOM, METRIC_ROOM = 64_000_000, 350
+"""bytes that definitions which are kept take together, and that a metric takes besides its name"""
 
 
 class Definition(Struct, frozen=True):
@@ -82,7 +83,7 @@ def parse(payload: bytes) -> Payload | Rejected:
 
 def definitions(payload: bytes) -> Definitions | Rejected:
     """What a birth's payload defines."""
-    return _of_small(payload) if len(payload) <= SMALL else _of_large(payload)
+    return _KNOWN.of(payload)
 
 
 def read(parsed: Payload, known: Definitions, received_at: int, device: str) -> Found:
@@ -181,5 +182,40 @@ def _define(payload: bytes) -> Definitions | Rejected:
     return Definitions(by_name, {alias: defined for alias, defined in by_alias.items() if alias not in twice})
 
 
-_of_small, _of_large = lru_cache(FEW_SMALL)(_define), lru_cache(FEW_LARGE)(_define)
-"""The same births are asked again and again. Large ones are few, so that their size cannot fill the memory."""
+class Known:
+    """What the births define that were asked for last: the same are asked again and again.
+
+    Bounded by what they take: a birth tells values and times, too, so that a node of thousands of metrics which comes back
+    again and again has a payload of its own each time.
+    """
+
+    def __init__(self, room: int = ROOM) -> None:
+        self._room, self.taken, self._lock = room, 0, Lock()
+        self._found: OrderedDict[bytes, Definitions | Rejected] = OrderedDict()
+
+    def of(self, payload: bytes) -> Definitions | Rejected:
+        """What the payload defines; from any thread."""
+        with self._lock:
+            found = self._found.get(payload)
+            if found is not None:
+                self._found.move_to_end(payload)
+                return found
+        found = _define(payload)
+        with self._lock:
+            self._keep(payload, found)
+        return found
+
+    def _keep(self, payload: bytes, found: Definitions | Rejected) -> None:
+        if payload not in self._found:
+            self._found[payload] = found
+            self.taken += _taken(payload, found)
+        while self.taken > self._room:
+            self.taken -= _taken(*self._found.popitem(last=False))
+
+
+def _taken(payload: bytes, found: Definitions | Rejected) -> int:
+    metrics = 1 if isinstance(found, Rejected) else 1 + len(found.by_name)
+    return len(payload) + METRIC_ROOM * metrics
+
+
+_KNOWN = Known()
