@@ -1,8 +1,8 @@
 """Decode agent: raw -> readings, dead letters and device events. All meaning is in ``streams.core``."""
 
 import asyncio
-from collections.abc import Sequence
-from itertools import chain, repeat
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat, takewhile
 
 from msgspec.structs import replace
 
@@ -27,7 +27,8 @@ from streams.agents.pace import Pace
 from streams.agents.up_to_date import UpToDate
 from streams.agents.view import MappingView, Views
 from streams.core.decode import Context, decode_batch
-from streams.core.records import Generation, Lineage
+from streams.core.memory import portions
+from streams.core.records import Generation, Lineage, RawRecord
 from streams.javascript.codec import LANGUAGE
 from streams.registry.hashes import code_hash
 from streams.settings import Settings
@@ -109,11 +110,18 @@ class DecodeAgent:
 
     async def _decode_run(self, batch: Batch, run: Run, output: Output) -> None:
         """What may take seconds is waited for outside: it must not silence heartbeats and health."""
-        context = self._context(run.generation)
-        if self._may_take_long(batch, run.generation):
-            await asyncio.get_running_loop().run_in_executor(None, self._decode, batch, run, context, output)
-        else:
-            self._decode(batch, run, context, output)
+        parts = self._decode(batch, run, self._context(run.generation), output)
+        outside = self._may_take_long(batch, run.generation)
+        while await self._next(parts, outside=outside) is not None:
+            if output.is_enough and await self._deliver(batch, output.records):
+                output.sent()
+
+    async def _next(self, parts: Iterator[int], *, outside: bool) -> int | None:
+        """Decode one more part; None: that was all."""
+        if outside:
+            return await asyncio.get_running_loop().run_in_executor(None, next, parts, None)
+        await asyncio.sleep(0)  # others have their turn between two parts
+        return next(parts, None)
 
     def _may_take_long(self, batch: Batch, generation: Generation) -> bool:
         """Vendors' JavaScript, or large bodies."""
@@ -121,20 +129,26 @@ class DecodeAgent:
         codecs = self._fence.codecs.get(generation.codecs)
         return size > AT_ONCE_BYTES or any(codec.language == LANGUAGE for codec in codecs)
 
-    def _decode(self, batch: Batch, run: Run, context: Context, output: Output) -> None:
-        """Slice by slice; it ends early when the batch is abandoned, of which nothing is sent then."""
+    def _decode(self, batch: Batch, run: Run, context: Context, output: Output) -> Iterator[int]:
+        """Part by part, as it is asked for; ends early when the batch is abandoned, of which nothing more is sent then."""
         records = [record for record in batch.records if run.first <= record.offset <= run.last]
-        for part in self._pace.slices(records):
-            if batch.abandoned:
-                return
-            self._decode_part(batch.tp.partition, part, run.generation.number, context, output)
-            progress.HERE.beat()
+        partition = batch.tp.partition
+        for some in takewhile(lambda _: not batch.abandoned, self._pace.slices(records)):
+            decoded = raw_records(partition, some, self._confluent, output)
+            for part in takewhile(lambda _: not batch.abandoned, portions(decoded, context.decoders)):
+                self._decode_part(partition, part, run.generation.number, context, output)
+                progress.HERE.beat()
+                yield len(part)
 
     def _decode_part(
-        self, partition: int, records: Sequence[Consumed], generation: int, context: Context, output: Output
+        self,
+        partition: int,
+        decoded: Sequence[tuple[RawRecord, Consumed]],
+        generation: int,
+        context: Context,
+        output: Output,
     ) -> None:
         """What it remembers is known to the next part, as if both were one."""
-        decoded = raw_records(partition, records, self._confluent, output)
         items = [(raw, Lineage(partition, record.offset), generation) for raw, record in decoded]
         outcomes = decode_batch(items, context)
         for (raw, lineage, _), (_, record), outcome in zip(items, decoded, outcomes, strict=True):

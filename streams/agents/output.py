@@ -19,6 +19,8 @@ READINGS, DEAD_LETTERS, EVENTS, MEMORIES = "readings", "dead-letters", "device-e
 MS = 1_000_000
 UNDECODABLE = (avro.AvroError, msgspec.ValidationError)
 """what reading a raw record may raise"""
+ENOUGH_RECORDS, ENOUGH_BYTES = 50_000, 32_000_000
+"""what is sent before more of a batch is decoded: its bytes do not say how much it becomes"""
 RECORD_OVERHEAD = 1_000
 """bytes that Kafka adds at most to a record of ours"""
 
@@ -44,6 +46,7 @@ class Output:
 
     def __init__(self, max_bytes: int, passes: Callable[[DeviceEvent], bool]) -> None:
         self.records: list[Outgoing] = []
+        self._looked_at = self._bytes = 0
         self._max_bytes, self._passes = max_bytes, passes
         self._by_source: Counter[tuple[str, str]] = Counter()
         self._dead: Counter[tuple[str, str]] = Counter()
@@ -70,6 +73,17 @@ class Output:
     def add_undecodable(self, partition: int, record: Consumed, fault: Exception) -> None:
         """Bytes in ``raw`` that are no raw record."""
         self._letter(record.key, undecodable(Lineage(partition, record.offset), record.timestamp * MS, fault))
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether to send what there is before there is more."""
+        self._bytes += sum(len(record.value) for record in self.records[self._looked_at :])
+        self._looked_at = len(self.records)
+        return self._looked_at >= ENOUGH_RECORDS or self._bytes >= ENOUGH_BYTES
+
+    def sent(self) -> None:
+        """What there is has been sent."""
+        self.records, self._looked_at, self._bytes = [], 0, 0
 
     def count(self) -> None:
         """Add to the metrics; once, when the batch is done."""

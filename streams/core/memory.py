@@ -11,9 +11,9 @@ definitions stores what was never said. What counts is what stands before the re
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Protocol, TypeGuard
+from typing import Protocol, TypeGuard, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -30,6 +30,8 @@ Entries = Sequence[Entry]
 Place = tuple[str, int]
 """Fold key and raw partition."""
 
+T = TypeVar("T")
+
 NOTHING: Memory = {}
 SIZE_LIMIT = 1_000_000
 """Bytes of payload of a record that may be remembered: it is held in memory by every worker."""
@@ -39,6 +41,8 @@ SHARE = 4
 """one sender may take this part of it"""
 OVERHEAD = 1_000
 """bytes that a record takes besides its texts and its payload"""
+AT_ONCE = 20
+"""Records of decoders with memory that are decoded at once: a few bytes may become a message of each that is remembered."""
 ALL = ""
 """in the place of a fold key: of all senders"""
 _OFFSET = itemgetter(0)
@@ -206,6 +210,21 @@ class Recall:
             memory = decoder.remember(memory, earlier)
         self._folded[place] = offset, memory
         return memory
+
+
+def portions(
+    items: Sequence[tuple[RawRecord, T]], decoders: Mapping[str, Decoder]
+) -> Iterator[Sequence[tuple[RawRecord, T]]]:
+    """The records in their order, cut so that what they become is bounded as their bytes are; at least one part."""
+    start = held = 0
+    for place, (raw, _) in enumerate(items):
+        decoder = decoders.get(raw.source)
+        held += decoder is not None and remembers(decoder)
+        if held == AT_ONCE:
+            yield items[start : place + 1]
+            start, held = place + 1, 0
+    if start < len(items) or not items:
+        yield items[start:]
 
 
 def size(record: RawRecord) -> int:

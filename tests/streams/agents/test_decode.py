@@ -11,9 +11,11 @@ import pytest
 from faust.types import TP
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from streams import avro, progress
 from streams.agents import decode
+from streams.agents import output as output_module
 from streams.agents.batch import Batch
 from streams.agents.decode import DecodeAgent
 from streams.agents.fence import Fence
@@ -26,6 +28,7 @@ from streams.core.decode import Context, decode_batch
 from streams.core.records import DeviceEvent, Generation, RawRecord
 from streams.registry.hashes import codecs_hash, rules_hash
 from streams.settings import Settings
+from tests import sparkplug
 from tests.contracts.test_decoder import body_of, came
 from tests.contracts.test_memory import told
 from tests.streams.agents.test_batch import Record
@@ -149,6 +152,59 @@ def test_the_loop_goes_on_while_large_bodies_or_javascript_are_decoded(
     made_of(batch([value]), agent(codecs=codecs), codecs)
 
     assert [thread is not threading.main_thread() for thread in threads] == [outside]
+
+
+class Noting:
+    """A producer that takes all, and notes after how many records it was waited for."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes]] = []
+        self.flushed: list[int] = []
+
+    def send(self, topic: str, _key: bytes | None, value: bytes) -> None:
+        self.sent.append((topic, value))
+
+    def flush(self) -> None:
+        """All of it is durable."""
+        self.flushed.append(len(self.sent))
+
+
+def death(node: str) -> RawRecord:
+    return RawRecord(
+        id="0190", source="sparkplug", transport="mqtt", address=f"spBv1.0/plant/NDEATH/{node}", received_at=1,
+        payload=sparkplug.payload(),
+    )  # fmt: skip
+
+
+def test_what_a_few_bytes_become_is_sent_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each death of a node is that of its 2,000 devices: a batch of 2,000 took six gigabytes, and again after each end."""
+    monkeypatch.setattr(output_module, "ENOUGH_RECORDS", 500)
+    one, producer, sizes = agent(OfSize(1_000)), Noting(), list[int]()
+    one._producer = cast(Any, producer)
+    births = [replace(death("line-1"), address=f"spBv1.0/plant/DBIRTH/line-1/d{number}") for number in range(10)]
+    its, output = batch([*births, *[death("line-1")] * 290]), Output(1_000_000, lambda _: False)
+
+    def noting(items: Sequence[Any], context: Context) -> Any:
+        sizes.append(len(items))
+        return decode_batch(items, context)
+
+    monkeypatch.setattr(decode, "decode_batch", noting)
+    asyncio.run(one._decode_run(its, run_of(its), output))
+
+    assert sizes == [20] * 15
+    assert producer.flushed == [570, 1_230, 1_890, 2_550, 3_210]
+    assert output.records == []
+
+
+def test_an_abandoned_batch_is_left_between_two_parts_of_a_slice() -> None:
+    one, producer = agent(OfSize(1_000)), Noting()
+    one._producer = cast(Any, producer)
+    its, output = batch([death("line-1")] * 300), Output(1_000_000, lambda _: False)
+    its.abandon()
+
+    asyncio.run(one._decode_run(its, run_of(its), output))
+
+    assert (output.records, producer.sent) == ([], [])
 
 
 class Full:
