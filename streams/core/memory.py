@@ -13,7 +13,7 @@ definitions stores what was never said. What counts is what stands before the re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Protocol, TypeGuard, TypeVar
+from typing import Any, Protocol, TypeGuard, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -30,7 +30,7 @@ Entries = Sequence[Entry]
 Place = tuple[str, int]
 """Fold key and raw partition."""
 
-T = TypeVar("T")
+T = TypeVar("T", bound=tuple[Any, ...])
 
 NOTHING: Memory = {}
 SIZE_LIMIT = 1_000_000
@@ -42,7 +42,7 @@ SHARE = 4
 OVERHEAD = 1_000
 """bytes that a record takes besides its texts and its payload"""
 AT_ONCE = 20
-"""Records of decoders with memory that are decoded at once: a few bytes may become a message of each that is remembered."""
+"""records that may become a message of each that is remembered, however few bytes they have, which are decoded at once"""
 ALL = ""
 """in the place of a fold key: of all senders"""
 _OFFSET = itemgetter(0)
@@ -80,6 +80,9 @@ class Remembering(Decoder, Protocol):
 
         A record without payload takes away what its sender had defined, and changes nothing where there was nothing.
         """
+
+    def tells_of_others(self, record: RawRecord) -> bool:
+        """Whether it may become more than one message. Never raises."""
 
     def open_with(self, record: RawRecord, memory: Memory) -> list[Opened]:
         """As ``open``, with the memory before the record. Never raises."""
@@ -212,17 +215,15 @@ class Recall:
         return memory
 
 
-def portions(
-    items: Sequence[tuple[RawRecord, T]], decoders: Mapping[str, Decoder]
-) -> Iterator[Sequence[tuple[RawRecord, T]]]:
-    """The records in their order, cut so that what they become is bounded as their bytes are; at least one part."""
-    start = held = 0
-    for place, (raw, _) in enumerate(items):
-        decoder = decoders.get(raw.source)
-        held += decoder is not None and remembers(decoder)
-        if held == AT_ONCE:
+def portions(items: Sequence[T], decoders: Mapping[str, Decoder]) -> Iterator[Sequence[T]]:
+    """What begins with a record each, in order, cut so that what it becomes is bounded as its bytes are; at least one part."""
+    start = told = 0
+    for place, item in enumerate(items):
+        decoder = decoders.get(item[0].source)
+        told += decoder is not None and remembers(decoder) and decoder.tells_of_others(item[0])
+        if told == AT_ONCE:
             yield items[start : place + 1]
-            start, held = place + 1, 0
+            start, told = place + 1, 0
     if start < len(items) or not items:
         yield items[start:]
 

@@ -73,6 +73,11 @@ class Sparkplug:
         full = len(memory) > DEVICE_LIMIT and topic.device not in memory
         return memory if full else {**memory, topic.device: record}
 
+    def tells_of_others(self, record: RawRecord) -> bool:
+        """A node's death is that of its devices."""
+        topic = _topic(record.address)
+        return isinstance(topic, Topic) and topic.kind == "NDEATH"
+
     def open(self, record: RawRecord) -> list[Opened]:
         """Without a memory, only births, deaths and metrics by name can be read."""
         return self.open_with(record, NOTHING)

@@ -11,6 +11,7 @@ from streams.agents.generations import Hashes, cut, in_force
 from streams.agents.output import UNDECODABLE, largest_reading, too_large, undecodable
 from streams.core.decode import Account, Context, Item, Measured, decode, measure_batch
 from streams.core.identity import row_version, version_parts
+from streams.core.memory import portions
 from streams.core.place import place
 from streams.core.records import (
     Block,
@@ -93,8 +94,9 @@ class Stager:
             making.foreign += sum(low <= offset <= high for offset, _ in chunk.records)
             return
         items = list(self._items(making, chunk, low, high, number))
-        for item, account in zip(items, measure_batch(items, self._context), strict=True):
-            self._add(making, item, account)
+        for part in portions(items, self._context.decoders):
+            for item, account in zip(part, measure_batch(part, self._context), strict=True):
+                self._add(making, item, account)
 
     def _generation(self, partition: int, offset: int) -> int | None:
         """The generation that its rows have; None when nobody decodes the record.

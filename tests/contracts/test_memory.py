@@ -146,6 +146,16 @@ def test_a_record_that_is_repeated_changes_nothing_and_nothing_is_touched(
 
 
 @pytest.mark.parametrize("source", KEPT)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_who_does_not_tell_of_others_says_one_message_at_most(source: str, data: st.DataObject) -> None:
+    log, decoder = data.draw(logs(source)), KEPT[source]
+    outcomes, _ = lived([log])
+    for (raw, _, _), outcome in zip(log, outcomes, strict=True):
+        assert len(outcome.readings) <= 1 or decoder.tells_of_others(raw)
+
+
+@pytest.mark.parametrize("source", KEPT)
 def test_what_is_too_large_is_not_remembered_and_says_so(source: str) -> None:
     raws = [came(source, case, base64.b64decode(case["base64"])) for case in told(source)]
     born = next(raw for raw in raws if KEPT[source].remember(NOTHING, raw))

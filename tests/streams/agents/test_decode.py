@@ -191,8 +191,8 @@ def test_what_a_few_bytes_become_is_sent_before_it_fills_the_memory(monkeypatch:
     monkeypatch.setattr(decode, "decode_batch", noting)
     asyncio.run(one._decode_run(its, run_of(its), output))
 
-    assert sizes == [20] * 15
-    assert producer.flushed == [570, 1_230, 1_890, 2_550, 3_210]
+    assert sizes == [30, *[20] * 13, 10]
+    assert producer.flushed == [680, 1_340, 2_000, 2_660, 3_210]
     assert output.records == []
 
 
