@@ -7,7 +7,13 @@ from itertools import permutations
 import pytest
 
 from connectors.sinks.base import Transient
+from connectors.sinks.clickhouse.log_rows import LOGGED
+from connectors.sinks.clickhouse.names import SERIES
+from connectors.sinks.clickhouse.replay.latest import LATEST
+from connectors.sinks.clickhouse.rows import AGGREGATES, POINTS, RUN_POINTS
 from connectors.sinks.clickhouse.sink import ClickHouseSink
+from connectors.sinks.clickhouse.store import COLUMNS
+from connectors.sinks.clickhouse.table import unfit
 from streams.core.identity import row_version, series_id, version_parts
 from streams.core.records import Block, Lineage
 from streams.core.times import SECOND
@@ -73,6 +79,40 @@ def test_a_tombstone_hides_a_point_until_a_higher_version_comes(bench: Bench) ->
 
     assert hidden == []
     assert bench.points() == [(NOON, 9.0, "", 3, 0, 0)]
+
+
+def test_a_table_that_somebody_altered_holds_rows_up_and_buries_none(bench: Bench) -> None:
+    batch = records(reading(measured(1.0), measured("on", NOON, "state")))
+    bench.store.command("ALTER TABLE points MODIFY COLUMN text Float64")
+    try:
+        with pytest.raises(Transient, match="column text of table points is Float64, not String: alter it back"):
+            bench.sink.write(batch)
+    finally:
+        bench.store.command("ALTER TABLE points MODIFY COLUMN text String")
+
+    assert list(bench.sink.write(batch)) == []
+    assert bench.points("state") == [(NOON, None, "on", 1, 0, 0)]
+
+
+def test_a_view_of_somebody_that_cannot_take_rows_holds_them_up_and_buries_none(bench: Bench) -> None:
+    batch = records(reading(measured("on", NOON, "state")))
+    bench.store.command(
+        "CREATE MATERIALIZED VIEW numbers ENGINE = MergeTree ORDER BY n AS SELECT toFloat64(text) AS n FROM points"
+    )
+    try:
+        with pytest.raises(Transient, match="view numbers that points fills refuses rows"):
+            bench.sink.write(batch)
+    finally:
+        bench.store.command("DROP TABLE numbers")
+
+    assert list(bench.sink.write(batch)) == []
+
+
+def test_every_table_is_as_its_rows_expect_it(bench: Bench) -> None:
+    """Else a row at fault would be taken for a table at fault, and hold up those behind it."""
+    tables = [POINTS, RUN_POINTS, LATEST, AGGREGATES, SERIES, *(logged.table for logged in LOGGED.values())]
+    for table in tables:
+        assert unfit(table, dict(bench.rows(COLUMNS.replace("{table:String}", f"'{table.name}'")))) is None
 
 
 def test_months_meet_in_one_batch_and_nanoseconds_survive(bench: Bench) -> None:

@@ -5,7 +5,7 @@ interface. Times go in and out as ``int`` nanoseconds.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, DataError
 
 from connectors.sinks.base import Transient
-from connectors.sinks.clickhouse.table import Table
+from connectors.sinks.clickhouse.table import Table, unfit
 from streams import metrics
 from streams.progress import Progress
 from streams.settings import ClickHouseSettings
@@ -34,6 +34,12 @@ BAD_DATA = {
     349: "null-not-allowed",
 }
 """ClickHouse's error codes that blame the rows; any other may pass with time."""
+COLUMNS = "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}"
+VIEWS = """
+SELECT arrayJoin(dependencies_table) FROM system.tables WHERE database = currentDatabase() AND name = {table:String}
+"""
+NOT_STORABLE = "not-storable"
+"""the driver refused the rows, before any table saw them"""
 MISSING = {60: "a table", 81: "the database"}
 SETTINGS = {
     # A batch of late records may touch any number of months.
@@ -74,6 +80,8 @@ class Store:
     ) -> None:
         self._settings, self._sink, self._timeout_s, self._options = settings, sink, timeout_s, options or {}
         self._told = told
+        self.before: Callable[[], None] = lambda: None
+        """called before every statement that changes something; what it raises keeps that from happening"""
         self._client: Client | None = None
 
     def insert(self, table: Table, columns: Sequence[Sequence[Any]]) -> int:
@@ -81,18 +89,17 @@ class Store:
 
         Raises:
             BadData: the rows are at fault.
-            Transient: nothing is certain.
+            Transient: nothing is certain, or the table is at fault.
         """
         if not len(columns[0]):
             return 0
-        with _sorted_errors(), self._asking():
-            self._connected().insert(
-                table.name,
-                columns,
-                column_names=list(table.columns),
-                column_type_names=list(table.columns.values()),
-                column_oriented=True,
-            )
+        self.before()
+        try:
+            self._insert(table, columns)
+        except BadData as error:
+            if error.reason != NOT_STORABLE:
+                self._check_fits(table, error)
+            raise
         metrics.SINK_ROWS.labels(self._sink, table.name).inc(len(columns[0]))
         return len(columns[0])
 
@@ -102,6 +109,7 @@ class Store:
         Raises:
             Transient: it may or may not have run.
         """
+        self.before()
         with _passing_errors(), self._asking():
             self._connected().command(statement)
 
@@ -136,6 +144,27 @@ class Store:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+    def _insert(self, table: Table, columns: Sequence[Sequence[Any]]) -> None:
+        with _sorted_errors(), self._asking():
+            self._connected().insert(
+                table.name,
+                columns,
+                column_names=list(table.columns),
+                column_type_names=list(table.columns.values()),
+                column_oriented=True,
+            )
+
+    def _check_fits(self, table: Table, refusal: BadData) -> None:
+        """Rows are not to blame for a table that somebody altered, nor for a view that somebody fills from it."""
+        asked = {"table": table.name}
+        fault = unfit(table, dict(self.rows(COLUMNS, asked)))  # type: ignore[arg-type]  # rows are sequences of two
+        if fault:
+            raise Transient(f"{fault}: alter it back, rows wait ({refusal})") from refusal
+        if views := self.rows(VIEWS, asked):
+            raise Transient(
+                f"view {views[0][0]} that {table.name} fills refuses rows, which wait ({refusal})"
+            ) from refusal
 
     def _asking(self) -> AbstractContextManager[None]:
         return self._told.asking("an answer of the store", self._timeout_s) if self._told else nullcontext()
@@ -186,7 +215,7 @@ def _sorted_errors() -> Iterator[None]:
         try:
             yield
         except DataError as error:
-            raise BadData("not-storable", str(error)) from error
+            raise BadData(NOT_STORABLE, str(error)) from error
         except DatabaseError as error:
             if error.code in BAD_DATA:
                 raise BadData(BAD_DATA[error.code], str(error)) from error
