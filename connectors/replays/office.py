@@ -1,5 +1,6 @@
 """The registry, seen from a runner of replays and from the command line: over HTTP, because one process writes it."""
 
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -31,6 +32,8 @@ logger = log.get("replay.office")
 class Office:
     """Asks the API for replays. ``runner`` is who reports: the same after a restart, so that the replay is still its own.
 
+    Nobody else of the host has that name: a second process does not get the port; without one it is another after a restart.
+
     What a runner needs (``report``, ``open_generation``, and ``get`` and ``all``, when ``waits``) waits while the API is away, until
     ``stop`` is set.
 
@@ -48,7 +51,7 @@ class Office:
         stop: Event | None = None,
         api: client.Client | None = None,
     ) -> None:
-        self.runner = runner or f"{socket.gethostname()}-{settings.replay.health_port}"
+        self.runner = runner or f"{socket.gethostname()}-{settings.replay.health_port or os.getpid()}"
         self._api, self._waits, self._stop = api or client.of_replays(settings), waits, stop or Event()
 
     def create(

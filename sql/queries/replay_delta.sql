@@ -1,6 +1,6 @@
 -- Which rows make the difference true? (build of a replay: changed and added points, and tombstones)
 -- generation: of the rows written; restore: 1 when only lost rows are put back, at the versions that they had.
-INSERT INTO replay_${job}_delta (series_id, ts, value, text, quality, logical_uid, version, is_deleted)
+INSERT INTO replay_${job}_delta_next (series_id, ts, value, text, quality, logical_uid, version, is_deleted)
 SELECT
     series_id,
     ts,

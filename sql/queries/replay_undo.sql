@@ -1,7 +1,7 @@
 -- What stood before at the keys of the delta whose row still stands? (build of an undo, slice by slice)
 -- generation: of the rows written; within: the slice; standing: those rows. A key that a live row or another correction
 -- has taken since is left alone.
-INSERT INTO replay_${job}_undo (series_id, ts, value, text, quality, logical_uid, version, is_deleted)
+INSERT INTO replay_${job}_undo_next (series_id, ts, value, text, quality, logical_uid, version, is_deleted)
 SELECT
     series_id,
     ts,

@@ -64,6 +64,8 @@ def report(state: Registry, replay: Replay, said: Report, author: Author) -> Rep
     """
     if replays.is_held(replay, said.runner, author.at):
         raise Refused(409, f"Replay {replay.id} is run by {replay.runner}.")
+    if replays.is_done(replay, said.runner):
+        raise Refused(409, f"Replay {replay.id} is {replay.state}: {replay.runner} has brought it there.")
     now = State(replay.state)
     to = said.state or now
     if to is not now:

@@ -136,6 +136,11 @@ def is_held(replay: Replay, runner: str, at: int) -> bool:
     return replay.runner not in {"", runner} and replay.state in WORKING and not silent
 
 
+def is_done(replay: Replay, runner: str) -> bool:
+    """Whether another runner brought it to where it rests: this one was frozen since, and knows of nothing."""
+    return replay.runner not in {"", runner} and replay.state not in WORKING and not replay.wish
+
+
 def is_visible(replay: Replay) -> bool:
     """Whether its rows are known to stand in the live tables."""
     return msgspec.json.decode(replay.figures, type=Figures).visible_ms > 0

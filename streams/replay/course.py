@@ -16,6 +16,8 @@ from streams.replay.job import Figures, Progress, State
 REPORT_S = 1.0
 SIGN_EVERY_S = 5.0
 """also while one statement of the store takes long: a runner that is silent for 30 s has lost the replay"""
+SURE_S = 10.0
+"""so long after a report the replay is still its runner's: an API that takes over knows only of one that was written, up to 10 s before"""
 
 
 class Office(Protocol):
@@ -52,7 +54,7 @@ class Course:
     def __init__(self, office: Office, replay: Replay, stop: Event, show: Callable[[Replay, Progress], None]) -> None:
         self.replay, self.figures = replay, msgspec.json.decode(replay.figures, type=Figures)
         self._office, self._stop, self._show = office, stop, show
-        self._told, self._begun = 0.0, (0.0, 0)
+        self._told, self._begun, self._heard = 0.0, (0.0, 0), float("-inf")
         self._now = Progress()
         self._lost = Event()
         self.may_cancel = True
@@ -76,11 +78,22 @@ class Course:
 
     def enter(self, state: State, **fields: Any) -> None:
         """A new state, recorded before its work begins."""
-        self.replay = self._office.report(self.id, state=state.value, figures=self.figures, **fields)
+        self.replay = self._report(state=state.value, figures=self.figures, **fields)
 
     def note(self, **fields: Any) -> None:
         """Something that must survive, within the state."""
-        self.replay = self._office.report(self.id, figures=self.figures, **fields)
+        self._go_on(self._report(figures=self.figures, **fields))
+
+    def hold(self) -> None:
+        """Make sure, before something is changed, that the replay is still this runner's: one that was frozen is told by its clock.
+
+        Raises:
+            Stopped: another runner has it.
+        """
+        if self._lost.is_set():
+            raise Stopped
+        if time.monotonic() - self._heard > SURE_S:
+            self._go_on(self._report(progress=self._now))
 
     def begin(self, step: str, unit: str = "", total: int = 0, done: int = 0) -> None:
         """A step of the work; ``done`` was done by an earlier attempt."""
@@ -103,7 +116,7 @@ class Course:
         )
         self._show(self.replay, self._now)
         if time.monotonic() - self._told >= REPORT_S:
-            self.replay = self._office.report(self.id, progress=self._now)
+            self._go_on(self._report(progress=self._now))
             self._told = time.monotonic()
         self.heed()
 
@@ -131,11 +144,24 @@ class Course:
         """Keep figures; they are recorded with the next state."""
         self.figures = msgspec.structs.replace(self.figures, **figures)
 
+    def _report(self, **fields: Any) -> Replay:
+        """It is heard after it has been sent, so that it counts from there."""
+        sent = time.monotonic()
+        answer = self._office.report(self.id, **fields)
+        self._heard = sent
+        return answer
+
+    def _go_on(self, now: Replay) -> None:
+        """Only in the state that this runner brought it to: else it went on without this one."""
+        if now.state != self.replay.state:
+            raise Stopped
+        self.replay = now
+
     def _give_signs(self, ended: Event) -> None:
         """The first refusal is the last sign: a replay that another runner took over is never taken back."""
         while not ended.wait(SIGN_EVERY_S):
             try:
-                self._office.report(self.id, progress=self._now)
+                self._report(progress=self._now)
             except (Stopped, Failed):
                 self._lost.set()
                 return

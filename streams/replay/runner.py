@@ -65,6 +65,7 @@ class Runner:
             Stopped: ``stop`` was set; run it again to go on.
             KafkaException, Undelivered, and the store's own: something is away; run it again.
         """
+        self._store.guard(course.hold)
         course = Course(self._office, self._office.get(replay), stop, show)
         barrier = Barrier(self._settings.kafka)
         try:
@@ -74,6 +75,7 @@ class Runner:
             course.enter(State.CANCELLED, took_wish=True)
             self._store.drop(course.id, journal=True)
         except (Failed, ValueError) as fault:
+            self._store.guard(lambda: None)
             course.enter(State.FAILED, error=str(fault))
         finally:
             barrier.close()
@@ -93,8 +95,8 @@ class Runner:
 
     def _may_cancel(self, course: Course) -> bool:
         """Not once rows are visible, whether or not an earlier runner lived to say so."""
-        state = course.replay.state
-        return state != State.UNDOING and not (state == State.APPLYING and self._store.attached(course.id))
+        state, told = course.replay.state, course.figures.visible_ms
+        return state != State.UNDOING and not (state == State.APPLYING and (told or self._store.attached(course.id)))
 
     # --- looking
 

@@ -6,7 +6,7 @@ and nothing but ``attach`` and ``settle`` touches a live table. Rows of a replay
 the delta's keys before).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -115,6 +115,9 @@ class ReplayStore(Protocol):
     Raises (every method): ``Transient``-like errors of the implementation when the store is away; try again.
     """
 
+    def guard(self, check: Callable[[], None]) -> None:
+        """Call ``check`` before every statement that changes something; what it raises ends the step there."""
+
     def open(self, job: int) -> None:
         """Make the replay's own tables, when they are not there yet."""
 
@@ -158,7 +161,7 @@ class ReplayStore(Protocol):
         """Make the delta visible by one atomic statement, once however often called; ms that it took (0: had happened)."""
 
     def attached(self, job: int) -> bool:
-        """Whether the delta has been made visible."""
+        """Whether the delta has been made visible. Else no ``attach`` that is still under way makes it so: only one after ``build``."""
 
     def held(self, job: int, by: int, undos: Collection[int] = ()) -> int:
         """How many rows and names that replay ``by`` wrote stand where ``job`` wrote, too; 0 when one is not kept any more.

@@ -142,6 +142,7 @@ def test_lost_rows_that_a_sink_wrote_again_meanwhile_do_not_pass_for_the_whole(b
     put(bench.store, {(T, NOON): row(0.0, 0)})
 
     assert not bench.replay.attached(JOB)
+    bench.replay.build(JOB, 0)
     bench.replay.attach(JOB)
     assert final(bench.store) == decoded
 

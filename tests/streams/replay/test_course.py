@@ -4,6 +4,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from streams.core.records import Generation
 from streams.core.replay_record import Replay
@@ -27,6 +28,8 @@ class Counting:
     def all(self) -> list[Replay]:
         raise NotImplementedError
 
+    state = REPLAY.state
+
     def report(self, replay: int, **fields: Any) -> Replay:
         if len(self.reports) >= self.most:
             self.refused.set()
@@ -34,7 +37,7 @@ class Counting:
         self.reports.append(fields)
         if len(self.reports) == self.most:
             self.full.set()
-        return REPLAY
+        return replace(REPLAY, state=self.state)
 
     def open_generation(self, why: str) -> Generation:
         raise NotImplementedError
@@ -62,3 +65,29 @@ def test_ends_when_it_hears_that_another_runner_has_the_replay() -> None:
         assert office.refused.wait(SOON_S)
     with pytest.raises(Stopped):
         made.heed()
+
+
+def test_asks_before_something_is_changed_whether_the_replay_is_still_its_own_when_it_was_silent_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a process that was frozen: another runner may have the replay since, and its tables."""
+    office = Counting(most=2)
+    made = Course(office, REPLAY, Event(), lambda *_: None)
+    made.note()
+    made.hold()
+    assert len(office.reports) == 1
+
+    monkeypatch.setattr(course, "SURE_S", 0.0)
+    made.hold()
+    assert len(office.reports) == 2
+    with pytest.raises(Stopped):
+        made.hold()
+
+
+def test_ends_when_the_replay_has_gone_on_without_it() -> None:
+    office = Counting(most=9)
+    made = Course(office, REPLAY, Event(), lambda *_: None)
+    made.note()
+    office.state = "ready"
+    with pytest.raises(Stopped):
+        made.note()

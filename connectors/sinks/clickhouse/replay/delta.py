@@ -19,12 +19,12 @@ def build(tables: Tables, generation: int) -> None:
         Transient: do it again.
     """
     restore = int(diff.restores(tables))
-    tables.remake("delta", "names_next")
+    tables.remake("delta_next", "names_next")
     tables.make("names")
     tables.store.command(tables.statement("delta", generation=generation, restore=restore))
     tables.store.command(tables.statement("names", generation=generation, restore=restore))
     tables.store.command(f"EXCHANGE TABLES {tables.name('names')} AND {tables.name('names_next')}")
-    _merge(tables, "delta")
+    _offer(tables, "delta")
 
 
 def build_undo(tables: Tables, generation: int, undos: Collection[int]) -> int:
@@ -33,19 +33,20 @@ def build_undo(tables: Tables, generation: int, undos: Collection[int]) -> int:
     Raises:
         Transient: do it again.
     """
-    tables.remake("undo", "undo_names")
+    tables.remake("undo_next", "undo_names")
     for part in slices(tables, "delta"):
         rows_of = standing.points(tables, part, undos)
         tables.store.command(tables.statement("undo", generation=generation, within=part.condition, standing=rows_of))
     named = standing.names(tables, undos)
     tables.store.command(tables.statement("undo_names", generation=generation, standing=named))
-    _merge(tables, "undo")
+    _offer(tables, "undo")
     return rows(tables, "undo")
 
 
-def _merge(tables: Tables, table: str) -> None:
-    """One part a month: what is attached is few parts, and attaching takes no time."""
-    tables.store.command(f"OPTIMIZE TABLE {tables.name(table)} FINAL")
+def _offer(tables: Tables, table: str) -> None:
+    """Give what is built its name, by which it is attached. One part a month: attaching takes no time, and leaves few parts."""
+    tables.store.command(f"OPTIMIZE TABLE {tables.name(f'{table}_next')} FINAL")
+    tables.rename(f"{table}_next", table)
 
 
 def rows(tables: Tables, table: str) -> int:
@@ -85,12 +86,34 @@ def _show(tables: Tables, table: str) -> float:
 def _complete(tables: Tables, table: str) -> bool:
     """Whether there is a witness in every month; rows that others have replaced since are none, and may come again."""
     if table == "delta" and diff.restores(tables):
-        return attached(tables, table)
+        return _stands(tables, table)
     wanted = tables.store.rows(f"SELECT DISTINCT toYYYYMM(ts) FROM {tables.name(table)}")  # noqa: S608 - a name made here
     return bool(wanted) and len(tables.store.rows(tables.statement("witness", table=table))) == len(wanted)
 
 
 def attached(tables: Tables, table: str) -> bool:
+    """Whether the rows of ``table`` have been attached; else they never will be, unless they are built anew.
+
+    A runner that was killed or frozen may have a statement under way that attaches them: it comes too late for a table that has
+    been taken away, or it has come by then.
+
+    Raises:
+        Transient: nobody knows; ask again.
+    """
+    if _stands(tables, table):
+        return True
+    away = f"{table}_away"
+    if tables.have(table):
+        tables.rename(table, away)
+    found = _stands(tables, away)
+    if found:
+        tables.rename(away, table)
+    elif tables.have(away):
+        tables.drop(away)
+    return found
+
+
+def _stands(tables: Tables, table: str) -> bool:
     """Whether rows of ``table`` are in `points`: those of a month all are or none, so that a few witnesses tell.
 
     All are asked when the first have gone: live rows or other corrections took their place, and a merge removed them.
@@ -99,8 +122,8 @@ def attached(tables: Tables, table: str) -> bool:
     """
     if not tables.have(table) or tables.empty(table):
         return False
-    if table == "delta" and diff.restores(tables):
-        return not tables.store.rows(tables.statement("not_restored"))
+    if table.startswith("delta") and diff.restores(tables):
+        return not tables.store.rows(tables.statement("not_restored", table=table))
     few = f"FROM {tables.name(table)} ORDER BY series_id, ts LIMIT {WITNESSES}"
     first = (
         f"SELECT 1 FROM points WHERE (series_id, ts) IN (SELECT series_id, ts {few}) "  # noqa: S608 - names made here

@@ -1,6 +1,6 @@
 """``ClickHouseReplayStore``: the whole of the store's side, one method a step."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.sinks.clickhouse.replay import (
@@ -54,6 +54,10 @@ class ClickHouseReplayStore:
     def close(self) -> None:
         """Let the connection go; safe to call twice."""
         self._store.close()
+
+    def guard(self, check: Callable[[], None]) -> None:
+        """Call ``check`` before every statement that changes something; what it raises ends the step there."""
+        self._store.before = check
 
     # --- staging
 
@@ -131,7 +135,7 @@ class ClickHouseReplayStore:
         return delta.attach(self._tables(job), "delta", "names")
 
     def attached(self, job: int) -> bool:
-        """Whether the delta has been made visible."""
+        """Whether the delta has been made visible. Else no ``attach`` that is still under way makes it so: only one after ``build``."""
         return delta.attached(self._tables(job), "delta")
 
     def held(self, job: int, by: int, undos: Collection[int] = ()) -> int:

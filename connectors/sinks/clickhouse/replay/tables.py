@@ -1,7 +1,8 @@
 """The tables of one replay, in the same database as the live ones: `replay_<id>_<what>`.
 
 A table that a step fills by a statement of the server's own is dropped and made anew when the step is repeated: a
-statement of a runner that was killed may still be running, and ends in the table that is gone.
+statement of a runner that was killed may still be running, and ends in the table that is gone. What is attached to `points` has
+its name only while it is whole: one that was frozen may attach it at any time, knowing of no other.
 """
 
 from string import Template
@@ -69,6 +70,11 @@ TABLES = {
     # rows to write, and to write when it is undone: tables like `points`, or they could not be attached
     "delta": "AS points",
     "undo": "AS points",
+    # while they are built, and while it is found out whether they have been attached
+    "delta_next": "AS points",
+    "delta_away": "AS points",
+    "undo_next": "AS points",
+    "undo_away": "AS points",
     # names to write, and what was before
     "names": _NAMES,
     "names_next": _NAMES,
@@ -76,7 +82,7 @@ TABLES = {
 }
 STAGED = ("staged", "series", "selected", "letters", "checkpoint")
 """what is staged; the checkpoint says how much"""
-STAGING = ("checkpoint", "staged", "selected", "letters", "reach", "names_next")
+STAGING = ("checkpoint", "staged", "selected", "letters", "reach", "names_next", "delta_next", "delta_away")
 """of no use once a replay is applied"""
 
 
@@ -100,6 +106,11 @@ class Tables:
         """Remove them, where they are there."""
         for table in tables:
             self.store.command(f"DROP TABLE IF EXISTS {self.name(table)}")
+
+    def rename(self, table: str, to: str) -> None:
+        """Give it another name, in place of the table that has that."""
+        self.drop(to)
+        self.store.command(f"RENAME TABLE {self.name(table)} TO {self.name(to)}")
 
     def have(self, *tables: str) -> bool:
         """Whether all of them are there."""
