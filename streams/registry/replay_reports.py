@@ -72,7 +72,7 @@ def report(state: Registry, replay: Replay, said: Report, author: Author) -> Rep
         _check_follows(state, replay, to)
     _check_generations(replay, said, to)
     after = structs.replace(
-        replay, **(_moved(now, to) | _said(said)), wish=_wish_after(replay, said, to), seen_at=author.at
+        replay, **(_moved(replay, to) | _said(said)), wish=_wish_after(replay, said, to), seen_at=author.at
     )
     return structs.replace(after, changed_at=author.at) if _is_other(replay, after) else after
 
@@ -111,10 +111,16 @@ def _said(said: Report) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name not in {"state", "took_wish"}}
 
 
-def _moved(now: State, to: State) -> dict[str, Any]:
-    if to is now:
+def _moved(replay: Replay, to: State) -> dict[str, Any]:
+    if to == replay.state:
         return {}
-    return {"state": to.value, "error": "", "failed_in": now.value if to is State.FAILED else ""}
+    return {"state": to.value, "error": "", "failed_in": _failing_in(replay) if to is State.FAILED else ""}
+
+
+def _failing_in(replay: Replay) -> str:
+    """An undo that has opened no generation yet has written nothing, and keeps nobody from its rows."""
+    begun = replay.state != State.UNDOING or replay.undo_generation is not None
+    return replay.state if begun else State.APPLIED.value
 
 
 def _wish_after(replay: Replay, said: Report, to: State) -> str:

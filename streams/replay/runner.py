@@ -213,10 +213,10 @@ class Runner:
 
     def _undo(self, course: Course, barrier: Barrier) -> None:
         course.may_cancel = False
-        if course.replay.state == State.APPLIED:  # one that failed while it is undoing would keep others from its rows
+        course.enter(State.UNDOING, took_wish=True)
+        if course.replay.undo_generation is None:  # from here on nothing new comes to lie on it
             stacked.check(course, self._office.all(), self._store)
         self._begins_undo(course.replay)
-        course.enter(State.UNDOING, took_wish=True)
         if not self._store.undo_attached(course.id):
             number = self._open_generation(course, "undo")
             self._pass(course, barrier)

@@ -225,6 +225,37 @@ def test_one_that_lies_below_says_which_to_undo_first_and_then_goes(bench: Repla
     assert shown(bench) == {0: 1.0, 2: 9.0}
 
 
+class Placing(Registered):
+    """A placement is applied right before an undo begins."""
+
+    def __init__(self, bench: Replayed) -> None:
+        super().__init__()
+        self._bench = bench
+
+    def report(self, replay: int, **fields: Any) -> Replay:
+        if fields.get("state") == State.UNDOING and SECOND not in self.state.replays:
+            apply(self._bench, SECOND, staged({(T, NOON): row(2.0, 1, uid=7)}, Runs([(0, 1, 1)])))
+            self.keep(State.APPLIED, number=SECOND, generation=GENERATIONS[SECOND], mode="place")
+        return super().report(replay, **fields)
+
+
+def test_a_placement_that_came_right_before_an_undo_began_is_undone_first_and_keeps_no_other_waiting(
+    bench: Replayed,
+) -> None:
+    """Its rows were left alone, and its own undo brought those back that had been taken back."""
+    put(bench.store, {(T, NOON): row(1.0, 1)})
+    apply(bench, FIRST, staged({(T, NOON): row(2.0, 1)}, Runs([(0, 1, 1)])))
+    office = Placing(bench)
+    office.keep(State.APPLIED, number=FIRST, generation=GENERATIONS[FIRST])
+
+    refused = undone(bench, office, FIRST)
+
+    assert (refused.state, refused.failed_in) == ("failed", "applied")
+    assert refused.error == "a later correction stands on what it wrote: undo replay 8 (place) first"
+    assert [undone(bench, office, job).state for job in (SECOND, FIRST)] == ["undone"] * 2
+    assert shown(bench) == {0: 1.0}
+
+
 def test_a_placement_of_rows_that_a_correction_wrote_is_undone_first_and_one_of_other_rows_is_not(
     bench: Replayed,
 ) -> None:

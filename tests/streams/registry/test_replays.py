@@ -100,6 +100,30 @@ def test_applied_and_taken_back_it_remembers_who_and_why(world: World) -> None:
             world.wish(number, what)
 
 
+def test_a_runner_that_was_frozen_until_another_was_done_is_told_so(world: World) -> None:
+    number = world.ready()
+    for said in ({"error": "waits"}, {"figures": Figures()}, {"state": State.FAILED}):
+        with refused(409):
+            world.report(number, runner="frozen", **said)
+
+    world.wish(number, "apply")
+    assert world.report(number, State.APPLYING, runner="frozen", took_wish=True).runner == "frozen"
+
+
+def test_an_undo_that_fails_before_it_has_a_generation_keeps_nobody_from_its_rows(world: World) -> None:
+    number, other = world.applied(), world.ready()
+    world.wish(number, "undo")
+    world.report(number, State.UNDOING, took_wish=True)
+    early = world.report(number, State.FAILED, error="a later correction stands on what it wrote")
+    assert (early.failed_in, world.wish(other, "apply").wish) == ("applied", "apply")
+
+    world.wish(other, "cancel")
+    world.report(other, State.CANCELLED)
+    world.wish(number, "undo")
+    world.report(number, State.UNDOING, took_wish=True, undo_generation=9)
+    assert world.report(number, State.FAILED).failed_in == "undoing"
+
+
 def test_a_fault_that_a_runner_waits_out_is_told_until_it_goes_on(world: World) -> None:
     number = world.create()
     world.report(number, State.SCANNING)
