@@ -32,7 +32,7 @@ from streams.registry.state import (
 from streams.registry.whole_records import Write, identity
 
 OF_THE_LOG = (GENERATIONS, REPLAYS)
-DECODING = (GENERATIONS, REPLAYS, CODECS, RULES, SIGNED_TOPICS, SOURCES)
+DECODING = (GENERATIONS, CODECS, RULES, SIGNED_TOPICS, SOURCES)
 """Written together: a generation that stood alone for a moment would differ from the codecs in force, and open another."""
 MADE_BY_ITSELF = frozenset({SOURCES, GENERATIONS, REPLAYS})
 """What no person would miss, were it overwritten."""
@@ -152,8 +152,11 @@ class _Difference(Struct, frozen=True):
 
 
 def _in_order(differing: Mapping[str, _Difference], author: Author) -> Iterator[Write]:
-    """Removals, then devices, then what speaks of them; users last: whoever runs this may be one."""
-    last = [topic for topic in (MAPPING, USERS) if topic in differing]
+    """Removals, then devices, then what speaks of them; users last: whoever runs this may be one.
+
+    Replays after mappings: a worker goes on at once with one that was under way, and would place its points by none.
+    """
+    last = [topic for topic in (MAPPING, REPLAYS, USERS) if topic in differing]
     first = [topic for topic in (LOGICAL, PHYSICAL) if topic in differing]
     order = [*first, *(topic for topic in differing if topic not in first + last), *last]
     for topic in reversed(order):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import schemas
 from streams import avro
-from streams.core.records import Generation, LogicalDevice, PhysicalDevice, Rule
+from streams.core.records import DeviceMapping, Generation, LogicalDevice, PhysicalDevice, Rule
+from streams.core.replay_record import Replay
 from streams.core.user_record import User
 from streams.registry import restore, snapshot, whole_records
 from streams.registry.snapshot import Broken, Header, Snapshot, Tables
@@ -17,6 +18,7 @@ from streams.registry.state import (
     GENERATIONS,
     KINDS,
     LOGICAL,
+    MAPPING,
     NUMBERED,
     PHYSICAL,
     REPLAYS,
@@ -241,6 +243,19 @@ def test_generations_come_back_only_beside_their_log_and_never_go_back(
 
     assert [write.key for write in plan.together] == expected
     assert bool(plan.notes) == (not expected)
+
+
+def test_replays_come_after_the_mappings_that_they_place_by_and_not_in_the_one_transaction() -> None:
+    """There is one of each mapping change: after years they would be more than one request may hold."""
+    mapping = DeviceMapping(device="ttn:a", physical_uid=1)
+    replay = Replay(id=1, mode="place", state="applying", changed_at=0, changed_by="ann", why="")
+    user = User(uid=1, username="ann", password="x", role="admin")
+    told = {GENERATIONS: generations(1), REPLAYS: {"1": avro.encode(replay)}, USERS: {"1": avro.encode(user)}}
+
+    plan = restore.plan(Snapshot(HEADER, told | {MAPPING: {"ttn:a": avro.encode(mapping)}}), {}, "raw-1", ANN)
+
+    assert [write.topic for write in plan.together] == [GENERATIONS]
+    assert [write.topic for write in plan.writes] == [MAPPING, REPLAYS, USERS]
 
 
 def test_force_is_needed_only_for_what_a_person_would_miss() -> None:
