@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from connectors.api.times import to_ns
 from streams.core import records
+from streams.core.identity import GENERATION_BITS
 from streams.registry import mappings
 from streams.registry.devices import Given
 from streams.registry.state import Author, Command, Refused
@@ -203,6 +204,7 @@ class NewGeneration(BaseModel):
 
     why: Text
     once: bool = False
+    above: int = Field(0, ge=0, lt=2**GENERATION_BITS - 2**12, description="a number that its own has to be beyond")
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"why": "calibration of the level sensors"}]})
 

@@ -1,11 +1,14 @@
 """Routes of generations: the decoding epochs, and opening one by hand."""
 
+from collections.abc import Mapping
+
 import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from connectors.api import bodies, shapes
 from connectors.api.context import By, Has, Registry, answer
+from streams.core.records import Generation
 
 router = APIRouter(prefix="/generations", tags=["generations"])
 
@@ -23,7 +26,12 @@ async def open_one(has: Has, by: By, body: bodies.NewGeneration) -> Response:
 
     200: ``once``, and there is one for this reason already.
     """
-    opened = await has.keeper.open_generation(msgspec.structs.replace(by, why=body.why), once=body.once)
+    author = msgspec.structs.replace(by, why=body.why)
+    opened = await has.keeper.open_generation(author, once=body.once, above=body.above)
     held = has.store.state.generations
-    found = held[int(opened[0].key)] if opened else next(g for g in held.values() if g.why == body.why)
+    found = held[int(opened[0].key)] if opened else _opened_before(held, body)
     return answer(shapes.generation(found), 201 if opened else 200)
+
+
+def _opened_before(held: Mapping[int, Generation], body: bodies.NewGeneration) -> Generation:
+    return next(g for number, g in held.items() if g.why == body.why and number > body.above)

@@ -17,6 +17,7 @@ from connectors.cli.output import AsJson, Yes
 from connectors.cli.progress import bar, said
 from connectors.cli.registry_client import fail
 from connectors.migration import files, parts
+from connectors.sinks.base import Transient
 from streams import avro, settings
 from streams.core.times import to_text
 from streams.registry import restore as restoring
@@ -24,7 +25,7 @@ from streams.registry import snapshot as snapshots
 from streams.registry import topics_now
 from streams.registry.snapshot import Header, Snapshot
 from streams.registry.state import Author
-from streams.settings import KafkaSettings
+from streams.settings import ClickHouseSettings, KafkaSettings
 
 STANDARD = "-"
 
@@ -95,12 +96,12 @@ def restore(
 
     Into a registry in which something is registered that would change or go, only with --force: then it becomes equal to
     the snapshot. Uids that were given since are never given again. Generations and replays come back only beside the log
-    (cluster and topic `raw`) that they speak of. A restore that was interrupted is finished by running it again.
+    (cluster and topic `raw`) that they speak of; where rows of the store are of later generations, one above them is opened. A restore that was interrupted is finished by running it again.
 
     `isthmus registry restore monday.jsonl.zst --dry-run`
     """
-    wanted = _read(file)
-    kafka = settings.load().kafka
+    wanted, loaded = _read(file), settings.load()
+    kafka = loaded.kafka
     plan = _plan(wanted, kafka, quiet=as_json)
     if not as_json or dry_run:
         _show(wanted.header, plan, as_json=as_json)
@@ -108,9 +109,11 @@ def restore(
         return
     if plan.overwrites and not force:
         fail(f"{plan.overwrites:,} record(s) that are registered would change or go: say --force to let them")
+    why = f"restored from a snapshot of {wanted.header.taken_at}"
     if plan.size:
         output.confirm(f"Write {plan.size:,} record(s)?", yes=yes)
-        _write(plan, f"restored from a snapshot of {wanted.header.taken_at}", quiet=as_json)
+        _write(plan, why, quiet=as_json)
+    _rise_above(loaded.clickhouse, why)
     _verify(wanted, kafka, plan, as_json=as_json)
 
 
@@ -142,6 +145,23 @@ def _plan(wanted: Snapshot, kafka: KafkaSettings, *, quiet: bool) -> restoring.P
 def _write(plan: restoring.Plan, why: str, *, quiet: bool) -> None:
     with bar("writing", quiet=quiet) as tell:
         parts.send(api.local, plan.together, plan.writes, why, lambda done: tell(done, plan.size))
+
+
+def _rise_above(store: ClickHouseSettings, why: str) -> None:
+    """Rows of generations that the registry has lost would stand above all that is decoded until it has as many again."""
+    from connectors.sinks.clickhouse import generations  # its driver takes most of a second
+
+    try:
+        carried = generations.newest(store)
+    except Transient as fault:
+        typer.echo(
+            f"the store does not say which generations its rows carry ({fault}): when it does, run this again", err=True
+        )
+        return
+    known = max((shown["number"] for shown in api.local("GET", "/generations")), default=0)
+    if carried > known:
+        opened = api.local("POST", "/generations", json={"why": why, "above": carried, "once": True})
+        typer.echo(f"generation {opened['number']} is opened: rows of the store are of up to {carried}", err=True)
 
 
 def _verify(wanted: Snapshot, kafka: KafkaSettings, plan: restoring.Plan, *, as_json: bool) -> None:

@@ -97,9 +97,9 @@ class Office:
                 raise Stopped(refusal.detail) from refusal
             raise Failed(refusal.detail) from refusal
 
-    def open_generation(self, why: str) -> Generation:
-        """Open a generation for ``why``, or find the one that has been opened for it."""
-        shown = self._patiently("POST", "/generations", json={"why": why, "once": True})
+    def open_generation(self, why: str, above: int = 0) -> Generation:
+        """Open a generation for ``why``, of a number beyond ``above``, or find the one that has been opened for it."""
+        shown = self._patiently("POST", "/generations", json={"why": why, "once": True, "above": above})
         opened = to_ns(datetime.fromisoformat(shown["opened_at"]))
         return msgspec.convert(shown | {"opened_at": opened}, Generation)
 

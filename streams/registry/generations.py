@@ -34,14 +34,23 @@ def why_due(state: State, code: str) -> str | None:
     return f"{' and '.join(differing)} changed" if differing else None
 
 
-def announce(state: State, author: Author, code: str) -> list[Change]:
-    """The next generation, with this ``code_hash``, as yet without fences."""
-    newest = state.newest_generation()
-    number = 1 if newest is None else newest.number + 1
+def announce(state: State, author: Author, code: str, above: int = 0) -> list[Change]:
+    """The next generation, with this ``code_hash``, as yet without fences; of a number beyond ``above``."""
+    number = max(highest(state), above) + 1
     announced = Generation(
         number=number, fences={}, opened_at=author.at, opened_by=author.name, why=author.why, **hashes(state, code)
     )
     return [Change(GENERATIONS, str(number), announced)]
+
+
+def highest(state: State) -> int:
+    """The highest number that the registry knows to have been given, also of one that it has lost; 0: none.
+
+    A row of a lost generation would stand above those of one that takes its number again.
+    """
+    numbers = [replay.generation for replay in state.replays.values()]
+    numbers += [replay.undo_generation for replay in state.replays.values()]
+    return max([*state.generations, *(number or 0 for number in numbers)], default=0)
 
 
 def announced(state: State) -> frozenset[int]:
@@ -54,12 +63,11 @@ def fence(state: State, numbers: Set[int], ends: Mapping[int, int], at: int) -> 
 
     ``ends``: offsets of ``raw`` that were read after the announcement, before ``at`` (ns).
     """
-    fenced = (replace(state.generations[n], fences=_fences(n, ends), opened_at=at) for n in numbers & announced(state))
+    first = min(state.generations, default=0)
+    fences = {str(partition): offset for partition, offset in sorted(ends.items())}
+    begins = {number: dict.fromkeys(fences, 0) if number == first else fences for number in numbers & announced(state)}
+    fenced = (replace(state.generations[n], fences=found, opened_at=at) for n, found in begins.items())
     return [Change(GENERATIONS, str(generation.number), generation) for generation in fenced]
-
-
-def _fences(number: int, ends: Mapping[int, int]) -> dict[str, int]:
-    return {str(partition): 0 if number == 1 else offset for partition, offset in sorted(ends.items())}
 
 
 def hashes(state: State, code: str) -> dict[str, str]:

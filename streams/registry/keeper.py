@@ -71,10 +71,13 @@ class Keeper:
         async with self._busy:
             return
 
-    async def open_generation(self, author: Author, *, if_due: bool = False, once: bool = False) -> Sequence[Change]:
+    async def open_generation(
+        self, author: Author, *, if_due: bool = False, once: bool = False, above: int = 0
+    ) -> Sequence[Change]:
         """Open the next generation at today's fences; ``if_due``: only when the newest one is outdated.
 
-        ``once``: only when none has been opened for this very reason, so that a caller may ask again.
+        ``once``: only when none has been opened for this very reason, so that a caller may ask again. ``above``: a number
+        that it, or that one, has to be beyond.
 
         Raises:
             Unavailable: another process writes, or Kafka is away.
@@ -82,8 +85,8 @@ class Keeper:
 
         def command(state: State) -> Sequence[Change]:
             due = not if_due or generations.why_due(state, self._code)
-            done = once and any(held.why == author.why for held in state.generations.values())
-            return generations.announce(state, author, self._code) if due and not done else ()
+            done = once and any(held.why == author.why and n > above for n, held in state.generations.items())
+            return generations.announce(state, author, self._code, above) if due and not done else ()
 
         announced = await self._store.change(command)
         await self._fence()

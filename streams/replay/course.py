@@ -32,8 +32,8 @@ class Office(Protocol):
     def report(self, replay: int, **fields: Any) -> Replay:
         """Record where it stands; the answer holds what people wish."""
 
-    def open_generation(self, why: str) -> Generation:
-        """Open a generation for ``why``, or find the one that has been opened for it."""
+    def open_generation(self, why: str, above: int = 0) -> Generation:
+        """Open a generation for ``why``, of a number beyond ``above``, or find the one that has been opened for it."""
 
 
 class Stopped(Exception):

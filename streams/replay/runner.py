@@ -14,7 +14,7 @@ from streams import avro, scan
 from streams.core.records import DeviceMapping, Repair
 from streams.core.replay_record import Replay
 from streams.kafka import BatchProducer
-from streams.replay import stacked
+from streams.replay import opening, stacked
 from streams.replay.barrier import Barrier, recorded, to_record
 from streams.replay.basis import basis, outdated
 from streams.replay.course import Cancelled, Course, Failed, Office
@@ -29,8 +29,6 @@ from streams.settings import Settings
 
 ROLLUPS = (3600, 86_400)
 """lengths of the windows that the store computes by itself, seconds"""
-KNOWN_AFTER_S = 1.0
-"""an open generation is known to every worker after this time; a worker that stood still is masked by its offsets"""
 LOOK_S = 0.25
 LEAST_MS = 0.01
 """says that the correction is visible; 0 says that it is not"""
@@ -65,9 +63,9 @@ class Runner:
             Stopped: ``stop`` was set; run it again to go on.
             KafkaException, Undelivered, and the store's own: something is away; run it again.
         """
-        self._store.guard(course.hold)
         course = Course(self._office, self._office.get(replay), stop, show)
         barrier = Barrier(self._settings.kafka)
+        self._store.guard(course.hold)
         try:
             with course.alive():
                 self._carry_on(course, barrier)
@@ -75,9 +73,9 @@ class Runner:
             course.enter(State.CANCELLED, took_wish=True)
             self._store.drop(course.id, journal=True)
         except (Failed, ValueError) as fault:
-            self._store.guard(lambda: None)
             course.enter(State.FAILED, error=str(fault))
         finally:
+            self._store.guard(lambda: None)
             barrier.close()
         return course.replay
 
@@ -231,13 +229,7 @@ class Runner:
 
     def _open_generation(self, course: Course, what: str) -> int:
         """The generation of the rows to write."""
-        course.begin(f"opening a generation to {what}")
-        opened = self._office.open_generation(f"replay {course.id}: {what}")
-        course.note(**{"generation" if what == "apply" else "undo_generation": opened.number})
-        known = time.monotonic() + KNOWN_AFTER_S  # not by `opened_at`: somebody may set the clock back an hour
-        while time.monotonic() < known:
-            course.wait(LOOK_S)
-        return opened.number
+        return opening.generation(course, self._office, self._store, what)
 
     def _check_decoding(self, course: Course) -> None:
         """What decoded the staged rows is what decodes live data, and what this process would stage more with.

@@ -145,6 +145,9 @@ class ReplayStore(Protocol):
     def diff(self, job: int, *, mode: str) -> Counts:
         """Compare staged rows with current ones and keep what differs; returns the counts."""
 
+    def newest_generation(self, job: int) -> int:
+        """The highest generation of rows where the difference lies, those too that nobody sees; 0: there are none."""
+
     def shielded(self, job: int) -> int:
         """How many staged points a later record outside of the replay keeps from being written."""
 

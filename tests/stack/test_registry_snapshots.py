@@ -8,11 +8,15 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors.sinks.clickhouse.migrate import migrate
+from connectors.sinks.clickhouse.store import connect
+from streams.core.identity import row_version
 from streams.registry import snapshot
 from streams.registry.snapshot import Snapshot
 from tests.stack.api import Api
 from tests.stack.conftest import installed
 from tests.stack.harness import Stack
+from tests.stack.store import NOON
 from tests.stack.test_api import box, place
 
 
@@ -92,6 +96,25 @@ def test_a_registry_comes_back_here_and_moves_elsewhere(here: Api, elsewhere: Ap
         assert box(client, "0later") == late + 1
     nothing = answer(here, "registry", "restore", str(first), "--dry-run", "--json")
     assert nothing["writes"] == 2, "the box that came since, and its mapping record"
+
+
+def test_what_is_decoded_after_a_restore_stands_above_rows_of_generations_that_the_registry_has_lost(
+    here: Api, tmp_path: Path
+) -> None:
+    taken, store = tmp_path / "taken.jsonl", here.installation.settings.clickhouse
+    answer(here, "registry", "backup", "-o", str(taken), "--json")
+    migrate(store)
+    connect(store, store.database).command(
+        f"INSERT INTO points (series_id, ts, value, version) SELECT 1, fromUnixTimestamp64Nano({NOON}), 1, {row_version(8, 0, 0)}"
+    )
+
+    answer(here, "registry", "restore", str(taken), "--force", "--yes", "--json")
+    answer(here, "registry", "restore", str(taken), "--force", "--yes", "--json")
+
+    with here.client() as client:
+        numbers = [shown["number"] for shown in client.get("/generations").json()]
+        assert client.post("/generations", json={"why": "next"}).json()["number"] == 10
+    assert numbers == [9, *range(numbers[1], 0, -1)], "one, however often it is restored"
 
 
 def test_a_broken_file_writes_nothing(here: Api, tmp_path: Path) -> None:

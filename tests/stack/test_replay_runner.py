@@ -65,7 +65,7 @@ class Registered:
         self.state.apply(Change(REPLAYS, str(replay), after))
         return after
 
-    def open_generation(self, why: str) -> Generation:
+    def open_generation(self, why: str, above: int = 0) -> Generation:
         raise NotImplementedError
 
 

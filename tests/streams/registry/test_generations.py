@@ -3,9 +3,10 @@ from hypothesis import strategies as st
 
 from streams.agents.generations import in_force
 from streams.core.records import Generation, Rule
+from streams.core.replay_record import Replay
 from streams.core.times import DAY, HOUR
 from streams.registry.generations import announce, announced, fence, hashes, opened_at, why_due
-from streams.registry.state import GENERATIONS, RULES, Author, Change, State
+from streams.registry.state import GENERATIONS, REPLAYS, RULES, Author, Change, State
 
 BY, CODE = Author("isthmus", 100, "why"), "c0de"
 
@@ -71,6 +72,39 @@ def test_fences_are_for_generations_that_were_announced_before_they_were_read() 
     assert (state.generations[2].fences, state.generations[2].opened_at) == ({"0": 7}, 200)
     assert state.generations[3].fences == {}
     assert fence(state, before, {0: 9}, 300) == []
+
+
+def test_a_number_is_above_every_one_that_rows_or_replays_carry() -> None:
+    """A registry that was restored has lost some: what was written at them would stand above what is written next."""
+    state = State()
+    open_generation(state, {0: 0})
+    (change,) = announce(state, BY, CODE, above=8)
+    assert change.key == "9"
+
+    state.apply(Change(REPLAYS, "1", corrected(3, 5)))
+    assert [change.key for change in announce(state, BY, CODE)] == ["6"]
+
+
+def test_the_first_generation_begins_at_the_beginning_whatever_its_number() -> None:
+    state = State()
+    do(state, announce(state, BY, CODE, above=8))
+    do(state, fence(state, announced(state), {0: 7}, 100))
+    open_generation(state, {0: 9})
+
+    assert {number: held.fences for number, held in state.generations.items()} == {9: {"0": 0}, 10: {"0": 9}}
+
+
+def corrected(at: int, undone_at: int) -> Replay:
+    return Replay(
+        id=1,
+        mode="decode",
+        state="undone",
+        changed_at=0,
+        changed_by="ann",
+        why="",
+        generation=at,
+        undo_generation=undone_at,
+    )
 
 
 def test_a_clock_that_is_years_ahead_opens_a_generation_a_day_after_the_newest_record_at_most() -> None:

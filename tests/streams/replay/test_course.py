@@ -39,7 +39,7 @@ class Counting:
             self.full.set()
         return replace(REPLAY, state=self.state)
 
-    def open_generation(self, why: str) -> Generation:
+    def open_generation(self, why: str, above: int = 0) -> Generation:
         raise NotImplementedError
 
 

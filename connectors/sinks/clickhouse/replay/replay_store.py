@@ -111,6 +111,11 @@ class ClickHouseReplayStore:
         tables = self._tables(job)
         return diff.counts(tables) if self.attached(job) else diff.diff(tables, mode)
 
+    def newest_generation(self, job: int) -> int:
+        """The highest generation of rows where the difference lies, those too that nobody sees; 0: there are none."""
+        tables = self._tables(job)
+        return int(tables.store.rows(tables.statement("newest_generation"))[0][0]) if tables.have("diff") else 0
+
     def shielded(self, job: int) -> int:
         """How many staged points a later record outside of the replay keeps from being written."""
         return diff.shielded(self._tables(job))
