@@ -2,6 +2,9 @@
 
 import errno
 import os
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -136,6 +139,56 @@ def test_a_file_that_was_taken_away_begins_again(tmp_path: Path) -> None:
 
     assert files.append({"a/b.log": ["two"]}) == 1
     assert (tmp_path / "a" / "b.log").read_text() == "two\n"
+
+
+def test_memory_does_not_grow_with_the_lines_of_a_file(tmp_path: Path) -> None:
+    """A device may send millions of lines a day."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.log").write_text("".join(f"line {number}\n" for number in range(50_000)))
+    files = LineFiles(tmp_path)
+
+    with held_at_most(1_000_000):
+        assert files.append({"a/b.log": ["line 7", "line 49999", "line 50000"]}) == 1
+        for start in range(50_001, 60_000, 1_000):
+            files.append({"a/b.log": [f"line {number}" for number in range(start, start + 1_000)]})
+
+    assert files.append({"a/b.log": ["line 50000", "line 59999"]}) == 0
+
+
+def test_memory_does_not_grow_with_a_line_that_has_no_end(tmp_path: Path) -> None:
+    """As a disk may have left it that lost its power."""
+    (tmp_path / "a").mkdir()
+    with (tmp_path / "a" / "b.log").open("wb") as file:
+        file.write(b"one\n")
+        file.truncate(20_000_000)
+
+    with held_at_most(1_000_000):
+        assert LineFiles(tmp_path).append({"a/b.log": ["one", "two"]}) == 1
+
+    assert (tmp_path / "a" / "b.log").read_bytes() == b"one\ntwo\n"
+
+
+@contextmanager
+def held_at_most(limit: int) -> Iterator[None]:
+    """Bytes of Python's memory; the cache of the database is bounded by itself."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < limit
+
+
+def test_what_is_known_is_not_trusted_where_the_disk_had_no_room_for_it(tmp_path: Path) -> None:
+    files = LineFiles(tmp_path)
+    files.append({"a/b.log": ["one"]})
+    files._lines._database.close()
+    with pytest.raises(OSError, match="no room"):
+        files.append({"a/b.log": ["two"]})
+
+    assert files.append({"a/b.log": ["one", "two"]}) == 1
+    assert (tmp_path / "a" / "b.log").read_text() == "one\ntwo\n"
 
 
 @settings(max_examples=30, deadline=None)
