@@ -74,6 +74,11 @@ def stem(partition: int, *offsets: int) -> str:
     return "-".join([directory(partition), *(f"{offset:012}" for offset in offsets)])
 
 
+def first_offset(name: str) -> int:
+    """What a file's name tells."""
+    return int(name.rpartition(".")[0].split("-")[2])
+
+
 def marker(partition: int, first: int) -> bytes:
     """What each block of a file ends with, made from the file's name: the same block gives the same bytes."""
     return hashlib.md5(stem(partition, first).encode(), usedforsecurity=False).digest()

@@ -3,7 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+import msgspec
 from msgspec import Struct
+
+from connectors.sinks.lineages import Lineages
 
 
 class Record(Struct, frozen=True):
@@ -32,6 +35,17 @@ class Transient(Exception):
     def __init__(self, detail: str, retry_after: float | None = None) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class ReadAgain(Exception):
+    """What was committed has to be read again, which begins with a new assignment: the process has to end."""
+
+
+class Again(Struct, frozen=True):
+    """Read from ``offset`` on; ``lineages``: what of it is known to have come before."""
+
+    offset: int
+    lineages: Lineages = msgspec.field(default_factory=Lineages)
 
 
 class Sink(Protocol):
@@ -84,6 +98,14 @@ class Partitioned(Protocol):
 
     def revoked(self, partitions: Collection[tuple[str, int]]) -> None:
         """These are owned no longer: their unfinished work is dropped, since the next owner reads it again."""
+
+
+@runtime_checkable
+class Losing(Partitioned, Protocol):
+    """A sink whose files may lose what was committed."""
+
+    def again(self) -> Mapping[tuple[str, int], Again]:
+        """Asked after ``assigned``: what has to be read again, as far as the log still has it."""
 
 
 @runtime_checkable

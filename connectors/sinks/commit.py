@@ -18,6 +18,14 @@ LOOK_S = 1.0
 logger = log.get(__name__)
 
 
+class Start(Struct, frozen=True):
+    """Where a partition is read from, and the metadata of the commit that says so."""
+
+    position: Position
+    offset: int
+    metadata: str
+
+
 class Commit(Struct):
     """On its way. ``owned``: the assignment that it belongs to; ``looked_at``: monotonic seconds."""
 

@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable, Mapping
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
-from msgspec import Struct
 
 from connectors.sinks.base import Record
 from connectors.sinks.client import properties
-from connectors.sinks.commit import Commit, Position
+from connectors.sinks.commit import Commit, Position, Start
 from connectors.sinks.expulsions import Expulsions
 from connectors.sinks.message import record
 from streams import kafka, log, metrics, progress
@@ -29,14 +28,6 @@ logger = log.get(__name__)
 
 def _nothing(*_: object) -> None:
     pass
-
-
-class Start(Struct, frozen=True):
-    """Where a partition is read from, and the metadata of the commit that says so."""
-
-    position: Position
-    offset: int
-    metadata: str
 
 
 class Hole(Exception):
@@ -260,23 +251,32 @@ class Consumption:
         logger.info("assigned", partitions=[f"{topic} {number}" for topic, number in sorted(self._owned)])
         return starts
 
+    def go_back(self, offsets: Mapping[Position, int]) -> None:
+        """Within the callback of an assignment: read these again, from where the log still has them; commits stay."""
+        begins = {p: min(max(offset, self._first(p)), self._reached[p]) for p, offset in offsets.items()}
+        for (topic, number), offset in begins.items():
+            progress.HERE.begin(self._settings.prefix + topic, number, offset)
+            logger.warning("reads-again", partition=f"{topic} {number}", wanted=offsets[topic, number], begins=offset)
+        self._consumer.assign([self._partition(p, offset) for p, offset in (self._reached | begins).items()])
+
     def _where(self, committed: TopicPartition) -> Start:
         if committed.error:
             raise KafkaException(committed.error)
         position = committed.topic.removeprefix(self._settings.prefix), committed.partition
         if committed.offset >= 0:
             return Start(position, committed.offset, committed.metadata or "")
-        first, _ = kafka.watermarks(self._consumer, self._partition(position), 30)
-        return Start(position, first, "")
+        return Start(position, self._first(position), "")
+
+    def _first(self, position: Position) -> int:
+        return kafka.watermarks(self._consumer, self._partition(position), 30)[0]
 
     def _exists(self, name: str, timeout_s: float) -> bool:
         found = self._consumer.list_topics(name, timeout=timeout_s).topics.get(name)
-        return found is not None and found.error is None
+        return bool(found and not found.error)
 
     def _end(self, position: Position) -> int:
-        paused = position in self._paused
-        _, end = self._consumer.get_watermark_offsets(self._partition(position), timeout=0.2, cached=not paused)
-        return end
+        cached = position not in self._paused
+        return self._consumer.get_watermark_offsets(self._partition(position), timeout=0.2, cached=cached)[1]
 
     def _own(self, starts: list[Start]) -> None:
         """The client remembers a pause, also of a partition that went away (librdkafka, issue 1849): nothing would flow."""

@@ -3,6 +3,7 @@
 What happens on an error:
 - ``Transient``: the same batch again, with exponential back-off and jitter (or when the outside said), for ever.
 - a rejection: a dead letter, durable before the batch counts as delivered.
+- ``ReadAgain`` ends the process.
 - anything else is a bug in the sink. The batch is halved until the records that cause it stand alone; they become dead
   letters (``sink-failed``) so that no record can stop a partition. When no record of the batch can be written the
   records are not to blame: ``SinkFailed`` ends the process, nothing is committed, and a supervisor tries again.
@@ -17,7 +18,7 @@ from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_ty
 from tenacity.nap import sleep_using_event
 from tenacity.wait import wait_exponential, wait_random
 
-from connectors.sinks.base import Once, Record, Rejection, Sink, Transient
+from connectors.sinks.base import Once, ReadAgain, Record, Rejection, Sink, Transient
 from connectors.sinks.dead_letters import DeadLetters
 from connectors.sinks.lineages import Lineages, lineage_of
 from streams import avro, log, metrics, progress
@@ -114,7 +115,7 @@ class _Isolation:
     def write(self, batch: Sequence[Record]) -> list[Rejection]:
         try:
             rejections = list(self._write(batch))
-        except Abandoned:
+        except (Abandoned, ReadAgain):
             raise
         except Exception as error:  # noqa: BLE001 - a bug in a sink must not let one record stop a partition
             return self._halves(batch, error)

@@ -32,6 +32,13 @@ class Lineages:
         """An independent memory that starts with the same."""
         return Lineages(self._highest)
 
+    def __or__(self, later: "Lineages") -> "Lineages":
+        """What either has seen."""
+        both = self.copy()
+        for lineage in later._highest.values():
+            both.admit(lineage)
+        return both
+
     def dump(self) -> str:
         """Text for the commit; empty when nothing was seen.
 

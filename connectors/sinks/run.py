@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from confluent_kafka import KafkaException
 
-from connectors.sinks.base import Sink
+from connectors.sinks.base import ReadAgain, Sink
 from connectors.sinks.consumption import Hole
 from connectors.sinks.delivery import SinkFailed
 from connectors.sinks.runner import Runner
@@ -58,7 +58,7 @@ def run(settings: Settings, name: str) -> None:
     except Hole as error:
         logger.error("hole", detail=str(error), remedy="records are missing between commit and log: see `restore`")
         sys.exit(1)
-    except (SinkFailed, KafkaException) as error:
+    except (SinkFailed, ReadAgain, KafkaException) as error:
         logger.error("sink-ends", detail=str(error))
         sys.exit(1)
     finally:

@@ -13,9 +13,9 @@ from threading import Event
 from confluent_kafka import KafkaException
 from msgspec import Struct
 
-from connectors.sinks.base import Deferring, Interruptible, Partitioned, Record, Settling, Sink, Transient
-from connectors.sinks.commit import Position
-from connectors.sinks.consumption import Consumption, Start
+from connectors.sinks.base import Deferring, Interruptible, Losing, Partitioned, Record, Settling, Sink, Transient
+from connectors.sinks.commit import Position, Start
+from connectors.sinks.consumption import Consumption
 from connectors.sinks.dead_letters import DeadLetters
 from connectors.sinks.delivery import Abandoned, Delivery
 from connectors.sinks.lineages import Lineages
@@ -185,6 +185,9 @@ class Runner:
         if isinstance(self._sink, Partitioned):
             positions = {start.position: start.offset for start in starts}
             self._worker.submit(self._sink.assigned, positions).result()
+        if isinstance(self._sink, Losing) and (again := self._sink.again()):
+            self._delivery.lineages |= {position: found.lineages for position, found in again.items()}
+            self._consumption.go_back({position: found.offset for position, found in again.items()})
 
     def _on_revoked(self) -> None:
         """The partitions go away: finish or give up the batch under way, forget the rest."""

@@ -144,6 +144,31 @@ def test_the_archive_holds_raw_byte_for_byte_after_kill_9(installation: Installa
         assert values == [b"%d" % number for number in range(partition, 12_000, 4)]
 
 
+def test_what_damaged_files_lost_is_read_from_the_log_again(mapped: Installation, tmp_path: Path) -> None:
+    send(mapped, range(1200), *(("raw", b"%d" % number) for number in range(800)))
+    sinks = ("archive", "files")
+    processes = [start(mapped, sink, tmp_path) for sink in sinks]
+    eventually(lambda: committed(mapped, "archive", "raw") == 800)
+    eventually(lambda: committed(mapped, "files", "readings") == 1200)
+    assert [process.stop() for process in processes] == [0, 0]
+    for path in tmp_path.rglob("*.open"):
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2] + b"damage" + content[len(content) // 2 + 6 :])
+
+    processes = [start(mapped, sink, tmp_path) for sink in sinks]
+    eventually(lambda: lines(tmp_path / "files") == Counter(ids(range(1200))))
+    eventually(lambda: sorted(archived(tmp_path / "archive")) == sorted(b"%d" % number for number in range(800)))
+
+    assert len(list(tmp_path.rglob("*.damaged-*"))) == len(list(tmp_path.rglob("*.open")))
+    assert sorted(files(tmp_path / "files")) == ids(range(1200))
+    assert [process.stop() for process in processes] == [0, 0]
+
+
+def archived(root: Path) -> list[bytes]:
+    found = [one for partition in range(4) for one in archive.contents(str(root), partition)]
+    return [one.value for one in found if isinstance(one, archive.Archived) and one.value]
+
+
 def test_a_hole_in_the_log_is_an_alarm_and_no_silent_skip(mapped: Installation, tmp_path: Path) -> None:
     send(mapped, range(10))
     settings = mapped.settings.kafka

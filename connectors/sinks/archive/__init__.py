@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from connectors.sinks.archive.copies import Copies
 from connectors.sinks.archive.partition import Partition
-from connectors.sinks.base import Record, Rejection, Transient
+from connectors.sinks.base import Again, ReadAgain, Record, Rejection, Transient
 from connectors.sinks.shelf import STILL_S
 from streams import archive, metrics
 from streams.settings import Settings
@@ -32,6 +32,7 @@ class ArchiveSink:
         self._limits = wanted.archive_file_mb * MEGABYTE, wanted.archive_file_s
         self._copies = Copies(wanted.archive_copy) if wanted.archive_copy else None
         self._owned: dict[int, Partition] = {}
+        self._committed: dict[int, int] = {}
 
     def write(self, batch: Sequence[Record]) -> list[Rejection]:
         """Make every record durable in its partition's growing file."""
@@ -39,7 +40,7 @@ class ArchiveSink:
         for record in batch:
             by_partition.setdefault(record.partition, []).append(record)
         try:
-            written = sum(self._partition(number).write(records) for number, records in by_partition.items())
+            written = sum(self._at(number, found[0].offset).write(found) for number, found in by_partition.items())
         except OSError as error:
             self._let_go_of_what_is_gone()
             raise Transient(f"cannot write the archive: {error}") from error
@@ -48,10 +49,16 @@ class ArchiveSink:
 
     def assigned(self, positions: Mapping[tuple[str, int], int]) -> None:
         """Take over the growing files, so that files whose time is over are closed though nothing comes."""
-        for _, number in positions:
+        self._committed = {number: offset for (_, number), offset in positions.items()}
+        for number in self._committed:
             if (self._directory / archive.directory(number)).is_dir():
                 with suppress(Transient, OSError):  # the first write says it again, and waits
                     self._partition(number)
+
+    def again(self) -> dict[tuple[str, int], Again]:
+        """See Losing."""
+        found = {number: partition.again for number, partition in self._owned.items()}
+        return {("raw", number): Again(offset) for number, offset in found.items() if offset is not None}
 
     def revoked(self, partitions: Collection[tuple[str, int]]) -> None:
         """Another process may write these partitions now."""
@@ -98,7 +105,19 @@ class ArchiveSink:
         if self._copies:
             self._copies.forget(partition.directory)
 
+    def _at(self, number: int, offset: int) -> Partition:
+        """To write what comes at ``offset``. Who takes it over only now, and finds a loss, has been given its place already."""
+        known = number in self._owned
+        partition = self._partition(number)
+        if not known and partition.again is not None and partition.again < offset:
+            self._let_go(self._owned.pop(number))
+            raise ReadAgain(
+                f"a file of raw {number} is damaged: the log has to be read from offset {partition.again} again"
+            )
+        return partition
+
     def _partition(self, number: int) -> Partition:
         if number not in self._owned:
-            self._owned[number] = Partition(self._directory, number, *self._limits)
+            committed = self._committed.get(number, 0)
+            self._owned[number] = Partition(self._directory, number, *self._limits, committed)
         return self._owned[number]

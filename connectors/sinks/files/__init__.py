@@ -1,10 +1,11 @@
 """Files for other programs: IoTa's one JSON file per message, and NDJSON segments with a manifest."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 from msgspec.structs import replace
 
-from connectors.sinks.base import Record, Rejection, Transient
+from connectors.sinks.base import Again, Record, Rejection, Transient
 from connectors.sinks.files.iota import IotaLayout
 from connectors.sinks.files.segments import Segments
 from connectors.sinks.outgoing import Message, Outgoing, portions
@@ -43,7 +44,15 @@ class FilesSink:
         return rejections
 
     def assigned(self, positions: Mapping[tuple[str, int], int]) -> None:
-        """Nothing is opened before the first record comes."""
+        """Take over segments that grow: what a damaged one has lost of what was committed is read again."""
+        if self._segments:
+            with suppress(Transient, OSError):  # the first write says it again, and waits
+                self._segments.take_over({number: offset for (_, number), offset in positions.items()})
+
+    def again(self) -> dict[tuple[str, int], Again]:
+        """See Losing."""
+        found = self._segments.again() if self._segments else {}
+        return {("readings", number): again for number, again in found.items()}
 
     def revoked(self, partitions: Collection[tuple[str, int]]) -> None:
         """Another process may write these partitions now."""
@@ -68,10 +77,15 @@ class FilesSink:
 
     def _write(self, records: Sequence[Record], opened: Sequence[Sequence[Message]]) -> None:
         try:
+            pairs = list(zip(records, opened, strict=True))
             if self._iota:
-                metrics.SINK_ROWS.labels(self.name, "messages").inc(self._iota.write(opened))
+                fresh = [messages for record, messages in pairs if not self._is_again(record)]
+                metrics.SINK_ROWS.labels(self.name, "messages").inc(self._iota.write(fresh))
             if self._segments:
-                lines = self._segments.write(list(zip(records, opened, strict=True)))
-                metrics.SINK_ROWS.labels(self.name, "lines").inc(lines)
+                metrics.SINK_ROWS.labels(self.name, "lines").inc(self._segments.write(pairs))
         except OSError as error:
             raise Transient(f"cannot write files: {error}") from error
+
+    def _is_again(self, record: Record) -> bool:
+        """Its messages have been written, and may have been taken away by whoever reads them."""
+        return self._segments is not None and self._segments.is_again(record)

@@ -6,16 +6,19 @@ segment in progress (`….open`) is cut back to the committed offset before it g
 """
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 import orjson
 
-from connectors.sinks.base import Record
+from connectors.sinks.base import Again, ReadAgain, Record
+from connectors.sinks.files import kept
+from connectors.sinks.files.kept import Kept
 from connectors.sinks.files.message import body, iso
+from connectors.sinks.lineages import Lineages
+from connectors.sinks.lost import Lost
 from connectors.sinks.outgoing import Message
 from connectors.sinks.shelf import STILL_S, Shelf
 from streams.archive import OPEN
@@ -36,20 +39,39 @@ class Segments:
         self._directory, self._length, self._still_s = directory / SEGMENTS, length_s * SECOND, still_s
         self._owned: dict[int, _Partition] = {}
 
+    def take_over(self, positions: Mapping[int, int]) -> None:
+        """These partitions are written from now on, from the offset given, which is committed.
+
+        Raises:
+            OSError, Transient: as ``write`` does, which takes over what is not taken over yet.
+        """
+        for number, first in positions.items():
+            if (self._directory / PARTITION.format(number)).is_dir():
+                self._partition(number, first)
+
+    def again(self) -> dict[int, Again]:
+        """What damaged segments have lost of what was committed: from where it is read again."""
+        found = {number: partition.again() for number, partition in self._owned.items()}
+        return {number: again for number, again in found.items() if again}
+
+    def is_again(self, record: Record) -> bool:
+        """Whether it comes only because a damaged segment has lost it."""
+        partition = self._owned.get(record.partition)
+        return partition is not None and record.offset < partition.until
+
     def write(self, batch: Sequence[tuple[Record, Sequence[Message]]]) -> int:
         """Make the messages of each record durable; return how many lines were written.
 
         Raises:
             OSError: the directory is away, full or read-only.
             Transient: another process still holds the partition.
+            ReadAgain: a segment has lost what was committed, and what comes is behind it.
         """
         by_partition: dict[int, list[tuple[Record, Sequence[Message]]]] = {}
         for record, messages in batch:
             by_partition.setdefault(record.partition, []).append((record, messages))
         with self._letting_go():
-            return sum(
-                self._partition(number, items[0][0].offset).write(items) for number, items in by_partition.items()
-            )
+            return sum(self._at(number, items[0][0].offset).write(items) for number, items in by_partition.items())
 
     def settle(self) -> None:
         """Close the segments whose time is over."""
@@ -76,6 +98,17 @@ class Segments:
             self.release([number for number, partition in self._owned.items() if not partition.stands])
             raise
 
+    def _at(self, number: int, offset: int) -> "_Partition":
+        """To write what comes at ``offset``. Who takes it over only now, and finds a loss, has been given its place already."""
+        known = number in self._owned
+        partition = self._partition(number, offset)
+        if not known and (again := partition.again()) and again.offset < offset:
+            self.release([number])
+            raise ReadAgain(
+                f"a segment of readings {number} is damaged: the log has to be read from {again.offset} again"
+            )
+        return partition
+
     def _partition(self, number: int, first: int) -> "_Partition":
         if number not in self._owned:
             self._owned[number] = _Partition(self._directory / PARTITION.format(number), self._length, first)
@@ -97,12 +130,6 @@ def line(offset: int, message: Message) -> bytes:
     return orjson.dumps(head | body(message), option=orjson.OPT_APPEND_NEWLINE)
 
 
-class _Line(msgspec.Struct, frozen=True):
-    """What recovery needs of a line."""
-
-    offset: int
-
-
 class _Partition:
     """One partition's segments. ``first``: the first offset that comes now; what is open keeps what is before it."""
 
@@ -111,7 +138,9 @@ class _Partition:
         self._next = self._shelf.next_offset
         self._stem, self._stretch = "", -1
         self._first = self._last = self._lines = 0
+        self._lineages = Lineages()
         try:
+            self._lost = Lost(directory)
             self._recover(first)
         except BaseException:
             self._shelf.close()
@@ -130,7 +159,20 @@ class _Partition:
             if messages and self._stretch < 0:
                 self._begin(record)
             waiting += [(record.offset, line(record.offset, message)) for message in messages]
-        return written + self._append(waiting)
+        written += self._append(waiting)
+        if items:
+            self._lost.written(items[-1][0].offset + 1)
+        return written
+
+    def again(self) -> Again | None:
+        """From where records have to come again, and what is known of them."""
+        offset = self._lost.again(self._next)
+        return None if offset is None else Again(offset, self._lineages)
+
+    @property
+    def until(self) -> int:
+        """What is lost is before this offset."""
+        return self._lost.stretch.until
 
     @property
     def stands(self) -> bool:
@@ -181,32 +223,23 @@ class _Partition:
             return
         self._stem = path.name.removesuffix(OPEN)
         self._stretch = _time(self._stem.partition("-")[0]) // self._length
-        kept, size = _kept(path, first)
-        self._shelf.begin(self._stem, size)
-        if kept:
-            self._first, self._last, self._lines = kept[0], kept[-1], len(kept)
+        found = kept.read(path, first)
+        self._keep_aside(path, found, first)
+        self._shelf.begin(self._stem, found.size)
+        if found.lines:
+            self._first, self._last, self._lines = found.first, found.last, found.lines
             self._next = self._last + 1
         else:
             self._shut()
 
-
-def _kept(path: Path, first: int) -> tuple[list[int], int]:
-    """The offsets of the whole lines in front of offset ``first``, and their size in bytes."""
-    offsets, size = [], 0
-    with path.open("rb") as file:
-        for line in file:
-            if not line.endswith(b"\n") or (offset := _offset(line)) is None or offset >= first:
-                break
-            offsets.append(offset)
-            size += len(line)
-    return offsets, size
-
-
-def _offset(line: bytes) -> int | None:
-    try:
-        return msgspec.json.decode(line, type=_Line).offset
-    except msgspec.DecodeError:
-        return None  # a tail that a crash tore
+    def _keep_aside(self, path: Path, found: Kept, first: int) -> None:
+        begins = int(self._stem.rpartition("-")[2])
+        if found.damaged or (not found.lines and begins < first):
+            self._lost.put_aside(path, found.last + 1 if found.lines else begins, first)
+        if self._lost.stretch.until:
+            for entry in self._shelf.entries[-1:]:
+                self._lineages = kept.read(path.with_name(entry.name), first).lineages
+            self._lineages = self._lineages | found.lineages
 
 
 def _stamp(time_ns: int) -> str:

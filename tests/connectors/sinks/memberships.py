@@ -5,7 +5,8 @@ from threading import Event
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from connectors.sinks.consumption import Consumption, Start
+from connectors.sinks.commit import Start
+from connectors.sinks.consumption import Consumption
 from streams.settings import KafkaSettings, Settings
 
 RAW_0 = ("raw", 0)

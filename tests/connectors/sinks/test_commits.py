@@ -3,8 +3,7 @@
 import pytest
 from confluent_kafka import KafkaError
 
-from connectors.sinks.commit import Commit
-from connectors.sinks.consumption import Start
+from connectors.sinks.commit import Commit, Start
 from tests.connectors.sinks.memberships import RAW_0, Client, owning
 
 

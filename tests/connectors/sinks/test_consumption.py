@@ -3,11 +3,12 @@
 import pytest
 from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
 
-from connectors.sinks.consumption import Consumption, Hole, Start
+from connectors.sinks.commit import Start
+from connectors.sinks.consumption import Consumption, Hole
 from connectors.sinks.expulsions import Expulsions
 from streams import kafka
 from tests.connectors.sinks import memberships
-from tests.connectors.sinks.memberships import RAW_0, Placeless, owning
+from tests.connectors.sinks.memberships import RAW_0, Client, Placeless, owning
 
 
 @pytest.fixture
@@ -141,3 +142,33 @@ def test_a_first_start_waits_for_a_partition_that_gets_its_leader() -> None:
 
     assert owner._where(TopicPartition("raw", 0, OFFSET_INVALID)) == Start(RAW_0, 3, "")
     owner.close()
+
+
+class Logged(Client):
+    """A client whose log begins at offset 3."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.assigned: list[int] = []
+
+    def get_watermark_offsets(self, _: TopicPartition, timeout: float) -> tuple[int, int]:
+        return 3, 20
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        self.assigned = [partition.offset for partition in partitions]
+
+
+@pytest.mark.parametrize(("wanted", "begins", "committed"), [(5, 5, 12), (1, 3, 12), (1, 2, 2)])
+def test_what_is_lost_is_read_again_from_where_the_log_has_it(wanted: int, begins: int, committed: int) -> None:
+    """Not from behind what is committed: that the log has lost that, too, is an alarm."""
+    client = Logged()
+    consumption = owning(client)
+    consumption._own([Start(RAW_0, committed, "")])
+
+    consumption.go_back({RAW_0: wanted})
+    consumption.commit({RAW_0: begins}, lambda _: "")
+
+    assert client.assigned == [begins]
+    assert client._waiting == []
+    consumption.commit({RAW_0: committed + 1}, lambda _: "")
+    assert [partition.offset for partition in client._waiting] == [committed + 1]
