@@ -75,7 +75,7 @@ def put_aside(path: Path) -> Path:
 def _read(path: Path) -> Stretch:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Stretch)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, ValueError):  # damaged, too
         return Stretch()
 
 

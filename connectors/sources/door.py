@@ -1,13 +1,18 @@
 """What all doors share: the writers behind them and their watchdog, the keys of known sources, faults of their settings."""
 
 import asyncio
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+import uvloop
 
 from connectors.sources.base import Key
 from connectors.sources.diversion import Diversion
 from connectors.sources.kafka_writer import KafkaWriter, Limits
 from connectors.sources.spool import SpoolWriter
+from connectors.sources.spool_database import SpoolError
 from connectors.sources.spool_file import SpoolFile
 from streams import log, ops, pipeline, watchdog
 from streams.core.records import RawRecord
@@ -66,6 +71,15 @@ def spool_writer(settings: Settings, inner: KafkaWriter, name: str) -> SpoolWrit
     ops.watch_disk("spool", spool.directory)
     file = SpoolFile(spool.directory / f"{name}.db", spool.quota_mb * MEGABYTE)
     return SpoolWriter(inner, file, spool.takeover_s, name, inner.tell)
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run until it ends. A spool that cannot be opened is one message and exit status 1: a person has to look."""
+    try:
+        uvloop.run(main)
+    except SpoolError as error:
+        LOG.error("spool-refused", detail=str(error))
+        sys.exit(1)
 
 
 def watched(settings: Settings, name: str, writer: KafkaWriter, spool: SpoolWriter | None) -> watchdog.Watchdog:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 
 import aiomqtt
-import uvloop
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.matcher import MQTTMatcher
 
@@ -54,7 +53,7 @@ def run(settings: Settings) -> None:
     ]
     door.check_sources(settings, named)
     contexts = {broker.name: tls_context(broker) for broker in settings.mqtt.brokers}
-    uvloop.run(_main(settings, contexts))
+    door.run(_main(settings, contexts))
 
 
 def tls_context(broker: MqttBroker) -> ssl.SSLContext | None:

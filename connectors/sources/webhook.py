@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 
-import uvloop
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
@@ -35,11 +34,10 @@ def run(settings: Settings) -> None:
 
     Raises:
         SettingsError: a source has no decoder, or a TLS file cannot be used.
-        SpoolError: the spool cannot be opened.
     """
     door.check_sources(settings, [("webhook.sources", source) for source in settings.webhook.sources])
     check_tls(settings.webhook)
-    uvloop.run(_main(settings))
+    door.run(_main(settings))
 
 
 def check_tls(settings: WebhookSettings) -> None:

@@ -95,8 +95,16 @@ def _in_turn(directory: Path) -> Iterator[None]:
 
 
 def _refuse_other(directory: Path, plan: Plan) -> None:
-    if msgspec.json.decode((directory / supervisor.PLAN).read_bytes(), type=Plan) != plan:
+    if _plan(directory) != plan:
         raise StackError("the stack is up with other processes or settings: `isthmus stack down` first")
+
+
+def _plan(directory: Path) -> Plan | None:
+    """What the running supervisor was told; None where its file is damaged."""
+    try:
+        return msgspec.json.decode((directory / supervisor.PLAN).read_bytes(), type=Plan)
+    except (OSError, ValueError):
+        return None
 
 
 def _launch(directory: Path, plan: Plan) -> None:
@@ -152,7 +160,7 @@ def _with_log(what: str, directory: Path, name: str) -> str:
 def _here(directory: Path) -> supervisor.Here | None:
     try:
         return msgspec.json.decode((directory / supervisor.HERE).read_bytes(), type=supervisor.Here)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError):  # bytes that are no UTF-8, too
         return None
 
 

@@ -104,7 +104,7 @@ def _noted(file: Path) -> Iterator[Child]:
     if file.is_file():
         try:
             yield from msgspec.json.decode(file.read_bytes(), type=list[Child])
-        except msgspec.DecodeError as error:
+        except ValueError as error:
             logger.warning("cannot read which processes lived: %s: %s", file, error)
 
 

@@ -81,7 +81,7 @@ def ask(path: Path) -> StackStatus | None:
             connection.settimeout(TIMEOUT_S)
             connection.connect(str(path))
             return msgspec.json.decode(_everything(connection), type=StackStatus)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError):  # bytes that are no UTF-8, too
         return None
 
 

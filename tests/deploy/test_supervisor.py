@@ -286,7 +286,7 @@ def test_a_pid_that_belongs_to_somebody_else_by_now_is_left_alone(directory: Pat
         stranger.kill()
 
 
-@pytest.mark.parametrize("left", [b"", b"\0" * 40], ids=["nothing", "zeros"])
+@pytest.mark.parametrize("left", [b"", b"\0" * 40, b'[{"name":"\xff"}]'], ids=["nothing", "zeros", "no UTF-8"])
 def test_up_after_a_power_cut_that_left_nothing_of_what_lived(directory: Path, left: bytes) -> None:
     directory.mkdir()
     (directory / ledger.FILE).write_bytes(left)
@@ -314,6 +314,22 @@ def test_a_second_up_waits_for_the_same_plan_and_refuses_another(directory: Path
     assert daemon.up(directory, wanted).pid == first.pid
     with pytest.raises(StackError, match="other processes or settings"):
         daemon.up(directory, plan(shell("b", RUN_ON)))
+
+
+@pytest.mark.parametrize(
+    "left", [b"", b'{"processes":[{"name":"\xff"}]}', None], ids=["nothing", "no UTF-8", "no file"]
+)
+def test_a_stack_whose_plan_is_damaged_is_told_apart_and_ends(directory: Path, left: bytes | None) -> None:
+    wanted = plan(shell("a", RUN_ON))
+    daemon.up(directory, wanted)
+    (directory / supervisor.PLAN).unlink()
+    if left is not None:
+        (directory / supervisor.PLAN).write_bytes(left)
+
+    with pytest.raises(StackError, match="other processes or settings"):
+        daemon.up(directory, wanted)
+    assert daemon.down(directory) == []
+    assert daemon.up(directory, wanted).ready
 
 
 def test_of_two_ups_at_once_one_starts_the_stack_and_both_have_it(

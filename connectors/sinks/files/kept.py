@@ -78,5 +78,5 @@ def _texts(file: BinaryIO) -> Iterator[bytes]:
 def _line(text: bytes) -> _Line | None:
     try:
         return msgspec.json.decode(text, type=_Line) if text.endswith(b"\n") else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except ValueError:  # bytes that are no UTF-8, too
         return None

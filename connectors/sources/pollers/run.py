@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Protocol
 
-import uvloop
-
 from connectors.sources import door
 from connectors.sources.backoff import delays
 from connectors.sources.base import Full
@@ -55,14 +53,13 @@ def run(settings: Settings, name: str) -> None:
 
     Raises:
         SettingsError: there is no such poller, or it has no credentials.
-        SpoolError: the spool cannot be opened.
     """
     if name not in POLLERS:
         raise SettingsError(f"there is no poller {name}; there are {', '.join(POLLERS)}")
     if name not in settings.pollers.enabled:
         raise SettingsError(f"pollers.{name} has no credentials: see `isthmus settings --example`")
     door.check_sources(settings, [(f"pollers.{name}", name)])
-    uvloop.run(_main(settings, name))
+    door.run(_main(settings, name))
 
 
 async def _main(settings: Settings, name: str) -> None:
