@@ -270,10 +270,19 @@ def _manifest(filesystem: Any, folder: str) -> list[Entry]:
 def parse_manifest(data: bytes) -> list[Entry]:
     """The entries of a manifest, oldest first.
 
-    A line that a crash tore does not count, nor one that was written again because the first was not certain.
+    A line that a crash tore does not count, nor one that was written again because the first was not certain, nor what is
+    damaged: its file is one that the manifest does not name.
     """
-    entries = [msgspec.json.decode(line, type=Entry) for line in data.split(b"\n")[:-1]]
-    return list({entry.name: entry for entry in entries}.values())
+    entries = [entry for line in data.split(b"\n")[:-1] if (entry := parse_entry(line))]
+    return sorted({entry.name: entry for entry in entries}.values(), key=lambda entry: entry.first_offset)
+
+
+def parse_entry(line: bytes) -> Entry | None:
+    """What a line of a manifest tells; None where it is damaged."""
+    try:
+        return msgspec.json.decode(line, type=Entry)
+    except ValueError:
+        return None
 
 
 def _hole(partition: int, first: int, last: int, why: str) -> Iterator[Hole]:

@@ -7,17 +7,15 @@ away while it is owned is an error of each method; ``stands`` tells it from othe
 """
 
 import fcntl
-import hashlib
 import os
 import time
 from io import FileIO
 from pathlib import Path
 
-import msgspec
-
 from connectors.disk import in_place, sync, taken_away, write_whole
+from connectors.sinks import manifests
 from connectors.sinks.base import Transient
-from streams.archive import MANIFEST, OPEN, Entry, parse_manifest
+from streams.archive import MANIFEST, OPEN, Entry
 
 LOCK = ".lock"
 STILL_S = 60.0
@@ -25,13 +23,13 @@ STILL_S = 60.0
 
 
 class Shelf:
-    """Owns ``directory`` until ``close``.
+    """Owns ``directory`` until ``close``; a manifest that does not name all ``closed`` files is made anew.
 
     Raises (each method):
         OSError: the disk is away, full or read-only; what was durable before still is.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, closed: manifests.Closed | None = None) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._file: FileIO | None = None
@@ -39,7 +37,7 @@ class Shelf:
         self._appended_at = time.monotonic()
         self._lock = _claim(directory / LOCK)
         try:
-            self.entries = manifest(directory)
+            self.entries = manifests.repaired(directory, closed) if closed else manifests.manifest(directory)
             self._finish_closing()
         except BaseException:
             os.close(self._lock)
@@ -97,8 +95,8 @@ class Shelf:
         file = self._growing()
         self._require_place()
         path = Path(file.name)
-        entry = Entry(name, first, last, records, self.size, _digest(path))
-        _append_line(self._directory / MANIFEST, msgspec.json.encode(entry))
+        entry = manifests.entry_of(path, name, manifests.Content(first, last, records))
+        manifests.append(self._directory, entry)
         self._rename(path, entry)
         file.close()
         self._file = None
@@ -144,12 +142,6 @@ class Shelf:
         sync(self._directory)
 
 
-def manifest(directory: Path) -> list[Entry]:
-    """The closed files of a partition's directory, oldest first."""
-    path = directory / MANIFEST
-    return parse_manifest(path.read_bytes()) if path.exists() else []
-
-
 def _claim(path: Path) -> int:
     number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
@@ -158,20 +150,3 @@ def _claim(path: Path) -> int:
         os.close(number)
         raise Transient(f"another process holds {path.parent}") from error
     return number
-
-
-def _append_line(path: Path, line: bytes) -> None:
-    with path.open("a+b") as file:
-        file.seek(0)
-        torn = len(file.read().rpartition(b"\n")[2])
-        if torn:
-            file.truncate(file.tell() - torn)
-        file.write(line + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    sync(path.parent)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

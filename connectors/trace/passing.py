@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from connectors.file_names import safe
-from connectors.sinks import shelf
+from connectors.sinks import manifests
 from connectors.trace.found import Logged, Passed
 from streams import kafka, lag
 from streams.archive import OPEN
@@ -58,7 +58,7 @@ def _on_shelf(directory: Path, offset: int) -> list[str]:
     """The closed file whose offsets include this one; the one that grows, when none of the closed reaches as far."""
     if not directory.is_dir():
         return []
-    entries = shelf.manifest(directory)
+    entries = manifests.manifest(directory)
     within = [entry.name for entry in entries if entry.first_offset <= offset <= entry.last_offset]
     if within or any(entry.last_offset >= offset for entry in entries):
         return [str(directory / name) for name in within]

@@ -15,7 +15,7 @@ from msgspec import Struct
 from connectors.sinks import device_logs
 from connectors.sinks.files import iota, segments
 from connectors.sinks.lineages import lineage_of
-from connectors.sinks.shelf import manifest
+from connectors.sinks.manifests import manifest
 from connectors.verify.bounds import Bounds
 from connectors.verify.presented import Mappings
 from connectors.verify.tally import Tally

@@ -7,6 +7,7 @@ from pathlib import Path
 from connectors.sinks.archive import growing
 from connectors.sinks.base import Record, Transient
 from connectors.sinks.lost import Lost
+from connectors.sinks.manifests import Closed, Content
 from connectors.sinks.shelf import Shelf
 from streams import archive
 from streams.archive import Entry
@@ -26,7 +27,7 @@ class Partition:
     def __init__(self, root: Path, number: int, limit_bytes: int, limit_s: int, committed: int = 0) -> None:
         self._number, self._limit_bytes, self._limit_ns = number, limit_bytes, limit_s * SECOND
         self.directory = root / archive.directory(number)
-        self._shelf = Shelf(self.directory)
+        self._shelf = Shelf(self.directory, Closed(archive.SUFFIX, self._agrees, self._content))
         self._next = self._shelf.next_offset
         self._first = self._began = self._records = 0
         try:
@@ -86,15 +87,29 @@ class Partition:
         self._shelf.shut(name, self._first, last, self._records)
         self._records = 0
 
+    def _agrees(self, entry: Entry) -> bool:
+        return entry.name == archive.stem(self._number, entry.first_offset, entry.last_offset) + archive.SUFFIX
+
+    def _content(self, path: Path) -> Content | None:
+        """What a closed file holds, if that is all that its name tells."""
+        found = self._whole(path)
+        if not (found.first and found.last) or found.size != path.stat().st_size:
+            return None
+        name = archive.stem(self._number, found.first.offset, found.last.offset) + archive.SUFFIX
+        return Content(found.first.offset, found.last.offset, found.records) if path.name == name else None
+
+    def _whole(self, path: Path) -> growing.Whole:
+        try:
+            return growing.whole(path, self._number)
+        except MemoryError as error:
+            raise Transient(f"no memory to read {path}") from error
+
     def _recover(self, committed: int) -> None:
         """Go on behind the last whole block; a tail that a crash tore was never committed and comes again."""
         path = self._shelf.growing
         if path is None:
             return
-        try:
-            found = growing.whole(path, self._number)
-        except MemoryError as error:
-            raise Transient(f"no memory to read {path}") from error
+        found = self._whole(path)
         self._keep_aside(path, found, committed)
         self._shelf.begin(path.name.removesuffix(archive.OPEN), found.size)
         if found.first and found.last:

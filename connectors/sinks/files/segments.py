@@ -19,12 +19,15 @@ from connectors.sinks.files.kept import Kept
 from connectors.sinks.files.message import body, iso
 from connectors.sinks.lineages import Lineages
 from connectors.sinks.lost import Lost
+from connectors.sinks.manifests import Closed, Content
 from connectors.sinks.outgoing import Message
 from connectors.sinks.shelf import STILL_S, Shelf
-from streams.archive import OPEN
+from streams.archive import OPEN, Entry
 from streams.core.times import SECOND
 
 SEGMENTS, PARTITION, SUFFIX = "segments", "readings-{}", ".ndjson"
+END = 1 << 63
+"""Behind every offset."""
 LATE_S = 60
 """an idle segment is closed so long after its time is over"""
 
@@ -134,7 +137,7 @@ class _Partition:
     """One partition's segments. ``first``: the first offset that comes now; what is open keeps what is before it."""
 
     def __init__(self, directory: Path, length: int, first: int) -> None:
-        self._shelf, self._length = Shelf(directory), length
+        self._shelf, self._length = Shelf(directory, CLOSED), length
         self._next = self._shelf.next_offset
         self._stem, self._stretch = "", -1
         self._first = self._last = self._lines = 0
@@ -240,6 +243,19 @@ class _Partition:
             for entry in self._shelf.entries[-1:]:
                 self._lineages = kept.read(path.with_name(entry.name), first).lineages
             self._lineages = self._lineages | found.lineages
+
+
+def _agrees(entry: Entry) -> bool:
+    return entry.name.endswith(f"-{entry.first_offset:012}{SUFFIX}")
+
+
+def _content(path: Path) -> Content | None:
+    """What a closed segment holds, if all of its lines can be read."""
+    found = kept.read(path, END)
+    return Content(found.first, found.last, found.lines) if found.lines and found.size == path.stat().st_size else None
+
+
+CLOSED = Closed(SUFFIX, _agrees, _content)
 
 
 def _stamp(time_ns: int) -> str:

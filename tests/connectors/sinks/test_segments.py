@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from connectors.sinks.base import Record, Transient
 from connectors.sinks.files.segments import Segments
+from connectors.sinks.manifests import manifest
 from connectors.sinks.outgoing import Message
-from connectors.sinks.shelf import manifest
 from streams.core.times import SECOND
 from tests.connectors.sinks.making import NOON, message, record
 
