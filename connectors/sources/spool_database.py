@@ -22,6 +22,9 @@ T = TypeVar("T")
 ROW_BYTES = 64
 """What a row costs besides its value, as far as the quota is concerned."""
 
+PAGE_BYTES = 4096
+"""SQLite's, unless it is told another."""
+
 MEASURE = "SELECT count(*), coalesce(sum(length(value) + ?), 0) FROM spool"
 
 
@@ -50,6 +53,7 @@ class Database:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             spool_salvage.finish(path)  # a process that was killed while it salvaged
+            _keep_log(path)
             self.connection = sqlite3.connect(path, timeout=busy_s, check_same_thread=False)
             self._identity = self._opened()
         except (sqlite3.Error, OSError) as error:
@@ -123,6 +127,19 @@ class Database:
         self.connection = _prepared(self._path, self._busy_s)
         self._identity, self._replacing, self.replaced = identity(self._path), False, True
         old.close()  # only now: its rows were nowhere else, and SQLite leaves alone the files of one that has moved
+
+
+def _keep_log(path: Path) -> None:
+    """SQLite throws a write-ahead log away where the file itself is empty or gone; its rows are acknowledged.
+
+    With a page in front of it, the log is read, and what is not in it is damage like any other.
+    """
+    wal = path.with_name(f"{path.name}-wal")
+    if (path.exists() and path.stat().st_size) or not wal.exists() or not wal.stat().st_size:
+        return
+    LOG.error("spool-emptied", path=str(path), consequence="what its write-ahead log holds is kept")
+    with path.open("ab") as file:
+        file.truncate(PAGE_BYTES)
 
 
 def prepare(connection: sqlite3.Connection) -> None:

@@ -224,6 +224,55 @@ def test_a_damaged_file_is_put_aside_and_what_can_be_read_of_it_comes_in_its_ord
     asyncio.run(scenario())
 
 
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("harm", [empty, Path.unlink])
+def test_rows_of_the_log_outlive_an_empty_file(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    """SQLite threw the log away without a word: all that was acknowledged since the last checkpoint."""
+
+    async def scenario() -> None:
+        path, killed = tmp_path / "spool" / "spool.db", tmp_path / "killed"
+        file = SpoolFile(path, QUOTA)
+        assert await put(file, *VALUES[:50]) == [True] * 50
+        shutil.copytree(path.parent, killed)
+        await file.close()
+        harm(killed / path.name)
+
+        found = SpoolFile(killed / path.name, QUOTA)
+        assert await values(found) == VALUES[:50]
+        assert found.records == 50
+        await found.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("harm", [empty, Path.unlink])
+def test_what_the_log_does_not_hold_is_damage_like_any_other(
+    tmp_path: Path, harm: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def scenario() -> None:
+        path, killed = tmp_path / "spool" / "spool.db", tmp_path / "killed"
+        file = SpoolFile(path, QUOTA)
+        await put(file, *VALUES[:50])
+        await file.close()
+        file = SpoolFile(path, QUOTA)
+        await put(file, *VALUES[50:60])
+        shutil.copytree(path.parent, killed)
+        await file.close()
+        harm(killed / path.name)
+
+        found = SpoolFile(killed / path.name, QUOTA)
+        assert set(await values(found)) <= set(VALUES[:60])
+        assert await put(found, VALUES[60]) == [True]
+        assert (await values(found))[-1] == VALUES[60]
+        await found.close()
+
+    asyncio.run(scenario())
+    assert "spool-emptied" in "".join(capsys.readouterr())
+
+
 def test_damage_that_is_met_later_costs_one_row_and_holds_up_nothing(path: Path) -> None:
     """A page in the middle of a long value is looked at when the value is read, not at the start."""
     bodies = [b"%d" % number * 20_000 for number in range(9)]
