@@ -8,6 +8,7 @@ time, in segments and in lower generations. `"correction"` says which it is: ``n
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,10 @@ from connectors.disk import sync
 from connectors.replays.corrected import Corrected
 from connectors.sinks.files.message import body, iso
 from connectors.sinks.outgoing import Message
+from streams import log
 from streams.core.replay_record import Replay
+
+logger = log.get(__name__)
 
 MANIFEST = "manifest.json"
 LINES = 100_000
@@ -82,8 +86,11 @@ def write(root: Path, replay: Replay, generation: int, corrections: Iterable[Cor
         OSError: the directory is away, full or read-only.
     """
     final = directory_of(root, generation)
-    if (final / MANIFEST).exists():
-        return msgspec.json.decode((final / MANIFEST).read_bytes(), type=Manifest)
+    if final.is_dir():
+        try:
+            return msgspec.json.decode((final / MANIFEST).read_bytes(), type=Manifest)
+        except (FileNotFoundError, ValueError) as fault:  # of bytes that are no UTF-8, too
+            _put_aside(final, fault)
     partial = final.with_name(f".{final.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -95,6 +102,12 @@ def write(root: Path, replay: Replay, generation: int, corrections: Iterable[Cor
     partial.rename(final)
     sync(final.parent)
     return manifest
+
+
+def _put_aside(damaged: Path, fault: Exception) -> None:
+    aside = damaged.with_name(f"{damaged.name}.damaged-{time.time_ns()}")
+    damaged.rename(aside)
+    logger.error("generation-damaged", path=str(damaged), put_aside=str(aside), fault=str(fault))
 
 
 def _files(directory: Path, lines: Iterator[bytes]) -> Iterator[File]:

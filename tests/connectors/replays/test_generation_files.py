@@ -61,6 +61,22 @@ def test_the_manifest_says_what_it_is_and_how_to_check_it(tmp_path: Path) -> Non
     assert (file.lines, file.bytes, file.sha256) == (4, len(data), hashlib.sha256(data).hexdigest())
 
 
+@pytest.mark.parametrize("left", [b"", b'{"why":"\xff"}', None], ids=["nothing", "no UTF-8", "no file"])
+def test_a_generation_whose_manifest_is_damaged_is_put_aside_and_written_anew(
+    tmp_path: Path, left: bytes | None
+) -> None:
+    """The replay that wrote it failed at each further attempt."""
+    first = write(tmp_path)
+    manifest = tmp_path / "segments" / "generation-5" / "manifest.json"
+    manifest.unlink() if left is None else manifest.write_bytes(left)
+
+    assert write(tmp_path) == first
+    assert write(tmp_path) == first
+
+    (aside,) = tmp_path.glob("segments/generation-5.damaged-*")
+    assert [path.name for path in aside.glob("*.ndjson")] == [file.name for file in first.files]
+
+
 def test_repeating_it_gives_the_same_files_also_after_a_crash_half_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
