@@ -40,9 +40,9 @@ class Lost:
 
     def put_aside(self, damaged: Path, first: int, until: int) -> None:
         """Keep a copy of a damaged file, which may be cut then, and note that this stretch has to be read again."""
-        aside = put_aside(damaged)
         self.stretch = Stretch(min(first, self.stretch.first) if self.stretch.until else first, until)
         _write(self._note, msgspec.json.encode(self.stretch))
+        aside = put_aside(damaged)
         told = {"path": str(damaged), "put_aside": str(aside), "again_from": first, "up_to": until}
         logger.error("file-damaged", **told, consequence="what it lost is read from the log again")
 

@@ -148,6 +148,8 @@ def test_what_damaged_files_lost_is_read_from_the_log_again(mapped: Installation
     send(mapped, range(1200), *(("raw", b"%d" % number) for number in range(800)))
     sinks = ("archive", "files")
     processes = [start(mapped, sink, tmp_path) for sink in sinks]
+    eventually(lambda: sorted(files(tmp_path / "files")) == ids(range(1200)))
+    eventually(lambda: len(archived(tmp_path / "archive")) == 800)
     eventually(lambda: committed(mapped, "archive", "raw") == 800)
     eventually(lambda: committed(mapped, "files", "readings") == 1200)
     assert [process.stop() for process in processes] == [0, 0]
@@ -155,11 +157,13 @@ def test_what_damaged_files_lost_is_read_from_the_log_again(mapped: Installation
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2] + b"damage" + content[len(content) // 2 + 6 :])
 
+    damaged = len(list(tmp_path.rglob("*.open")))
     processes = [start(mapped, sink, tmp_path) for sink in sinks]
-    eventually(lambda: lines(tmp_path / "files") == Counter(ids(range(1200))))
-    eventually(lambda: sorted(archived(tmp_path / "archive")) == sorted(b"%d" % number for number in range(800)))
+    eventually(lambda: len(list(tmp_path.rglob("*.damaged-????????????"))) == damaged)
+    eventually(lambda: not list(tmp_path.rglob(".again")))
 
-    assert len(list(tmp_path.rglob("*.damaged-*"))) == len(list(tmp_path.rglob("*.open")))
+    assert lines(tmp_path / "files") == Counter(ids(range(1200)))
+    assert sorted(archived(tmp_path / "archive")) == sorted(b"%d" % number for number in range(800))
     assert sorted(files(tmp_path / "files")) == ids(range(1200))
     assert [process.stop() for process in processes] == [0, 0]
 

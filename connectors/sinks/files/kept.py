@@ -28,11 +28,28 @@ class Kept(Struct):
     damaged: bool = False
 
 
-class _Line(Struct, frozen=True):
-    """What recovery needs of a line."""
+class _Dot(Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    value: float | str | None
+    timestamp: str | None = None
+
+
+class _Line(Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole line (``segments.line``): recovery needs two fields, and a flipped bit may be in any."""
 
     offset: int
     raw: tuple[int, int, int]
+    id: str
+    device: str
+    source: str
+    received_at: str
+    generation: int
+    broker_correlation_id: str
+    p_uid: int | None
+    l_uid: int
+    timestamp: str
+    timeseries: list[_Dot]
+    source_ids: dict[str, str]
 
 
 def read(path: Path, committed: int) -> Kept:
