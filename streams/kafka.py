@@ -7,7 +7,6 @@ from typing import Any
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     Producer,
@@ -18,7 +17,6 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from streams.settings import KafkaSettings
 
-ANSWER_S = 10
 UNANSWERED_S = 20
 """A broker that was killed or taken for dead may never answer what it was asked then, nor what comes after it on that
 connection: the client makes a new one after so long, not after its own 60 or 90 s. Producers ask no coordinator."""
@@ -183,20 +181,6 @@ def _has_no_leader_yet(error: BaseException) -> bool:
 def admin(settings: KafkaSettings) -> AdminClient:
     """An admin client."""
     return AdminClient(connection(settings) | {"socket.timeout.ms": UNANSWERED_S * 1000})
-
-
-def committed(
-    client: AdminClient, settings: KafkaSettings, group_name: str, topic_name: str, partitions: Iterable[int]
-) -> dict[int, int]:
-    """Partition -> the offset at which the group goes on, where it has committed one; blocks for up to 10 s.
-
-    Raises:
-        KafkaException: Kafka does not say.
-    """
-    asked = [TopicPartition(topic(settings, topic_name), partition) for partition in partitions]
-    request = ConsumerGroupTopicPartitions(group(settings, group_name), asked)
-    (answer,) = client.list_consumer_group_offsets([request]).values()
-    return {p.partition: p.offset for p in answer.result(ANSWER_S).topic_partitions if p.offset >= 0}
 
 
 class BatchProducer:

@@ -4,6 +4,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 import schemas
 from streams import kafka
+from streams.commits import Commits
 from streams.settings import KafkaSettings
 
 DATA_TOPICS = ("raw", "readings", "aggregates", "dead-letters")
@@ -14,11 +15,11 @@ Lag = dict[tuple[str, str], int]
 
 
 class LagMeter:
-    """Measures again and again with the same two clients."""
+    """Measures again and again with the same clients."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._admin, self._reader = kafka.admin(settings), kafka.consumer(settings, None)
+        self._commits, self._reader = Commits(settings), kafka.consumer(settings, None)
 
     def measure(self, groups: set[str] | None = None) -> Lag:
         """The lag of every (group, data topic) that ``topics.toml`` declares, of ``groups`` only when given.
@@ -32,10 +33,11 @@ class LagMeter:
 
     def close(self) -> None:
         """Let go of the clients."""
+        self._commits.close()
         self._reader.close()
 
     def _behind(self, group: str, ends: dict[int, tuple[int, int]], topic: str) -> int:
-        committed = kafka.committed(self._admin, self._settings, group, topic, ends)
+        committed = self._commits.of(group, topic, ends)
         return sum(end - max(begin, committed.get(p, begin)) for p, (begin, end) in ends.items())
 
 

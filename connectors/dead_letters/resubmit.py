@@ -20,6 +20,7 @@ from connectors.sources.kafka_writer import REFUSED
 from connectors.trace import places
 from connectors.verify.core import Core
 from streams import avro, kafka
+from streams.commits import Commits
 from streams.core.records import DeadLetter, Lineage, RawRecord
 from streams.scan import ends_of
 from streams.settings import KafkaSettings, Settings
@@ -186,10 +187,11 @@ def _there(settings: Settings, core: Core, ids: Collection[str]) -> dict[str, Li
 
 def _not_stored(settings: KafkaSettings) -> Iterator[tuple[Lineage, bytes]]:
     """Records of raw that sink clickhouse-log has not committed."""
-    topic, reader, admin = kafka.topic(settings, "raw"), kafka.consumer(settings, None), kafka.admin(settings)
+    topic, reader = kafka.topic(settings, "raw"), kafka.consumer(settings, None)
     try:
         ends = ends_of(reader, topic)
-        starts = dict.fromkeys(ends, 0) | kafka.committed(admin, settings, "sink-clickhouse-log", "raw", ends)
+        with Commits(settings) as commits:
+            starts = dict.fromkeys(ends, 0) | commits.of("sink-clickhouse-log", "raw", ends)
         waiting = {partition for partition, end in ends.items() if starts[partition] < end}
         reader.assign([TopicPartition(topic, partition, starts[partition]) for partition in waiting])
         while waiting:

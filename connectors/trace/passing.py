@@ -6,9 +6,10 @@ from pathlib import Path
 from connectors.file_names import safe
 from connectors.sinks import manifests
 from connectors.trace.found import Logged, Passed
-from streams import kafka, lag
+from streams import lag
 from streams.archive import OPEN
 from streams.archive import directory as archive_directory
+from streams.commits import Commits
 from streams.core.records import Lineage
 from streams.settings import FilesSettings, KafkaSettings
 
@@ -21,11 +22,11 @@ def passed(settings: KafkaSettings, lineage: Lineage, readings: Sequence[Logged]
     """
     wanted = {"raw": [(lineage.partition, lineage.offset)], "readings": _last_of_each(readings)}
     asked = [(group, topic) for group, topics in lag.readers().items() for topic in topics if wanted.get(topic)]
-    admin = kafka.admin(settings)
     found = []
-    for group, topic in sorted(asked):
-        committed = kafka.committed(admin, settings, group, topic, [partition for partition, _ in wanted[topic]])
-        found += [_passed(group, topic, place, committed) for place in wanted[topic]]
+    with Commits(settings) as commits:
+        for group, topic in sorted(asked):
+            committed = commits.of(group, topic, [partition for partition, _ in wanted[topic]])
+            found += [_passed(group, topic, place, committed) for place in wanted[topic]]
     return found
 
 

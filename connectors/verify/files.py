@@ -15,6 +15,7 @@ from connectors.verify.presented import Mappings
 from connectors.verify.tally import Tally
 from streams import avro, kafka
 from streams.archive import Archived
+from streams.commits import Commits
 from streams.core.records import Reading
 from streams.scan import begins_of, scan
 from streams.settings import Settings
@@ -103,6 +104,5 @@ def _bounds(settings: Settings, sink: str, since: Offsets | None) -> Bounds:
         begins = begins_of(reader, kafka.topic(settings.kafka, TOPICS[sink]))
     finally:
         reader.close()
-    admin = kafka.admin(settings.kafka)
-    committed = kafka.committed(admin, settings.kafka, f"sink-{sink}", TOPICS[sink], begins)
-    return Bounds(begins, since, committed)
+    with Commits(settings.kafka) as commits:
+        return Bounds(begins, since, commits.of(f"sink-{sink}", TOPICS[sink], begins))

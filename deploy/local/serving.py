@@ -8,7 +8,7 @@ import asyncio
 from typing import Any
 
 import aiomqtt
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -30,8 +30,6 @@ def serve_kafka(port: int) -> None:
         admin.create_topics([NewTopic(NAME, 2, 1)])[NAME].result(TRIAL_S)
         _produce(client)
         _consume(client)
-        asked = ConsumerGroupTopicPartitions(NAME, [TopicPartition(NAME, 0)])
-        admin.list_consumer_group_offsets([asked])[NAME].result(TRIAL_S)
     except (KafkaException, TimeoutError) as fault:
         raise StackError(f"Kafka does not serve on trial: {fault}") from fault
 
@@ -70,6 +68,7 @@ def _consume(client: dict[str, Any]) -> None:
     if not records:
         raise TimeoutError("no records")
     reader.commit(offsets=[TopicPartition(NAME, records[0].partition() or 0, 1)], asynchronous=False)
+    reader.committed([TopicPartition(NAME, 0)], TRIAL_S)
     reader.get_watermark_offsets(TopicPartition(NAME, 0), timeout=TRIAL_S)
     reader.close()
 

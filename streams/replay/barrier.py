@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from confluent_kafka import TopicPartition
 
 from streams import kafka
+from streams.commits import Commits
 from streams.scan import ends_of
 from streams.settings import KafkaSettings
 
@@ -27,11 +28,11 @@ def to_record(ends: Mapping[int, int]) -> dict[str, int]:
 
 
 class Barrier:
-    """Asks again and again with the same two clients."""
+    """Asks again and again with the same clients."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._admin, self._reader = kafka.admin(settings), kafka.consumer(settings, None)
+        self._commits, self._reader = Commits(settings), kafka.consumer(settings, None)
 
     def ends(self, topic: str) -> Offsets:
         """Where ``topic`` (without prefix) ends now.
@@ -57,11 +58,12 @@ class Barrier:
             KafkaException: the cluster does not answer.
         """
         name, asked = kafka.topic(self._settings, topic), tuple(partitions)
-        found = kafka.committed(self._admin, self._settings, group, topic, asked)
+        found = self._commits.of(group, topic, asked)
         return {p: found[p] if p in found else self._begin(name, p) for p in asked}
 
     def close(self) -> None:
         """Let go of the clients; see ``kafka.let_go``."""
+        self._commits.close()
         kafka.let_go(self._reader, kafka.ENDING_S)
 
     def _begin(self, name: str, partition: int) -> int:

@@ -21,6 +21,7 @@ from connectors.simulator.ledger import fingerprint
 from connectors.sinks.clickhouse.migrate import migrate
 from connectors.sources.receipt import receive
 from streams import avro, kafka
+from streams.commits import Commits
 from streams.core.records import Generation, Lineage, Reading
 from streams.registry.hashes import code_hash, codecs_hash, rules_hash, topics_hash
 from streams.settings import Settings
@@ -131,8 +132,9 @@ def _settle(at: Installation, result: Result) -> None:
 def _passed_over(at: Installation) -> list[Lineage]:
     """Raw records that the decode group has committed past and that nothing came of."""
     seen = {(r.raw_partition, r.raw_offset) for r in doors.contents(at, "readings", Reading)}
-    settings, admin = at.settings.kafka, kafka.admin(at.settings.kafka)
-    committed = kafka.committed(admin, settings, "decode", "raw", range(settings.partitions))
+    settings = at.settings.kafka
+    with Commits(settings) as commits:
+        committed = commits.of("decode", "raw", range(settings.partitions))
     return [Lineage(p, offset) for p, end in committed.items() for offset in range(end) if (p, offset) not in seen]
 
 

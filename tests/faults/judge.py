@@ -12,7 +12,8 @@ from msgspec import Struct
 from connectors.demo import quiet
 from connectors.demo.mapping import Away
 from connectors.verify.report import Report
-from streams import kafka, lag
+from streams import lag
+from streams.commits import Commits
 from streams.replay.job import WORKING
 from streams.scan import scan
 from streams.settings import KafkaSettings
@@ -66,7 +67,8 @@ def _wait_until_placed(world: World, patience_s: float) -> None:
 
 def _placed(settings: KafkaSettings) -> int:
     """The change of a mapping up to which points stand where they must."""
-    return kafka.committed(kafka.admin(settings), settings, "replay", MAPPING, (0,)).get(0, 0)
+    with Commits(settings) as commits:
+        return commits.of("replay", MAPPING, (0,)).get(0, 0)
 
 
 def _rest(world: World) -> bool:

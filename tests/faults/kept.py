@@ -7,6 +7,7 @@ from msgspec import structs
 
 from connectors.verify.files import Since
 from streams import kafka
+from streams.commits import Commits
 from streams.scan import ends_of
 from streams.settings import Settings
 
@@ -48,5 +49,5 @@ class Kept:
     def _committed(self, name: str) -> dict[int, int]:
         settings, group = self._settings.kafka, f"sink-{name.replace('_', '-')}"
         partitions = range(settings.partitions)
-        found = kafka.committed(kafka.admin(settings), settings, group, TOPICS[name], partitions)
-        return dict.fromkeys(partitions, 0) | found
+        with Commits(settings) as commits:
+            return dict.fromkeys(partitions, 0) | commits.of(group, TOPICS[name], partitions)

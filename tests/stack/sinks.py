@@ -1,17 +1,15 @@
 """What tests of sinks on the real stack share: readings, mappings, what a group has committed, dead letters."""
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, TopicPartition
 from msgspec import Struct
 
 from streams import avro, kafka
+from streams.commits import Commits
 from streams.core.records import DeadLetter, DeviceMapping, Interval, Measurement, Reading
 from streams.core.times import SECOND
-from streams.settings import KafkaSettings
 from tests.connectors.sinks.making import NOON, reading
 from tests.stack.harness import Installation
 
@@ -49,20 +47,10 @@ def map_devices(installation: Installation) -> None:
 
 
 def committed(installation: Installation, sink: str, topic: str) -> int:
-    """The sum of the offsets that a sink has committed of a topic; -1 while Kafka does not say."""
+    """The sum of the offsets that a sink has committed of a topic."""
     settings = installation.settings.kafka
-    client, partitions = _admin(settings.bootstrap_servers), range(settings.partitions)
-    try:
-        return sum(kafka.committed(client, settings, f"sink-{sink}", topic, partitions).values())
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.COORDINATOR_LOAD_IN_PROGRESS:
-            return -1
-        raise
-
-
-@cache
-def _admin(bootstrap_servers: str) -> AdminClient:
-    return kafka.admin(KafkaSettings(bootstrap_servers=bootstrap_servers))
+    with Commits(settings) as commits:
+        return sum(commits.of(f"sink-{sink}", topic, range(settings.partitions)).values())
 
 
 def dead_letters(installation: Installation) -> list[DeadLetter]:
