@@ -74,6 +74,7 @@ def test_every_decode_setting_is_told_to_decoders_or_named_as_one_that_changes_n
         "network_server_rescues": True,
         "javascript_ms": 50,
         "javascript_mb": 16,
+        "memories_mb": 8,
     }
 
     assert set(DecodeSettings.model_fields) == set(changed) | set(NOT_TOLD)
