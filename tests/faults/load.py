@@ -7,6 +7,7 @@ everything took to flow again.
 import asyncio
 import itertools
 import json
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -116,14 +117,23 @@ class Load:
         return f"probe-{door}-{self._unique}"
 
     def _messages(self) -> Iterator[Message]:
-        every = max(1, round(self.rate / PROBES_PER_S))
-        for number, message in enumerate(fleet.messages(self._options)):
+        turns = self._turns()
+        for message in fleet.messages(self._options):
             if self._stop.is_set():
                 return
             yield message
-            if number % every == 0:
-                yield self._probe("mqtt" if number // every % 2 else "http")
+            for door in next(turns):
+                yield self._probe(door)
             yield from self._next_extra()
+
+    def _turns(self) -> Iterator[list[str]]:
+        """The doors of probes after each message: each once in a while, at any place of it. A steady beat would go with that of the
+        sink's batches, and all delays be those of one moment between two of them."""
+        rng, length = random.Random(self._options.seed), max(1, round(self.rate / PROBES_PER_S * len(self._probes)))
+        while True:
+            chosen = {door: rng.randrange(length) for door in self._probes}
+            for place in range(length):
+                yield [door for door, at in chosen.items() if at == place]
 
     def _next_extra(self) -> Iterator[Message]:
         for messages in self._extra:
