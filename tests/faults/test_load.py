@@ -11,7 +11,9 @@ from tests.faults.load import Load
 def test_each_door_is_probed_twice_a_second_and_at_no_steady_beat(tmp_path: Path) -> None:
     """At 20 messages a second that is once in ten; a beat would keep step with the sink's batches."""
     here: Any = SimpleNamespace(directory=tmp_path)
-    turns = list(islice(Load(here, seed=1, rate=20)._turns(), 1000))
+    load = Load(here, seed=1, rate=20)
+    with load.book:
+        turns = list(islice(load._turns(), 1000))
     places = [
         [place % 10 for place, doors in enumerate(turns) for found in doors if found == door]
         for door in ("mqtt", "http")
