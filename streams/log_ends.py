@@ -66,7 +66,10 @@ class LogEnds:
     def _measure(self, owned: Mapping[Place, int], followed: Iterable[Place]) -> Mapping[Place, int]:
         for topic in self._needed:
             self._check(topic)
-        ends = {place: self._end(place) for place in {*owned, *followed}}
+        places = {*owned, *followed}
+        if not self._needed and not places:  # who waits for partitions in vain owns none, and follows none perhaps
+            self._reach()
+        ends = {place: self._end(place) for place in places}
         return ends | {
             place: offset
             for place, offset in owned.items()
@@ -101,6 +104,10 @@ class LogEnds:
             if partition.error or len(partition.isrs) < len(partition.replicas):
                 raise KafkaException(KafkaError(KafkaError.NOT_ENOUGH_REPLICAS))
             self._end((topic, partition.id))
+
+    def _reach(self) -> None:
+        if not self._reader.list_topics(kafka.topic(self._settings, DATA_TOPICS[0]), timeout=ANSWER_S).brokers:
+            raise KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
 
     def _end(self, place: Place) -> int:
         end: int = self._reader.get_watermark_offsets(TopicPartition(*place), timeout=ANSWER_S)[1]

@@ -12,6 +12,7 @@ from streams.registry.state import LOGICAL, RECORDS
 from tests.ports import free_port
 from tests.stack.api import Api
 from tests.stack.harness import Installation, Process, eventually
+from tests.stack.proxy import Proxy
 from tests.stack.stalling import ended, impatient, stuck
 
 
@@ -53,6 +54,21 @@ def test_a_sink_that_does_not_come_on_with_the_registry_ends(installation: Insta
 def lags(process: Process) -> dict[str, float]:
     lines = [line for line in process.metrics().splitlines() if line.startswith("isthmus_lag{")]
     return {line.split('topic="')[1].split('"')[0]: float(line.split()[1]) for line in lines}
+
+
+def test_a_sink_that_follows_nothing_waits_for_kafka(installation: Installation, tmp_path: Path, proxy: Proxy) -> None:
+    at, log = (
+        impatient(installation.with_settings(kafka={"bootstrap_servers": proxy.address})),
+        tmp_path / "archive.log",
+    )
+    process = at.start("run", "sink", "archive", section="sink", log=log)
+    proxy.shut()
+
+    eventually(lambda: log.read_text().count("membership-over") > 2, 60)  # one every six seconds
+    assert process.popen.poll() is None
+    proxy.open()
+    eventually(process.ready)
+    assert process.stop() == 0
 
 
 def test_markers_of_transactions_are_no_lag_of_the_registry(installation: Installation, tmp_path: Path) -> None:

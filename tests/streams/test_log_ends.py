@@ -135,6 +135,19 @@ class Lost(Reader):
         self.closed = True
 
 
+class Alone(Lost):
+    """A client that knows of no broker."""
+
+    def list_topics(self, topic: str, timeout: float) -> Any:
+        return Of(topics={}, brokers={})
+
+
+def test_who_asks_for_no_partition_is_told_too_that_kafka_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sink that has lost its partitions and follows nothing was ended after five minutes of an outage."""
+    with pytest.raises(KafkaException):
+        ends(monkeypatch, Alone({})).measure({})
+
+
 def test_a_client_that_has_lost_kafka_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     lost = Lost({})
     asking = ends(monkeypatch, lost)
