@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 
@@ -27,6 +28,23 @@ def write_whole(file: FileIO, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[file.write(left) :]
+
+
+def write_anew(path: Path, parts: Iterable[bytes], mode: int | None = None) -> None:
+    """Give a file this content, durable under its name all at once: who is killed meanwhile leaves what was there.
+
+    Raises:
+        OSError: the disk is away, full or read-only.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    with beside.open("wb") as file:
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)
+        file.writelines(parts)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.rename(path)
+    sync(path.parent)
 
 
 def in_place(number: int, path: Path) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from streams import kafka
 from streams.settings import KafkaSettings
@@ -36,12 +35,7 @@ class Commits:
             KafkaException: Kafka does not say.
         """
         asked = [TopicPartition(kafka.topic(self._settings, topic), partition) for partition in partitions]
-        for attempt in Retrying(
-            retry=retry_if_exception(_is_elsewhere),
-            stop=stop_after_delay(ANSWER_S),
-            wait=wait_fixed(0.1),
-            reraise=True,
-        ):
+        for attempt in kafka.attempts(ELSEWHERE, ANSWER_S):
             with attempt:
                 found = self._client(group).committed(asked, ANSWER_S)
         return {place.partition: place.offset for place in found if _told(place)}
@@ -61,10 +55,6 @@ class Commits:
         if group not in self._clients:
             self._clients[group] = kafka.consumer(self._settings, group)
         return self._clients[group]
-
-
-def _is_elsewhere(error: BaseException) -> bool:
-    return isinstance(error, KafkaException) and error.args[0].code() in ELSEWHERE
 
 
 def _told(place: TopicPartition) -> bool:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import Any
 
 from confluent_kafka import (
@@ -21,6 +21,8 @@ UNANSWERED_S = 20
 """A broker that was killed or taken for dead may never answer what it was asked then, nor what comes after it on that
 connection: the client makes a new one after so long, not after its own 60 or 90 s. Producers ask no coordinator."""
 ENDING_S = 5.0
+NO_LEADER_YET = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
+"""as after a broker has started or a topic was made"""
 DOUBT_S, REACHED_S = 5.0, 2.0
 """after so long without a sign a client is asked whether it reaches Kafka at all, and waited for so long"""
 
@@ -124,6 +126,18 @@ def park() -> None:
     threading.Event().wait()
 
 
+def reached(client: Consumer, topic_name: str, timeout_s: float) -> Any:
+    """What ``list_topics`` answers of a topic, which may be that there is none.
+
+    Raises:
+        KafkaException: the client reaches nobody.
+    """
+    answer = client.list_topics(topic_name, timeout=timeout_s)
+    if not answer.brokers:
+        raise KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+    return answer
+
+
 class Doubt:
     """Whether a client that gives no sign of Kafka has lost it for good (librdkafka, issue 5301).
 
@@ -146,9 +160,7 @@ class Doubt:
             self._next = time.monotonic() + DOUBT_S
 
     def _ask(self) -> None:
-        answer = self._client.list_topics(self._topic, timeout=REACHED_S)
-        if not answer.brokers:
-            raise KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+        answer = reached(self._client, self._topic, REACHED_S)
         if answer.topics[self._topic].error:
             raise KafkaException(answer.topics[self._topic].error)
 
@@ -159,23 +171,19 @@ def watermarks(reader: Consumer, partition: TopicPartition, timeout_s: float) ->
     Raises:
         KafkaException: Kafka or the partition is away.
     """
-    for attempt in Retrying(
-        retry=retry_if_exception(_has_no_leader_yet),
-        stop=stop_after_delay(timeout_s),
-        wait=wait_fixed(0.1),
-        reraise=True,
-    ):
+    for attempt in attempts(NO_LEADER_YET, timeout_s):
         with attempt:
             low, high = reader.get_watermark_offsets(partition, timeout=timeout_s)
     return low, high
 
 
-def _has_no_leader_yet(error: BaseException) -> bool:
-    """As after a broker has started or a topic was made."""
-    return isinstance(error, KafkaException) and error.args[0].code() in {
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.LEADER_NOT_AVAILABLE,
-    }
+def attempts(passing: Set[int], for_s: float) -> Retrying:
+    """Ask again for so long while Kafka answers with one of these codes; then its answer is raised."""
+
+    def passes(error: BaseException) -> bool:
+        return isinstance(error, KafkaException) and error.args[0].code() in passing
+
+    return Retrying(retry=retry_if_exception(passes), stop=stop_after_delay(for_s), wait=wait_fixed(0.1), reraise=True)
 
 
 def admin(settings: KafkaSettings) -> AdminClient:

@@ -68,7 +68,7 @@ class LogEnds:
             self._check(topic)
         places = {*owned, *followed}
         if not self._needed and not places:  # who waits for partitions in vain owns none, and follows none perhaps
-            self._reach()
+            kafka.reached(self._reader, kafka.topic(self._settings, DATA_TOPICS[0]), ANSWER_S)
         ends = {place: self._end(place) for place in places}
         return ends | {
             place: offset
@@ -104,10 +104,6 @@ class LogEnds:
             if partition.error or len(partition.isrs) < len(partition.replicas):
                 raise KafkaException(KafkaError(KafkaError.NOT_ENOUGH_REPLICAS))
             self._end((topic, partition.id))
-
-    def _reach(self) -> None:
-        if not self._reader.list_topics(kafka.topic(self._settings, DATA_TOPICS[0]), timeout=ANSWER_S).brokers:
-            raise KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
 
     def _end(self, place: Place) -> int:
         end: int = self._reader.get_watermark_offsets(TopicPartition(*place), timeout=ANSWER_S)[1]

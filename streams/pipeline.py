@@ -79,9 +79,14 @@ def context(  # noqa: PLR0913 - decoding depends on so much, and on nothing else
         mapping=mapping,
         mapping_position=mapping_position,
         recollect=History() if recollect is None else recollect,
-        memory_limit=settings.memories_mb * 2**20,
+        memory_limit=memory_limit(settings),
         future_limit=settings.future_limit_s * SECOND,
     )
+
+
+def memory_limit(settings: DecodeSettings) -> int:
+    """Bytes that are remembered of a raw partition."""
+    return settings.memories_mb * 2**20
 
 
 def sandbox(settings: DecodeSettings) -> Sandbox:

@@ -1,6 +1,5 @@
 """A replay's report: one HTML file that needs nothing else."""
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from connectors.disk import write_anew
 from streams.core.replay_record import Replay
 from streams.core.times import SECOND
 from streams.replay.job import Figures
@@ -39,12 +39,7 @@ def write(path: Path, replay: Replay, groups: Mapping[str, Sequence[Difference]]
     """
     page = html(replay, groups, samples)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.tmp")
-    with beside.open("w", encoding="utf-8", errors="replace") as file:
-        file.write(page)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    write_anew(path, [page.encode("utf-8", "replace")])
 
 
 def html(replay: Replay, groups: Mapping[str, Sequence[Difference]], samples: Sequence[Sample]) -> str:

@@ -5,14 +5,13 @@ may be killed.
 """
 
 import hashlib
-import os
 import shutil
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from connectors.disk import sync
+from connectors.disk import sync, write_anew
 from streams import log
 
 NOTE = ".again"
@@ -41,7 +40,7 @@ class Lost:
     def put_aside(self, damaged: Path, first: int, until: int) -> None:
         """Keep a copy of a damaged file, which may be cut then, and note that this stretch has to be read again."""
         self.stretch = Stretch(min(first, self.stretch.first) if self.stretch.until else first, until)
-        _write(self._note, msgspec.json.encode(self.stretch))
+        write_anew(self._note, [msgspec.json.encode(self.stretch)])
         aside = put_aside(damaged)
         told = {"path": str(damaged), "put_aside": str(aside), "again_from": first, "up_to": until}
         logger.error("file-damaged", **told, consequence="what it lost is read from the log again")
@@ -77,13 +76,3 @@ def _read(path: Path) -> Stretch:
         return msgspec.json.decode(path.read_bytes(), type=Stretch)
     except (FileNotFoundError, ValueError):  # damaged, too
         return Stretch()
-
-
-def _write(path: Path, data: bytes) -> None:
-    beside = path.with_name(f"{path.name}.part")
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.rename(path)
-    sync(path.parent)

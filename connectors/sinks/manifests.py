@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from connectors.disk import sync
+from connectors.disk import sync, write_anew
 from connectors.sinks.lost import put_aside
 from streams import log
 from streams.archive import MANIFEST, Entry, parse_entry, parse_manifest
@@ -54,7 +54,7 @@ def repaired(directory: Path, closed: Closed) -> list[Entry]:
     named = [entry for entry in manifest(directory) if closed.agrees(entry)]
     if _is_damaged(directory, len(named)):
         logger.error("manifest-damaged", path=str(directory / MANIFEST), put_aside=str(put_aside(directory / MANIFEST)))
-        _write(directory, named)
+        write_anew(directory / MANIFEST, (msgspec.json.encode(entry) + b"\n" for entry in named))
     names = {entry.name for entry in named} | {MANIFEST}
     for path in sorted(path for path in directory.glob(f"*{closed.suffix}") if path.name not in names):
         named += _named_again(path, closed)
@@ -103,13 +103,3 @@ def _is_damaged(directory: Path, entries: int) -> bool:
 def _content(directory: Path) -> bytes:
     path = directory / MANIFEST
     return path.read_bytes() if path.exists() else b""
-
-
-def _write(directory: Path, entries: list[Entry]) -> None:
-    beside = directory / f".{MANIFEST}.part"
-    with beside.open("wb") as file:
-        file.writelines(msgspec.json.encode(entry) + b"\n" for entry in entries)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.rename(directory / MANIFEST)
-    sync(directory)

@@ -53,7 +53,7 @@ def upto(
     if not asked:
         return History()
     tried = asked.keys() & set(candidates)
-    found, limit = history(settings, but=tried), settings.decode.memories_mb * 2**20
+    found, limit = history(settings, but=tried), pipeline.memory_limit(settings.decode)
     start = dict.fromkeys(ends, 0) if tried else committed
     confluent: Mapping[int, Any] = avro.confluent_schemas(settings.kafka.schema_directory)
     for chunk in source.records(settings, start, ends):
@@ -97,4 +97,4 @@ def missing(settings: Settings, ends: Mapping[int, int]) -> Iterator[Remembered]
     found, confluent = history(settings), avro.confluent_schemas(settings.kafka.schema_directory)
     for chunk in source.records(settings, {}, ends):
         if not isinstance(chunk, Hole):
-            yield from fold(found, asked, chunk, confluent, settings.decode.memories_mb * 2**20)
+            yield from fold(found, asked, chunk, confluent, pipeline.memory_limit(settings.decode))

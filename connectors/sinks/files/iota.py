@@ -5,14 +5,13 @@ several messages (sub-devices of a logger, a re-mapping within its readings); th
 are `<correlation id>-<index>.json` and `<correlation id>-<index>-<logical uid>.json`.
 """
 
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
 
-from connectors.disk import sync
+from connectors.disk import sync, write_anew
 from connectors.file_names import safe
 from connectors.sinks.files.message import body
 from connectors.sinks.outgoing import Message
@@ -60,15 +59,7 @@ class IotaLayout:
             path.chmod(self._directory_mode)
 
     def _write(self, name: str, message: Message) -> None:
-        path = self._root / name
-        beside = path.with_name(f".{path.name}.tmp")
-        with beside.open("wb") as file:
-            os.fchmod(file.fileno(), self._file_mode)
-            file.write(content(message))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.rename(path)
-        sync(path.parent)
+        write_anew(self._root / name, [content(message)], self._file_mode)
 
 
 def named(found: Sequence[Message]) -> Iterable[tuple[str, Message]]:
