@@ -100,8 +100,7 @@ class MappingChanges:
             if self._changed.get(device) is mapping:
                 del self._changed[device]
         if not self._changed and self._next >= 0:
-            self._commit(self._next)
-            self._next = -1
+            self._finish(self._next)
 
     def again(self, position: int) -> None:
         """What changed at this offset or later is to be looked at once more.
@@ -110,10 +109,8 @@ class MappingChanges:
             KafkaException: Kafka is away.
         """
         if position < self._read:
-            self._commit(min(position, self._committed))
-            self._reader.assign([TopicPartition(self._topic, 0, position)])
-            self._next = -1
-            self._wait_again()
+            self._commit(min(position, self._noted()))
+            self._go_to(position)
 
     def close(self) -> None:
         """Let go of the clients, of which none is waited for long: they may have lost Kafka."""
@@ -122,11 +119,29 @@ class MappingChanges:
 
     def _begun(self) -> Consumer:
         reader = kafka.consumer(self._settings.kafka, GROUP)
-        (committed,) = reader.committed([TopicPartition(self._topic, 0)], timeout=ANSWER_S)
-        start = committed.offset if committed.offset >= 0 else OFFSET_BEGINNING
-        self._committed = self._read = max(committed.offset, 0)
-        reader.assign([TopicPartition(self._topic, 0, start)])
+        committed = _committed(reader, self._topic)
+        self._committed = self._read = max(committed, 0)
+        reader.assign([TopicPartition(self._topic, 0, committed if committed >= 0 else OFFSET_BEGINNING)])
         return reader
+
+    def _noted(self) -> int:
+        """From where on changes are to be looked at, whoever said so."""
+        return max(_committed(self._reader, self._topic), 0)
+
+    def _finish(self, position: int) -> None:
+        """Another worker may have noted an undo meanwhile, and have died: what it went back for is looked at here, too."""
+        noted = self._noted()
+        if noted == self._committed:
+            self._commit(position)
+            self._next = -1
+        else:
+            self._committed = noted
+            self._go_to(noted)
+
+    def _go_to(self, position: int) -> None:
+        self._reader.assign([TopicPartition(self._topic, 0, position)])
+        self._next = -1
+        self._wait_again()
 
     def _wait_again(self) -> None:
         self._quiet_from, self._raw, self._readings = time.monotonic() + self._wait_s, None, None
@@ -142,6 +157,12 @@ class MappingChanges:
             self._changed[mapping.device] = mapping
             self._put_off.wake(mapping.device)
             self._wait_again()
+
+
+def _committed(reader: Consumer, topic: str) -> int:
+    """Below 0 when nothing is."""
+    (place,) = reader.committed([TopicPartition(topic, 0)], timeout=ANSWER_S)
+    return int(place.offset)
 
 
 Misplaced = Callable[[list[DeviceMapping]], int]

@@ -145,6 +145,29 @@ def test_what_was_looked_at_and_not_committed_is_looked_at_again_when_asked(
         changes.close()
 
 
+def test_what_another_worker_noted_before_it_died_is_not_passed_over(installation: Installation) -> None:
+    made = installation.with_settings(replay={"place_after_s": 0.0})
+    map_device(made, "json:first")
+    one, other = begun(made), begun(made)
+    try:
+        for changes in (one, other):
+            assert eventually(lambda changes=changes: due(changes)) == ["json:first"]  # type: ignore[misc]
+            changes.done(changes.due())
+        map_device(made, "json:second")
+        assert eventually(lambda: due(other)) == ["json:second"]
+        one.again(0)
+        one.close()
+
+        other.done(other.due())
+
+        assert eventually(lambda: sorted(read(other)._changed) == ["json:first", "json:second"])
+        eventually(lambda: due(other))
+        other.done(other.due())
+        assert other._noted() == 2
+    finally:
+        other.close()
+
+
 def test_devices_that_only_register_themselves_keep_nobody_waiting(installation: Installation) -> None:
     """One every few seconds, and nothing was placed for hours: each began the wait anew."""
     made = installation.with_settings(replay={"place_after_s": 3600.0})
