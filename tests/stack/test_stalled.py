@@ -1,5 +1,6 @@
 """A process that holds work and does not move ends with status 70 and comes back without loss; one that waits does not end."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,44 +12,68 @@ from streams.core.records import LogicalDevice
 from streams.registry.state import LOGICAL, RECORDS
 from tests.ports import free_port
 from tests.stack.api import Api
-from tests.stack.harness import Installation, Process, eventually
+from tests.stack.conftest import installed
+from tests.stack.harness import Installation, Process, Stack, eventually
 from tests.stack.proxy import Proxy
 from tests.stack.stalling import ended, impatient, stuck
 
 
-def test_a_replay_worker_that_hangs_ends(installation: Installation, tmp_path: Path) -> None:
-    process = stuck(installation, "hangs-in-a-replay", "run", "replay", section="replay", log=tmp_path / "replay.log")
-
-    assert ended(process, "replays")
-
-
-@pytest.mark.parametrize(("bug", "place"), [("forgets-to-read", "registry"), ("forgets-the-election", "election")])
-def test_an_api_process_that_stands_still_ends(
-    installation: Installation, tmp_path: Path, bug: str, place: str
-) -> None:
-    at = installation.with_settings(api={"port": free_port(), "directory": str(tmp_path / "api")})
-
-    assert ended(stuck(at, bug, "run", "api", section=None, log=tmp_path / "api.log"), place)
-
-
-def test_an_agent_whose_loop_is_blocked_ends_though_it_has_nothing_to_do(
-    installation: Installation, tmp_path: Path
-) -> None:
-    process = stuck(installation, "blocks-when-idle", "run", "window", section="window", log=tmp_path / "window.log")
-
-    assert ended(process, "event loop")
+@pytest.fixture(scope="module")
+def standing(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Process]]:
+    """By what of them stands still. All at once, since all that they do is wait for their watchdogs."""
+    directory = tmp_path_factory.mktemp("stalled")
+    with installed(stack, directory) as at:
+        migrate(at.settings.clickhouse)
+        yield {
+            "polls of ict_eagleio": stuck_poller(at, directory),
+            "replays": stuck(at, "hangs-in-a-replay", "run", "replay", section="replay", log=directory / "replay.log"),
+            "registry": stuck_api(at, "forgets-to-read", directory),
+            "election": stuck_api(at, "forgets-the-election", directory),
+            "event loop": stuck(
+                at, "blocks-when-idle", "run", "window", section="window", log=directory / "window.log"
+            ),
+            f"{kafka.topic(at.settings.kafka, LOGICAL)} 0": stuck_sink(at, directory),
+        }
 
 
-def test_a_sink_that_does_not_come_on_with_the_registry_ends(installation: Installation, tmp_path: Path) -> None:
-    migrate(installation.settings.clickhouse)
-    process = stuck(
-        installation, "forgets-a-topic", "run", "sink", "clickhouse-log", section="sink", log=tmp_path / "sink.log"
-    )
-    producer = kafka.BatchProducer(installation.settings.kafka)
+def stuck_poller(at: Installation, directory: Path) -> Process:
+    """An attempt may take half a minute longer than its settings say, so that it ends last."""
+    settings = {"timeout_s": 0.5, "ict_eagleio": {"token": "t", "url": f"http://127.0.0.1:{free_port()}"}}
+    own, log = at.with_settings(pollers=settings), directory / "poller.log"
+    return stuck(own, "waits-for-an-answer", "run", "poller", "ict_eagleio", section="pollers", log=log)
+
+
+def stuck_api(at: Installation, bug: str, directory: Path) -> Process:
+    own = at.with_settings(api={"port": free_port(), "directory": str(directory / bug)})
+    return stuck(own, bug, "run", "api", section=None, log=directory / f"{bug}.log")
+
+
+def stuck_sink(at: Installation, directory: Path) -> Process:
+    """Its registry has something that it does not get."""
+    process = stuck(at, "forgets-a-topic", "run", "sink", "clickhouse-log", section="sink", log=directory / "sink.log")
+    producer = kafka.BatchProducer(at.settings.kafka)
     producer.send(LOGICAL, "7", avro.encode(LogicalDevice(uid=7, name="a")))
     producer.flush()
+    return process
 
-    assert ended(process, f"{kafka.topic(installation.settings.kafka, LOGICAL)} 0")
+
+def test_a_replay_worker_that_hangs_ends(standing: dict[str, Process]) -> None:
+    assert ended(standing["replays"], "replays")
+
+
+@pytest.mark.parametrize("place", ["registry", "election"])
+def test_an_api_process_that_stands_still_ends(standing: dict[str, Process], place: str) -> None:
+    assert ended(standing[place], place)
+
+
+def test_an_agent_whose_loop_is_blocked_ends_though_it_has_nothing_to_do(standing: dict[str, Process]) -> None:
+    assert ended(standing["event loop"], "event loop")
+
+
+def test_a_sink_that_does_not_come_on_with_the_registry_ends(standing: dict[str, Process]) -> None:
+    (place,) = (place for place in standing if LOGICAL in place)
+
+    assert ended(standing[place], place)
 
 
 def lags(process: Process) -> dict[str, float]:
@@ -84,3 +109,7 @@ def test_markers_of_transactions_are_no_lag_of_the_registry(installation: Instal
     asking = kafka.consumer(installation.settings.kafka, None)
     assert asking.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[1] == 2, "the record and its marker"
     asking.close()
+
+
+def test_a_poller_whose_question_never_ends_ends(standing: dict[str, Process]) -> None:
+    assert ended(standing["polls of ict_eagleio"], "polls of ict_eagleio")

@@ -1,4 +1,4 @@
-"""A webhook or a poller that holds work and does not move ends with status 70, and comes back without loss."""
+"""A webhook that holds work and does not move ends with status 70, and comes back without loss."""
 
 from pathlib import Path
 
@@ -34,14 +34,3 @@ def test_a_webhook_whose_spool_stands_still_ends_and_loses_nothing(
     direct = at.with_settings(kafka={"bootstrap_servers": installation.stack.kafka})
     direct.start("run", "webhook", section="webhook", log=log)
     eventually(lambda: bodies <= {record.payload for record in doors.raw(installation)})
-
-
-def test_a_poller_whose_question_never_ends_ends(installation: Installation, tmp_path: Path) -> None:
-    settings = {"timeout_s": 0.5, "ict_eagleio": {"token": "t", "url": f"http://127.0.0.1:{free_port()}"}}
-    at = installation.with_settings(pollers=settings)
-    log = tmp_path / "poller.log"
-
-    assert ended(
-        stuck(at, "waits-for-an-answer", "run", "poller", "ict_eagleio", section="pollers", log=log),
-        "polls of ict_eagleio",
-    )
