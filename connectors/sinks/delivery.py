@@ -14,8 +14,7 @@ from threading import Event
 from typing import TypeVar
 
 from msgspec import structs
-from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, stop_when_event_set
-from tenacity.nap import sleep_using_event
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_exponential, wait_random
 
 from connectors.sinks.base import Once, ReadAgain, Record, Rejection, Sink, Transient
@@ -50,6 +49,7 @@ class Delivery:
 
     def __init__(self, sink: Sink, dead_letters: DeadLetters, abandon: Event, fault: Fault) -> None:
         self._sink, self._dead_letters, self._abandon, self._fault = sink, dead_letters, abandon, fault
+        self._detail = ""
         self._once = isinstance(sink, Once) and sink.once_by_lineage
         self.lineages: dict[tuple[str, int], Lineages] = {}
 
@@ -60,10 +60,11 @@ class Delivery:
             Abandoned: it was given up; nothing of it may be committed.
             SinkFailed: the process has to end.
         """
-        fresh = [record for record in batch if self._admit(record)] if self._once else batch
+        fresh, known = self._admitted(batch) if self._once else (batch, {})
         rejections = _Isolation(self._write, len(fresh)).write(fresh) if fresh else []
         if rejections:
             self._retrying(lambda: self._dead_letters.write((fresh[r.index], r) for r in rejections))
+        self.lineages |= known
         for topic in {record.topic for record in fresh}:
             count = sum(record.topic == topic for record in fresh)
             metrics.SINK_RECORDS.labels(self._sink.name, topic).inc(count)
@@ -78,30 +79,38 @@ class Delivery:
         retrying = Retrying(
             retry=retry_if_exception_type((Transient, Undelivered)),
             wait=_wait,
-            sleep=sleep_using_event(self._abandon),
-            stop=stop_when_event_set(self._abandon),
+            sleep=self._rest,
             before_sleep=self._report,
         )
         try:
             result: T = retrying(work)
-        except RetryError as error:
+        except Abandoned:
             self._fault(None)  # who has nothing to do any more waits for nobody
-            raise Abandoned(str(error.last_attempt.exception())) from error
+            raise
         self._fault(None)
         return result
 
+    def _rest(self, seconds: float) -> None:
+        """Not for an attempt more: it would be a whole one, which nobody interrupts any more."""
+        if self._abandon.wait(seconds):
+            raise Abandoned(self._detail)
+
     def _report(self, state: RetryCallState) -> None:
-        detail = str(_error(state))
+        detail = self._detail = str(_error(state))
         metrics.SINK_RETRIES.labels(self._sink.name).inc()
         logger.warning(
             "batch-waits", attempt=state.attempt_number, detail=detail, next_in_s=round(state.upcoming_sleep, 1)
         )
         self._fault(detail)
 
-    def _admit(self, record: Record) -> bool:
-        lineage = _lineage(record)
-        known = self.lineages.setdefault((record.topic, record.partition), Lineages())
-        return lineage is None or known.admit(lineage)
+    def _admitted(self, batch: Sequence[Record]) -> tuple[list[Record], dict[tuple[str, int], Lineages]]:
+        """What is no repeat, and what is known once all of it is written.
+
+        Not before: a commit of the batch before would tell it, and what is given up would be a repeat for who goes on.
+        """
+        places = {(record.topic, record.partition) for record in batch}
+        known = {place: self.lineages.get(place, Lineages()).copy() for place in places}
+        return [record for record in batch if _is_news(record, known[record.topic, record.partition])], known
 
 
 class _Isolation:
@@ -146,6 +155,11 @@ def _wait(state: RetryCallState) -> float:
 
 def _error(state: RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome else None
+
+
+def _is_news(record: Record, known: Lineages) -> bool:
+    lineage = _lineage(record)
+    return lineage is None or known.admit(lineage)
 
 
 def _lineage(record: Record) -> Lineage | None:

@@ -64,11 +64,20 @@ def put_aside(path: Path) -> Path:
     aside = path.with_name(f"{path.name}.damaged-{digest[:12]}")
     if not aside.exists():
         beside = aside.with_name(f"{aside.name}.part")
-        shutil.copyfile(path, beside)
-        sync(beside)
+        _copy(path, beside)
         beside.rename(aside)
         sync(path.parent)
     return aside
+
+
+def _copy(path: Path, to: Path) -> None:
+    """Durable and whole, or nothing: a full disk would be kept full by the half of it."""
+    try:
+        shutil.copyfile(path, to)
+        sync(to)
+    except OSError:
+        to.unlink(missing_ok=True)
+        raise
 
 
 def _read(path: Path) -> Stretch:

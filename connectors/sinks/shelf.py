@@ -133,9 +133,13 @@ class Shelf:
     def _finish_closing(self) -> None:
         path = self.growing
         last = self.entries[-1] if self.entries else None
-        if path and last and not (self._directory / last.name).exists() and path.stat().st_size == last.bytes:
+        if path and last and self._is_of(path, last) and not (self._directory / last.name).exists():
             sync(self._directory / MANIFEST)  # who was killed may not have
             self._rename(path, last)
+
+    def _is_of(self, path: Path, entry: Entry) -> bool:
+        """Another one of the same size may grow, and the entry's own have been taken away."""
+        return entry.name.startswith(path.name.removesuffix(OPEN)) and path.stat().st_size == entry.bytes
 
     def _rename(self, path: Path, entry: Entry) -> None:
         path.rename(self._directory / entry.name)

@@ -53,11 +53,18 @@ class _Line(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read(path: Path, committed: int) -> Kept:
-    """The lines of a file whose offsets lie in front of ``committed``.
+    """The lines of a file whose offsets lie in front of ``committed``; all that it still has of each offset.
 
     Lines are torn at the end of a file only, and without the end of a line. Offsets never fall: where they do, nobody
     knows which of them is wrong, and nothing is kept.
     """
+    kept = _read(path, committed)
+    if not kept.damaged or not kept.lines:
+        return kept
+    return msgspec.structs.replace(_read(path, kept.last), damaged=True)  # its last offset may have lost lines
+
+
+def _read(path: Path, committed: int) -> Kept:
     kept = Kept(Lineages())
     with path.open("rb") as file:
         for text in _texts(file):

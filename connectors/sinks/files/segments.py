@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -137,7 +138,7 @@ class _Partition:
     """One partition's segments. ``first``: the first offset that comes now; what is open keeps what is before it."""
 
     def __init__(self, directory: Path, length: int, first: int) -> None:
-        self._shelf, self._length = Shelf(directory, CLOSED), length
+        self._shelf, self._length = Shelf(directory, _closed(directory, first)), length
         self._next = self._shelf.next_offset
         self._stem, self._stretch = "", -1
         self._first = self._last = self._lines = 0
@@ -240,22 +241,30 @@ class _Partition:
         if found.damaged or (not found.lines and begins < first):
             self._lost.put_aside(path, found.last + 1 if found.lines else begins, first)
         if self._lost.stretch.until:
-            for entry in self._shelf.entries[-1:]:
-                self._lineages = kept.read(path.with_name(entry.name), first).lineages
+            closed = [there for entry in self._shelf.entries if (there := path.with_name(entry.name)).exists()]
+            for last in closed[-1:]:
+                self._lineages = kept.read(last, first).lineages
             self._lineages = self._lineages | found.lineages
 
 
-def _agrees(entry: Entry) -> bool:
-    return entry.name.endswith(f"-{entry.first_offset:012}{SUFFIX}")
+def _closed(directory: Path, committed: int) -> Closed:
+    return Closed(SUFFIX, partial(_agrees, directory, committed), _content)
+
+
+def _agrees(directory: Path, committed: int, entry: Entry) -> bool:
+    """Names tell the first offset. A last one that was not committed, as after a kill, would let what comes be skipped."""
+    if not entry.name.endswith(f"-{entry.first_offset:012}{SUFFIX}"):
+        return False
+    path = directory / entry.name
+    if entry.last_offset < committed or not path.exists():
+        return True
+    return _content(path) == Content(entry.first_offset, entry.last_offset, entry.records)
 
 
 def _content(path: Path) -> Content | None:
     """What a closed segment holds, if all of its lines can be read."""
     found = kept.read(path, END)
     return Content(found.first, found.last, found.lines) if found.lines and found.size == path.stat().st_size else None
-
-
-CLOSED = Closed(SUFFIX, _agrees, _content)
 
 
 def _stamp(time_ns: int) -> str:

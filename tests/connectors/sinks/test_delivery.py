@@ -122,6 +122,36 @@ def test_drops_repeats_by_lineage_for_sinks_that_ask() -> None:
     assert not delivery(sink)[0].lineages
 
 
+def test_what_was_given_up_is_no_repeat_when_it_comes_again() -> None:
+    """What is known is told with commits, and the last one of a stopping sink may be of the batch before."""
+    abandon = Event()
+    sink = ListSink(once=True)
+    deliver, _, _ = delivery(sink, abandon)
+    deliver.deliver([record(reading(offset=0), 0)])
+    before = {position: known.dump() for position, known in deliver.lineages.items()}
+    abandon.set()
+    sink.away = 1
+
+    with pytest.raises(Abandoned):
+        deliver.deliver([record(reading(offset=1), 1)])
+
+    assert {position: known.dump() for position, known in deliver.lineages.items()} == before
+    abandon.clear()
+    deliver.deliver([record(reading(offset=1), 1)])
+    assert sink.given == [0, 1]
+
+
+def test_who_is_told_to_give_up_while_it_waits_makes_no_attempt_more() -> None:
+    """The outside may have come back, and take long for all of it."""
+    abandon, sink = Event(), ListSink(away=1)
+    deliver = Delivery(sink, Letters(), abandon, lambda _: abandon.set())
+
+    with pytest.raises(Abandoned, match="away"):
+        deliver.deliver(numbered(3))
+
+    assert sink.given == []
+
+
 @pytest.mark.parametrize(
     "impossible",
     [

@@ -11,6 +11,7 @@ from connectors.sinks.base import Record, Transient
 from connectors.sinks.device_logs import DeviceLogsSink
 from connectors.sinks.files.iota import IotaLayout
 from connectors.sinks.files.segments import Segments
+from connectors.sinks.lost import put_aside
 from connectors.sinks.outgoing import Message
 from streams import archive
 from streams.core.records import Reading
@@ -39,6 +40,16 @@ def test_the_archive_waits_for_space(tmp_path: Path) -> None:
         found = list(archive.contents(str(tmp_path), 0))
 
     assert [one.offset for one in found if isinstance(one, archive.Archived)] == list(range(27))
+
+
+def test_what_is_put_aside_takes_no_space_before_it_is_whole(tmp_path: Path) -> None:
+    with disks.mounted({"files": tmp_path}) as mounted:
+        damaged = tmp_path / "damaged"
+        damaged.write_bytes(Random(1).randbytes(200_000))
+        with mounted["files"].full(), pytest.raises(OSError, match="No space left"):
+            put_aside(damaged)
+        assert [path.name for path in tmp_path.glob("damaged*")] == ["damaged"]
+        assert put_aside(damaged).read_bytes() == damaged.read_bytes()
 
 
 def test_files_wait_for_space(tmp_path: Path) -> None:

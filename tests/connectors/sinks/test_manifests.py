@@ -73,6 +73,27 @@ def test_an_entry_that_does_not_agree_with_the_name_of_its_file_is_made_anew(tmp
     assert offsets(read(tmp_path, 0, 11)) == list(range(11))
 
 
+def test_a_segment_that_its_entry_makes_longer_than_it_is_is_named_anew(tmp_path: Path) -> None:
+    """What came next was skipped, and committed."""
+    segments = Segments(tmp_path, HOUR)
+    segments.write([item(offset, NOON + offset * HOUR * SECOND // 2) for offset in range(2)])
+    segments.write([item(2, NOON + HOUR * SECOND)])
+    segments.close()
+    for growing in tmp_path.glob("segments/readings-0/*.open"):
+        growing.unlink()
+    path = tmp_path / "segments" / "readings-0" / MANIFEST
+    before = manifest(path.parent)
+    path.write_bytes(path.read_bytes().replace(b'"last_offset":1', b'"last_offset":9'))
+
+    segments = Segments(tmp_path, HOUR)
+    segments.take_over({0: 2})
+    segments.write([item(offset, NOON + offset * HOUR * SECOND // 2) for offset in range(2, 12)])
+    segments.close()
+
+    assert lines(tmp_path) == list(range(12))
+    assert manifest(path.parent)[0] == before[0]
+
+
 def test_nobody_vouches_for_a_closed_file_that_is_damaged_too(tmp_path: Path) -> None:
     writer = sink(tmp_path)
     for start in (0, 200, 400):

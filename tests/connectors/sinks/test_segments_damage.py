@@ -9,7 +9,8 @@ from connectors.sinks.base import Again, ReadAgain
 from connectors.sinks.files.segments import Segments
 from connectors.sinks.lineages import Lineages
 from streams.core.records import Lineage
-from tests.connectors.sinks.making import message, record
+from streams.core.times import SECOND
+from tests.connectors.sinks.making import NOON, message, record
 from tests.connectors.sinks.test_segments import HOUR, item, lines
 
 
@@ -83,8 +84,45 @@ def test_what_is_read_again_is_known_as_far_as_lines_are_left(tmp_path: Path) ->
     again = segments.again()[0]
     segments.close()
 
-    assert again.offset == 2
-    assert again.lineages.dump() == Lineages({0: Lineage(0, 0, 1)}).dump()
+    assert again.offset == 1
+    assert again.lineages.dump() == Lineages({0: Lineage(0, 0, 0)}).dump()
+
+
+def test_an_offset_whose_second_line_is_damaged_comes_again_whole(tmp_path: Path) -> None:
+    """A reading across a change of its mapping has a line for each logical device."""
+    two = (record(b"", 11), [message(cid="a"), message(cid="b")])
+    segments = Segments(tmp_path, HOUR)
+    segments.write([item(10), two, item(12)])
+    segments.close()
+    content = growing(tmp_path).read_bytes()
+    second = content.rindex(b'{"offset":11')
+    growing(tmp_path).write_bytes(flipped(content, second))
+
+    segments = Segments(tmp_path, HOUR)
+    segments.take_over({0: 13})
+    begins = segments.again()[0].offset
+    segments.write([each for each in (item(10), two, item(12), item(13)) if each[0].offset >= begins])
+    segments.close()
+
+    assert lines(tmp_path) == [10, 11, 11, 12, 13]
+
+
+def test_closed_segments_may_have_been_taken_away(tmp_path: Path) -> None:
+    """The sink waited for the last one for ever."""
+    segments = Segments(tmp_path, HOUR)
+    segments.write([item(offset, NOON + offset * HOUR * SECOND // 2) for offset in range(4)])
+    segments.close()
+    for closed in tmp_path.glob("segments/readings-0/*.ndjson"):
+        closed.unlink()
+    growing(tmp_path).write_bytes(b"garbage\n")
+
+    segments = Segments(tmp_path, HOUR)
+    segments.take_over({0: 4})
+    assert segments.again()[0].offset == 2
+    segments.write([item(offset, NOON + offset * HOUR * SECOND // 2) for offset in (2, 3, 4)])
+    segments.close()
+
+    assert lines(tmp_path) == [2, 3, 4]
 
 
 def test_only_what_comes_again_is_told_apart(tmp_path: Path) -> None:

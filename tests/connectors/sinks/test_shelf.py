@@ -74,3 +74,19 @@ def test_a_manifest_that_a_killed_process_may_not_have_synced_is_synced(
 
     assert tmp_path / MANIFEST in synced
     assert (tmp_path / "a.avro").read_bytes() == b"first\n"
+
+
+def test_a_file_is_not_taken_for_another_of_its_size_that_was_taken_away(tmp_path: Path) -> None:
+    """It got that one's name, and what was not committed came into a second file."""
+    shelf = Shelf(tmp_path)
+    shelf.begin("a")
+    shelf.append(b"first\n")
+    shelf.shut("a.ndjson", 0, 0, 1)
+    shelf.begin("b")
+    shelf.append(b"later\n")
+    shelf.close()
+    (tmp_path / "a.ndjson").unlink()
+
+    Shelf(tmp_path).close()
+
+    assert [path.name for path in sorted(tmp_path.glob("[ab]*"))] == ["b.open"]
