@@ -4,7 +4,7 @@ import asyncio
 import resource
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -167,7 +167,12 @@ class Patient(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """Leaves signals to its process; over TLS, counts a connection from its first byte on."""
+    """Leaves signals to its process; over TLS, counts a connection from its first byte on.
+
+    ``listening`` is called once it listens, which it never does where the port is taken.
+    """
+
+    listening: Callable[[], object] = staticmethod(lambda: None)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -179,6 +184,11 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await self._listen(sockets)
+        self.listening()
+
+    async def _listen(self, sockets: list[socket.socket] | None) -> None:
         """uvicorn's own listens only where there is no TLS."""
         tls = self.config.ssl
         if tls is None:

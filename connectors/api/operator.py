@@ -20,9 +20,17 @@ def path(settings: ApiSettings) -> Path:
     return settings.directory / f"operator-{settings.port}"
 
 
-def write_token(settings: ApiSettings) -> str:
-    """Make this process's token and keep it in the file; without a directory to write to, only in memory."""
-    token, file = secrets.token_hex(32), path(settings)
+def new_token() -> str:
+    """A token for this process."""
+    return secrets.token_hex(32)
+
+
+def write_token(settings: ApiSettings, token: str) -> None:
+    """Keep this process's token in the file; without a directory to write to, it is in memory only.
+
+    For who has the port: another's token would be lost, which is at work.
+    """
+    file = path(settings)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_suffix(".new")
@@ -32,7 +40,6 @@ def write_token(settings: ApiSettings) -> str:
         fresh.replace(file)
     except OSError as fault:
         logger.error("no operator token: `isthmus users` needs one", file=str(file), fault=str(fault))
-    return token
 
 
 def read_token(settings: ApiSettings) -> str | None:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import socket
+from collections.abc import Callable
 
 import uvloop
 from starlette.types import ASGIApp
@@ -52,12 +53,12 @@ async def _main(settings: Settings) -> None:
         told=names.notice,
     )
     services = Services(store, keeper, Passwords(), settings, _watched(settings, keeper).fault)
-    limited = Limits(app.build(services), settings.api)
-    gate = Counted(Gate(limited, store, operator.write_token(settings.api)))
+    limited, token = Limits(app.build(services), settings.api), operator.new_token()
+    gate = Counted(Gate(limited, store, token))
     store.start()
     chores = [asyncio.create_task(chore) for chore in (keeper.run(), names.run(), _spare_the_collector(store))]
     try:
-        await _serve(gate, settings.api, store)
+        await _serve(gate, settings.api, store, lambda: operator.write_token(settings.api, token))
     finally:
         await store.stop()
         await keeper.idle()
@@ -86,7 +87,7 @@ async def _spare_the_collector(store: Store) -> None:
         gc.enable()
 
 
-async def _serve(application: ASGIApp, settings: ApiSettings, store: Store) -> None:
+async def _serve(application: ASGIApp, settings: ApiSettings, store: Store, listening: Callable[[], None]) -> None:
     server = http_server.server(
         application,
         patience_s=settings.body_timeout_s,
@@ -96,6 +97,7 @@ async def _serve(application: ASGIApp, settings: ApiSettings, store: Store) -> N
         forwarded_allow_ips=settings.proxies,
         timeout_graceful_shutdown=GRACE_S,
     )
+    server.listening = listening
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)

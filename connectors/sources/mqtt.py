@@ -121,6 +121,7 @@ class Reader:
                     await self._finish(client)
                     raise
         except (aiomqtt.MqttError, OSError, ValueError) as error:
+            _raise_if_cancelled(error)
             return str(error)
         finally:
             self._client = None
@@ -198,6 +199,17 @@ class Reader:
             if message.source:
                 self._seconds.observe(max(0, now - message.at) / 1e9)  # the clock may have been set back
                 ACKNOWLEDGED.labels(self._name, message.source).inc()
+
+
+def _raise_if_cancelled(error: Exception) -> None:
+    """What went wrong with leaving does not keep the one that was told to leave.
+
+    Raises:
+        CancelledError: it was.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error
 
 
 def sources(broker: MqttBroker) -> Callable[[str], str | None]:

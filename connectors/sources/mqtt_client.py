@@ -32,6 +32,8 @@ PACKETS_PER_TURN, TURN_S = 100, 0.1
 MOST_PROPERTIES = 65_536
 """bytes: paho takes a second or more for so many, and four times as long for twice as many"""
 ROOM_S = 0.02
+GOODBYE_S = 1.0
+"""who is asked to end has other things to do than to wait for a broker that takes nothing any more"""
 NO_FILTER = "isthmus/none"
 """nobody subscribes to it"""
 
@@ -90,7 +92,7 @@ class Client(mqtt_writes.Client):
         Raises:
             aiomqtt.MqttError: it did not end on purpose.
         """
-        await self._disconnected
+        await asyncio.shield(self._disconnected)  # who is cancelled here leaves a connection that lives
 
     def acknowledge(self, mids: list[int]) -> None:
         """Send PUBACKs in this order, as one write, at once if the socket takes it."""
@@ -116,6 +118,7 @@ class Client(mqtt_writes.Client):
         await asyncio.wait([settling, self._disconnected], return_when=asyncio.FIRST_COMPLETED)
         settling.cancel()
         await asyncio.gather(settling, return_exceptions=True)
+        self.timeout = GOODBYE_S
 
     def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:
         super()._on_socket_open(client, userdata, sock)

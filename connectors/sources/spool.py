@@ -36,6 +36,7 @@ class _Entry(Struct, eq=False):
     refuse: Done | None = None
     handed: bool = False
     settled: bool = False
+    timer: asyncio.TimerHandle | None = None
 
 
 class _Batch(Struct):
@@ -139,7 +140,10 @@ class SpoolWriter:
         self._handed.add(entry)
         self._stranded.discard(entry)
         self._inner.submit(entry.record, lambda: self._settle(entry, entry.done))
-        self._loop.call_later(self._takeover_s, self._take_over, entry)
+        self._wait_for(entry)
+
+    def _wait_for(self, entry: _Entry) -> None:
+        entry.timer = self._loop.call_later(self._takeover_s, self._take_over, entry)
 
     def _take_over(self, entry: _Entry) -> None:
         if not entry.settled and not self._closed:
@@ -165,11 +169,13 @@ class SpoolWriter:
         else:
             if not entry.handed:
                 self._stranded.add(entry)
-            self._loop.call_later(self._takeover_s, self._take_over, entry)
+            self._wait_for(entry)
 
     def _settle(self, entry: _Entry, outcome: Done) -> None:
         if not entry.settled:
             entry.settled = True
+            if entry.timer:
+                entry.timer.cancel()  # it holds the record
             self._handed.discard(entry)
             self._stranded.discard(entry)
             outcome()

@@ -18,6 +18,7 @@ from connectors.sources.memory import MemoryWriter
 from connectors.sources.webhook import Webhook
 from streams.settings import WebhookSettings
 from tests.connectors.serving import serving
+from tests.ports import free_port
 from tests.serving import dribbled, exchange
 
 HEAD = b"POST /webhooks/json HTTP/1.1\r\nHost: x\r\n"
@@ -225,3 +226,21 @@ def test_garbage_is_refused_and_is_no_fault_of_ours(
 ) -> None:
     assert said(*parts, pause_s=0.1) == (expected, [b"hello"] * expected.count(204))
     assert [record for record in caplog.records if record.levelno >= logging.ERROR or record.exc_info] == []
+
+
+def test_only_who_gets_its_port_is_told_to_listen() -> None:
+    """A second API replaced the operator's token of the first, and ended."""
+
+    async def tells(port: int, told: list[int]) -> None:
+        server = http_server.webhook(WebhookSettings(port=port), PlainTextResponse("x"))
+        server.listening = lambda: told.append(port)
+        server.should_exit = True
+        await server.serve()
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        told, free = list[int](), free_port()
+        asyncio.run(tells(free, told))
+        with pytest.raises(SystemExit):
+            asyncio.run(tells(taken.getsockname()[1], told))
+
+    assert told == [free]

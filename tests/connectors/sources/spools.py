@@ -24,10 +24,14 @@ class Letters(list[DeadLetter]):
 
 @asynccontextmanager
 async def spool(
-    path: Path, inner: MemoryWriter, quota: int = 10_000_000, letters: Letters | None = None
+    path: Path,
+    inner: MemoryWriter,
+    quota: int = 10_000_000,
+    letters: Letters | None = None,
+    takeover_s: float = TAKEOVER_S,
 ) -> AsyncIterator[SpoolWriter]:
     tell = None if letters is None else letters.tell
-    writer = SpoolWriter(inner, SpoolFile(path, quota), TAKEOVER_S, tell=tell)
+    writer = SpoolWriter(inner, SpoolFile(path, quota), takeover_s, tell=tell)
     yield writer
     await writer.close()
 

@@ -32,6 +32,18 @@ def test_stays_out_of_the_way_while_the_inner_writer_confirms(path: Path) -> Non
     asyncio.run(scenario())
 
 
+def test_holds_nothing_that_the_inner_writer_has_confirmed(path: Path) -> None:
+    """Each record stayed in memory until it would have taken it over, beyond what may be held."""
+
+    async def scenario() -> int:
+        async with spool(path, MemoryWriter(), takeover_s=3600) as writer:
+            await writer.write(record(b"1"))
+            waiting = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]  # of asyncio's own loop
+            return sum(not handle.cancelled() for handle in waiting)
+
+    assert asyncio.run(scenario()) == 0
+
+
 def test_takes_over_and_drains_in_order_when_the_inner_writer_is_back(path: Path) -> None:
     async def scenario() -> None:
         inner = MemoryWriter()
