@@ -14,8 +14,10 @@ from connectors.sinks.base import Record
 from connectors.sinks.clickhouse.migrate import migrate
 from connectors.sinks.clickhouse.store import Store
 from connectors.sinks.outgoing import portions
+from streams import avro
+from streams.core.records import RawRecord
 from streams.settings import Settings
-from tests.connectors.sinks.making import measured, reading, record
+from tests.connectors.sinks.making import NOON, measured, reading, record
 from tests.contracts.sink import Bench, DurableLaws, RejectingLaws, once
 from tests.stack.harness import Installation, Stack
 from tests.stack.proxy import Proxy
@@ -103,27 +105,58 @@ class TestUbidotsOneByOne(TestUbidots):
     pass
 
 
-class TestClickHouse(DurableLaws, RejectingLaws):
-    @pytest.fixture
-    def bench(self, stack: Stack) -> Iterator[Bench]:
-        proxy = Proxy(stack.clickhouse.removeprefix("http://"))
-        proxy.open()
-        database = "t" + uuid.uuid4().hex[:10]
-        direct = Settings(clickhouse={"url": stack.clickhouse, "database": database})
-        settings = Settings(clickhouse={"url": f"http://{proxy.address}", "database": database})
-        migrate(direct.clickhouse)
-        store = Store(direct.clickhouse, "test")
-
-        @contextmanager
-        def away() -> Iterator[None]:
-            proxy.shut()
-            yield
-            proxy.open()
-
-        def stored() -> Counter[int]:
-            return Counter(int(value) for (value,) in store.rows("SELECT value FROM points FINAL"))
-
-        yield Bench(lambda: clickhouse.make(settings), good, stored, away, bad)
+@contextmanager
+def store_behind_a_proxy(stack: Stack) -> Iterator[tuple[Settings, Store, Proxy]]:
+    """A migrated database: settings that reach it through the proxy, and the store itself."""
+    proxy = Proxy(stack.clickhouse.removeprefix("http://"))
+    proxy.open()
+    database = "t" + uuid.uuid4().hex[:10]
+    direct = Settings(clickhouse={"url": stack.clickhouse, "database": database})
+    migrate(direct.clickhouse)
+    store = Store(direct.clickhouse, "test")
+    try:
+        yield Settings(clickhouse={"url": f"http://{proxy.address}", "database": database}), store, proxy
+    finally:
         store.command(f"DROP DATABASE `{database}`")
         store.close()
         proxy.close()
+
+
+@contextmanager
+def shut(proxy: Proxy) -> Iterator[None]:
+    proxy.shut()
+    yield
+    proxy.open()
+
+
+class TestClickHouse(DurableLaws, RejectingLaws):
+    @pytest.fixture
+    def bench(self, stack: Stack) -> Iterator[Bench]:
+        with store_behind_a_proxy(stack) as (settings, store, proxy):
+
+            def stored() -> Counter[int]:
+                return Counter(int(value) for (value,) in store.rows("SELECT value FROM points FINAL"))
+
+            yield Bench(lambda: clickhouse.make(settings), good, stored, partial(shut, proxy), bad)
+
+
+class TestClickHouseLog(DurableLaws, RejectingLaws):
+    @pytest.fixture
+    def bench(self, stack: Stack) -> Iterator[Bench]:
+        with store_behind_a_proxy(stack) as (settings, store, proxy):
+
+            def stored() -> Counter[int]:
+                return Counter(int(payload) for (payload,) in store.rows("SELECT payload FROM raw_messages FINAL"))
+
+            yield Bench(lambda: clickhouse.make_log(settings), logged, stored, partial(shut, proxy), junk)
+
+
+def logged(number: int) -> Record:
+    message = RawRecord(
+        id=f"i{number}", source="json", transport="mqtt", address="a", received_at=NOON, payload=b"%d" % number
+    )
+    return record(avro.encode(message), number, topic="raw")
+
+
+def junk(number: int) -> Record:
+    return record(b"junk", number, topic="raw")
