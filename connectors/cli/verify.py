@@ -1,6 +1,7 @@
 """`isthmus verify`: does the store hold what the log says?"""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,12 +43,14 @@ def verify(
 
     Points, dead letters, aggregates (of base windows, hours and days) and latest values are compared exactly (sums to the last
     bits); of points and latest values time, value, text, quality, logical device and raw record. Every series that has points
-    must have its device and name in `series`; its unit is not compared. With a ledger: every acknowledged message must be in
-    `raw`. Works while data flow: what comes after the beginning is left out on both sides, what is under way is waited for;
+    must have its device and name in `series`; its unit is not compared. Every row of `raw_messages` must say what its record in
+    `raw` says, as far as Kafka has it, and `device_mapping`, `physical_devices`, `logical_devices` and `retention` the newest of
+    their topics, as far as sink `clickhouse-log` has committed. With a ledger: every acknowledged message must be in `raw`. Works while data flow: what comes after the beginning is left out on both sides, what is under way is waited for;
     beware of changing mappings, rules or codecs meanwhile.
 
     A range of time, or one device, is much less to read: `isthmus verify --from 2d --to 1d`. Then aggregates are compared whose
-    windows lie wholly in the range; latest values when it has no end; dead letters by the receipt of their records.
+    windows lie wholly in the range; latest values when it has no end; dead letters and raw messages by the receipt of their
+    records; devices and mappings without a range. Raw messages are not compared of one device: their rows do not name it.
 
     With files: the raw archive must hold what `raw` holds, byte for byte; segments, messages and device logs what `readings`
     says; as far as their sinks have committed, and from the first offset that is there. What other programs took away is
@@ -95,10 +98,17 @@ def show(report: Report, console: Console) -> None:
         console.print(f"{cut} point(s) left out because a codec had reached a limit; `isthmus replay` decodes them")
     if report.letters_gone:
         console.print(f"{report.letters_gone} dead letter(s) older than topic dead-letters goes back: not checked")
+    for line in _not_checked(report):
+        console.print(line)
+
+
+def _not_checked(report: Report) -> Iterator[str]:
     for reason, points in sorted(report.unchecked.items()):
-        console.print(f"{points} point(s) {reason}: not checked")
+        yield f"{points} point(s) {reason}: not checked"
+    for table, records in sorted(report.behind.items()):
+        yield f"{table}: {records} record(s) that sink clickhouse-log has not committed: not checked"
     for table, contents in sorted(report.unchecked_files.items()):
-        console.print(f"{table}: {contents} {NOT_KNOWN}: not checked")
+        yield f"{table}: {contents} {NOT_KNOWN}: not checked"
 
 
 def _check(ledgers: list[Path], scope: Scope, wait_s: float, *, with_files: bool) -> Report:

@@ -6,7 +6,7 @@ from connectors.sinks.base import Record
 from streams.core.times import MILLISECOND
 
 
-def record(message: Message, prefix: str) -> Record:
+def record(message: Message, prefix: str = "") -> Record:
     """``prefix`` is what the topics of this installation begin with; a message that is an error has no record."""
     return Record(
         topic=str(message.topic()).removeprefix(prefix),

@@ -34,15 +34,18 @@ class Difference(Struct, frozen=True):
 def compare(expected: Contents, found: Contents) -> list[Difference]:
     """One difference per table."""
     return [
-        _table("points", expected.points, found.points, _same_point),
-        _table("dead_letters", expected.dead_letters, found.dead_letters, operator.eq),
-        _table("aggregates", expected.aggregates, found.aggregates, _same_fold),
-        _table("latest", expected.latest, found.latest, operator.eq),
-        _table("series", expected.names, found.names, operator.eq),
+        compared("points", expected.points, found.points, _same_point),
+        compared("dead_letters", expected.dead_letters, found.dead_letters, operator.eq),
+        compared("aggregates", expected.aggregates, found.aggregates, _same_fold),
+        compared("latest", expected.latest, found.latest, operator.eq),
+        compared("series", expected.names, found.names, operator.eq),
     ]
 
 
-def _table(name: str, expected: Mapping[K, V], found: Mapping[K, V], same: Callable[[V, V], bool]) -> Difference:
+def compared(
+    name: str, expected: Mapping[K, V], found: Mapping[K, V], same: Callable[[V, V], bool] = operator.eq
+) -> Difference:
+    """What a table lacks, has too much, or has wrong, by key."""
     missing = [key for key in expected if key not in found]
     extra = [key for key in found if key not in expected]
     wrong = [key for key in expected if key in found and not same(expected[key], found[key])]

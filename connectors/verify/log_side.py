@@ -7,11 +7,14 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from msgspec import Struct, field
 
 from connectors.simulator.ledger import fingerprint
+from connectors.sinks.clickhouse import log_rows
+from connectors.sinks.message import record
 from connectors.verify.circumstances import LIMITS, Cut, as_it_was, by_limit, cut
 from connectors.verify.core import Core
 from connectors.verify.expected import Contents, LetterKey, add_dead_letter, add_reading
 from connectors.verify.letters import CORE_STAGES
 from connectors.verify.origins import Origins
+from connectors.verify.raw_side import Rows
 from connectors.verify.scope import WHOLE, Scope
 from streams import avro, kafka
 from streams.core.outcome import Outcome
@@ -29,8 +32,12 @@ class LogSide(Struct):
     """What the log says."""
 
     scope: Scope = WHOLE
+    starts: dict[int, int] = field(default_factory=dict)
+    """raw partition -> the offset from which on it was read"""
     ends: dict[int, int] = field(default_factory=dict)
     """raw partition -> the offset up to which it was read"""
+    rows: Rows = field(default_factory=Rows)
+    """what table `raw_messages` must say of it"""
     contents: Contents = field(default_factory=Contents)
     records: int = 0
     readings: int = 0
@@ -70,9 +77,9 @@ def read(
     reader, topic = kafka.consumer(settings.kafka, None), kafka.topic(settings.kafka, "raw")
     try:
         side.ends = ends_of(reader, topic)
-        starts = _starts(reader, topic, side.ends, settings, scope)
-        reader.assign([TopicPartition(topic, partition, start) for partition, start in starts.items()])
-        expected = sum(end - starts[partition] for partition, end in side.ends.items())
+        side.starts = _starts(reader, topic, side.ends, settings, scope)
+        reader.assign([TopicPartition(topic, partition, start) for partition, start in side.starts.items()])
+        expected = sum(end - side.starts[partition] for partition, end in side.ends.items())
         for message in until(reader, side.ends, WITHIN_S):
             side.records += 1
             progress(side.records, expected)
@@ -114,15 +121,17 @@ def begins(settings: KafkaSettings) -> dict[int, int]:
     return _marks(settings, begins_of)
 
 
-def ends(settings: KafkaSettings) -> dict[int, int]:
-    """Raw partition -> the offset after its last record; raises as ``begins``."""
-    return _marks(settings, ends_of)
+def ends(settings: KafkaSettings, name: str = "raw") -> dict[int, int]:
+    """Partition -> the offset after its last record; raises as ``begins``."""
+    return _marks(settings, ends_of, name)
 
 
-def _marks(settings: KafkaSettings, marks: Callable[[Consumer, str], dict[int, int]]) -> dict[int, int]:
+def _marks(
+    settings: KafkaSettings, marks: Callable[[Consumer, str], dict[int, int]], name: str = "raw"
+) -> dict[int, int]:
     reader = kafka.consumer(settings, None)
     try:
-        return marks(reader, kafka.topic(settings, "raw"))
+        return marks(reader, kafka.topic(settings, name))
     finally:
         reader.close()
 
@@ -138,6 +147,8 @@ def _account(side: LogSide, message: Message, core: Core, origins: Origins, was_
             side.unsure.add(lineage.partition, lineage.offset)
         return
     side.fingerprints[fingerprint(raw.source, raw.payload)] += 1
+    (row,) = log_rows.raw(record(message), raw)
+    side.rows.take(row, side.scope)
     generation = core.generation(lineage)
     if generation is None:
         side.foreign += 1

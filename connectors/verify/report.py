@@ -11,7 +11,7 @@ from rich.table import Table
 
 from connectors.simulator import ledger
 from connectors.sinks.clickhouse.rollups import LENGTHS
-from connectors.verify import core, files, letters, log_side, names, store_side
+from connectors.verify import core, files, letters, log_side, logged, names, store_side
 from connectors.verify.circumstances import MARKED, as_marked
 from connectors.verify.compare import Difference, compare
 from connectors.verify.expected import derive
@@ -45,6 +45,8 @@ class Report(Struct, frozen=True):
     """dead letters that the store has, and that are older than what topic dead-letters still has"""
     unchecked_files: Counter[str] = field(default_factory=Counter)
     """table -> lines or files that could not be judged"""
+    behind: Counter[str] = field(default_factory=Counter)
+    """table -> records that sink `clickhouse-log` has not committed, and that are not there"""
 
     @property
     def empty(self) -> bool:
@@ -82,6 +84,7 @@ def check(
     """
     ours = core.load(settings)
     origins = Origins(ours.generations, ours.hashes, ours.replays, log_side.begins(settings.kafka))
+    committed = logged.committed(settings.kafka, origins.begins)
     told = letters.read(settings.kafka)
     gone = letters.gone(store_side.letters_before(settings.clickhouse, told.since) if told.since else (), told)
     log = log_side.read(settings, ours, origins, scope, progress, [*told.kept, *gone])
@@ -93,9 +96,12 @@ def check(
             break
         time.sleep(AGAIN_S)
     kept = files.compare(settings, since) if with_files else Compared([], Counter())
-    differences += kept.differences
+    noted = logged.compare(settings, log, committed, [*told.kept, *gone])
+    differences += [*noted.differences, *kept.differences]
     set_aside = sum(map(scope.takes_letter, gone))
-    return Report(log, differences, acknowledged.total(), lost, unchecked, newer, set_aside, kept.unchecked)
+    return Report(
+        log, differences, acknowledged.total(), lost, unchecked, newer, set_aside, kept.unchecked, noted.behind
+    )
 
 
 def _compare(

@@ -45,7 +45,12 @@ class Command(Struct, frozen=True):
     arguments: tuple[str, ...]
 
 
-PROCESSES = {"decode": Command(OURS, ("run", "decode")), "window": Command(OURS, ("run", "window"))}
+LOG = "sink-clickhouse-log"
+PROCESSES = {
+    "decode": Command(OURS, ("run", "decode")),
+    "window": Command(OURS, ("run", "window")),
+    LOG: Command(OURS, ("run", "sink", "clickhouse-log")),
+}
 
 
 def door(command: Command, one: Run) -> None:
@@ -73,20 +78,19 @@ def door(command: Command, one: Run) -> None:
 
 
 def agent(victim: str, command: Command, one: Run) -> None:
-    """Kill an agent under load: the store must equal the log.
+    """Kill an agent, or the sink of the log, under load: the store must equal the log.
 
-    What a decode agent has passed over is lost already, so its successor is ours; a window agent does its harm when it
-    starts again.
+    What a decode agent or a sink has passed over is lost already, so its successor is ours; a window agent does its harm
+    when it starts again.
     """
     with installed(one.world.servers, _directory(one)) as at:
         settings, log = at.settings, _directory(one) / f"{victim}.log"
         _open_generation(settings)
         migrate(settings.clickhouse)
         commands = PROCESSES | {victim: command}
-        for name in ("clickhouse", "clickhouse-log"):
-            at.start("run", "sink", name, section="sink", log=log, wait=False)
+        at.start("run", "sink", "clickhouse", section="sink", log=log, wait=False)
         started = {
-            kind: at.start(*c.arguments, section=kind, module=c.module, log=log, wait=False)
+            kind: at.start(*c.arguments, section=_section(kind), module=c.module, log=log, wait=False)
             for kind, c in commands.items()
         }
         eventually(lambda: all(process.ready() for process in at.processes), 60)
@@ -96,10 +100,14 @@ def agent(victim: str, command: Command, one: Run) -> None:
             successor = command if victim == "window" else PROCESSES[victim]
             if command.module == RIVALS:
                 _await_empty(at, victim)  # ours cannot join a group that assigns in another way
-            at.start(*successor.arguments, section=victim, module=successor.module, log=log)
+            at.start(*successor.arguments, section=_section(victim), module=successor.module, log=log)
             time.sleep(KILL_AFTER_S / 2)
         _settle(at, one.result)
         one.result.kills = 1
+
+
+def _section(kind: str) -> str:
+    return kind.partition("-")[0]
 
 
 def _await_empty(at: Installation, group: str) -> None:
@@ -213,5 +221,7 @@ CASES = (
     _case("mutant-commits-early", 3, partial(agent, "decode", _mutant("commits-early", "run", "decode"))),
     _case("ours-in-place-of-faust", 3, partial(agent, "decode", Command(OURS, ("run", "decode"))), must_fail=False),
     _case("mutant-folds-uncovered", 3, partial(agent, "window", _mutant("folds-uncovered", "run", "window"))),
+    _case("mutant-inserts-late", 3, partial(agent, LOG, _mutant("inserts-late", "run", "sink", "clickhouse-log"))),
+    _case("ours-in-place-of-late", 3, partial(agent, LOG, PROCESSES[LOG]), must_fail=False),
     _case("ours-in-place-of-uncovered", 3, partial(agent, "window", Command(OURS, ("run", "window"))), must_fail=False),
 )

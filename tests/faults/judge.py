@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from connectors.demo import quiet
 from connectors.demo.mapping import Away
+from connectors.verify import registry_side
 from connectors.verify.report import Report
 from streams import lag
 from streams.commits import Commits
@@ -21,7 +22,7 @@ from tests.faults.result import Result
 from tests.faults.world import World
 
 GROUPS = frozenset(lag.readers()) - {"sink-log"}
-MAPPING = "device-mapping"
+MAPPING, NOTING = "device-mapping", "sink-clickhouse-log"
 PATIENCE_S = 420
 """longer than watchdogs have"""
 
@@ -43,6 +44,7 @@ def judge(world: World, patience_s: float = PATIENCE_S) -> Verdict:
         quiet.wait_for_zero_lag(world.settings, set(GROUPS), patience_s)
         took = time.monotonic() - began
         _wait_until_placed(world, patience_s)
+        _wait_until_noted(world.settings.kafka, patience_s)
     except quiet.Restless as fault:
         faults, took = [str(fault)], patience_s
     report = quiet.settled(world.settings, world.ledgers, 1 if faults else 30, world.kept.since)
@@ -58,17 +60,31 @@ def unsent(report: Report, ledgers: Iterable[Path]) -> frozenset[str]:
 def _wait_until_placed(world: World, patience_s: float) -> None:
     """Points are placed anew when changes of mappings are some seconds old, by a replay that has to come to its end."""
     settings, deadline = world.settings.kafka, time.monotonic() + patience_s
-    last = max((message.offset() or 0 for message in scan(settings, MAPPING)), default=-1)
-    while not (_placed(settings) > last and _rest(world)):
+    last = _last(settings, MAPPING)
+    while not (_committed(settings, "replay", MAPPING) > last and _rest(world)):
         if time.monotonic() > deadline:
             raise quiet.Restless(f"places are not what they must be after {patience_s:.0f} s")
         time.sleep(quiet.POLL_S)
 
 
-def _placed(settings: KafkaSettings) -> int:
-    """The change of a mapping up to which points stand where they must."""
+def _wait_until_noted(settings: KafkaSettings, patience_s: float) -> None:
+    """The registry's topics, which lag leaves out, have to have come to the store, or nobody would look at their rows."""
+    deadline = time.monotonic() + patience_s
+    while behind := [t for t in registry_side.TOPICS if _committed(settings, NOTING, t) <= _last(settings, t)]:
+        if time.monotonic() > deadline:
+            raise quiet.Restless(f"{NOTING} is still behind in {behind} after {patience_s:.0f} s")
+        time.sleep(quiet.POLL_S)
+
+
+def _last(settings: KafkaSettings, topic: str) -> int:
+    """The last record of a topic of one partition; behind it may stand the markers of transactions."""
+    return max((message.offset() or 0 for message in scan(settings, topic)), default=-1)
+
+
+def _committed(settings: KafkaSettings, group: str, topic: str) -> int:
+    """Where a group goes on in such a topic."""
     with Commits(settings) as commits:
-        return commits.of("replay", MAPPING, (0,)).get(0, 0)
+        return commits.of(group, topic, (0,)).get(0, 0)
 
 
 def _rest(world: World) -> bool:
@@ -96,4 +112,5 @@ def unchecked(report: Report) -> Counter[str]:
     found["raw records of other code"] = report.log.foreign
     found["points of codecs that were cut"] = len(report.log.cut.points)
     found["points that came meanwhile"] = report.newer
+    found["records that sink clickhouse-log has not committed"] = report.behind.total()
     return +found

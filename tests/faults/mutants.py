@@ -5,9 +5,11 @@ The checker has to see what follows when such a process is killed; see ``anchors
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from connectors.cli.main import main
+from connectors.sinks.base import Record, Rejection
+from connectors.sinks.clickhouse.log_sink import LogSink
 from connectors.sources.base import Done
 from connectors.sources.kafka_writer import KafkaWriter
 from streams.agents.batch import Batch
@@ -54,10 +56,23 @@ def folds_uncovered() -> None:
     setattr(fold, "covered", lambda *_: True)  # noqa: B010 - mypy knows no assignment to an import
 
 
+def inserts_late() -> None:
+    """Sink `clickhouse-log` calls a batch written, which is committed then, and inserts it when the next one comes."""
+    write, held = LogSink.write, list[Record]()
+
+    def late(self: LogSink, batch: Sequence[Record]) -> Sequence[Rejection]:
+        due, held[:] = list(held), batch
+        write(self, due)
+        return []
+
+    LogSink.write = late  # type: ignore[method-assign]
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "acknowledges-early": acknowledges_early,
     "commits-early": commits_early,
     "folds-uncovered": folds_uncovered,
+    "inserts-late": inserts_late,
 }
 
 if __name__ == "__main__":
