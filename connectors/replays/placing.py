@@ -105,12 +105,16 @@ class MappingChanges:
     def again(self, position: int) -> None:
         """What changed at this offset or later is to be looked at once more.
 
+        What was noted before is gone back for as well: the next commit passes over all that is read from here on.
+
         Raises:
             KafkaException: Kafka is away.
         """
-        if position < self._read:
-            self._commit(min(position, self._noted()))
-            self._go_to(position)
+        noted = self._noted()
+        if position < max(self._read, noted):
+            start = min(position, noted)
+            self._commit(start)
+            self._go_to(start)
 
     def close(self) -> None:
         """Let go of the clients, of which none is waited for long: they may have lost Kafka."""

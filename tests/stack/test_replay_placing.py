@@ -168,6 +168,46 @@ def test_what_another_worker_noted_before_it_died_is_not_passed_over(installatio
         other.close()
 
 
+def placed(changes: MappingChanges, devices: list[str]) -> None:
+    eventually(lambda: read(changes)._read == len(devices))
+    assert sorted(eventually(lambda: due(changes))) == devices
+    changes.done(changes.due())
+
+
+def test_what_the_first_of_two_undos_asks_for_is_looked_at_as_well(installation: Installation) -> None:
+    made = installation.with_settings(replay={"place_after_s": 0.0})
+    devices = ["json:first", "json:second"]
+    for device in devices:
+        map_device(made, device)
+    changes = begun(made)
+    try:
+        placed(changes, devices)
+
+        changes.again(0)
+        changes.again(1)
+
+        assert changes._noted() == 0
+        assert eventually(lambda: sorted(read(changes)._changed) == devices)
+    finally:
+        changes.close()
+
+
+def test_a_worker_that_stood_still_notes_what_another_has_placed_meanwhile(installation: Installation) -> None:
+    made = installation.with_settings(replay={"place_after_s": 0.0})
+    still, other = begun(made), begun(made)
+    try:
+        map_device(made)
+        placed(other, [DEVICE])
+        assert other._noted() == 1
+
+        still.again(0)
+
+        assert other._noted() == 0
+    finally:
+        still.close()
+        other.close()
+
+
 def test_devices_that_only_register_themselves_keep_nobody_waiting(installation: Installation) -> None:
     """One every few seconds, and nothing was placed for hours: each began the wait anew."""
     made = installation.with_settings(replay={"place_after_s": 3600.0})
