@@ -205,8 +205,8 @@ class _Log:
         if found.error is not None:
             raise KafkaException(found.error)
         low = self.low(partition)
-        if found.offset < 0:
-            return end
+        if found.offset < 0 and low < end:
+            return end  # Kafka's last record is older, and so is all before it; when Kafka has none, this says nothing
         return found.offset if found.offset > low else min(low, shelves.since(self._archives, partition, moment))
 
 

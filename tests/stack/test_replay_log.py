@@ -157,6 +157,21 @@ def test_begins_where_times_and_what_is_known_say(installation: Installation) ->
         plan(settings, Selection(offsets={"0": (25, 30)}), Mode.DECODE)
 
 
+def test_begins_in_the_archive_where_kafka_has_nothing_left(installation: Installation) -> None:
+    """A partition that was quiet for longer than Kafka keeps records has none, and so none since any time."""
+    settings, begun = installation.settings, time.time_ns()
+    records = [json_record(n) for n in range(20)]
+    write_raw(settings.kafka, records, partition=0)
+    archive_all(settings, 0, records)
+
+    def span(received_from: int) -> Span:
+        return plan(settings, Selection(received_from=received_from), Mode.RESTORE).partitions[0]
+
+    assert span(begun + 3600 * 10**9) == Span(start=20, end=20, kafka_from=0)
+    raw_log.delete_before(settings.kafka, {0: 20})
+    assert span(begun) == Span(start=0, end=20, kafka_from=20)
+
+
 def test_stages_what_live_decoding_would_store(installation: Installation) -> None:
     settings = installation.settings
     open_generation(settings.kafka)
