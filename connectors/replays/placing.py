@@ -15,7 +15,7 @@ from connectors.replays.put_off import PutOff
 from streams import avro, kafka, log
 from streams.core.records import DeviceMapping
 from streams.replay.barrier import Barrier, Offsets
-from streams.replay.basis import PLACING
+from streams.replay.basis import PLACING, unmapped
 from streams.settings import Settings
 
 GROUP, TOPIC = PLACING, "device-mapping"
@@ -39,6 +39,8 @@ class MappingChanges:
         self._doubt = kafka.Doubt(self._reader, self._topic)
         self._changed: dict[str, DeviceMapping] = {}
         self._put_off = PutOff()
+        self._late: set[str] = set()
+        """changed after those that are waited for, and not waited for with them"""
         self._next, self._quiet_from = -1, 0.0
         self._raw: Offsets | None = None
         self._readings: Offsets | None = None
@@ -55,7 +57,7 @@ class MappingChanges:
             if kafka.raise_on_error(message.error()):
                 continue
             self._next = self._read = (message.offset() or 0) + 1
-            self._take(message.value())
+            self._take(_text(message.key()), message.value())
 
     def due(self, free: Free = list) -> Mapping[str, DeviceMapping]:
         """Devices to look at now; empty while changes go on or the store has not got what was decoded before them.
@@ -63,6 +65,8 @@ class MappingChanges:
         Raises:
             KafkaException: Kafka is away.
         """
+        if self._late and self._late.issuperset(self._changed.keys() - self._put_off.devices):
+            self._wait_again()
         if self._next < 0 or time.monotonic() < self._quiet_from:
             return {}
         chosen = self._chosen(free)
@@ -76,9 +80,9 @@ class MappingChanges:
     def _chosen(self, free: Free) -> Sequence[str]:
         """Of those that were put off they that have rested, else others."""
         for group in self._put_off.due(time.monotonic()):
-            if tuple(free(group)) == group:
+            if self._late.isdisjoint(group) and tuple(free(group)) == group:
                 return group
-        resting = self._put_off.devices
+        resting = self._put_off.devices | self._late
         return free([device for device in self._changed if device not in resting])[:AT_ONCE]
 
     def _is_stored(self) -> bool:
@@ -148,19 +152,30 @@ class MappingChanges:
         self._wait_again()
 
     def _wait_again(self) -> None:
+        """For all that have changed until now."""
+        self._late.clear()
         self._quiet_from, self._raw, self._readings = time.monotonic() + self._wait_s, None, None
 
     def _commit(self, position: int) -> None:
         self._reader.commit(offsets=[TopicPartition(self._topic, 0, position)], asynchronous=False)
         self._committed = position
 
-    def _take(self, value: bytes | None) -> None:
-        """A device that was never mapped has nothing to be placed, and keeps no other waiting."""
-        mapping = avro.decode(value, DeviceMapping) if value else None
-        if mapping is not None and mapping.intervals:
-            self._changed[mapping.device] = mapping
-            self._put_off.wake(mapping.device)
+    def _take(self, device: str, value: bytes | None) -> None:
+        """A device of which nothing is mapped keeps no other waiting: new ones register themselves all the time.
+
+        But it is looked at: a restored registry may have taken back what was mapped.
+        """
+        mapping = avro.decode(value, DeviceMapping) if value else unmapped(device)
+        self._changed[device] = mapping
+        self._put_off.wake(device)
+        if mapping.intervals:
             self._wait_again()
+        else:
+            self._late.add(device)
+
+
+def _text(key: bytes | str | None) -> str:
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else key or ""
 
 
 def _committed(reader: Consumer, topic: str) -> int:
@@ -193,5 +208,5 @@ def place(changes: MappingChanges, misplaced: Misplaced, correct: Correct, free:
 
 def _corrected(devices: Mapping[str, DeviceMapping], wrong: int, correct: Correct) -> bool:
     logger.info("points to be placed anew", devices=len(devices), points=wrong)
-    authors = sorted({mapping.changed_by for mapping in devices.values()})
-    return correct(list(devices), f"mapping changed by {', '.join(authors)}")
+    authors = sorted({mapping.changed_by for mapping in devices.values() if mapping.changed_by})
+    return correct(list(devices), f"mapping changed by {', '.join(authors) or 'a removal'}")

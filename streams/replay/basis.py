@@ -27,22 +27,32 @@ def basis(settings: KafkaSettings, barrier: Barrier) -> dict[str, int]:
     }
 
 
+def unmapped(device: str) -> DeviceMapping:
+    """What stands for the mapping of a device that has none, or no more."""
+    return DeviceMapping(device=device, physical_uid=0)
+
+
 def outdated(settings: KafkaSettings, replay: Replay, figures: Figures, selection: Selection, newest: int) -> bool:
     """Whether what was staged is not what would be staged now. Its own generation makes no difference.
 
     Raises:
         TimeoutError, KafkaException: the log does not answer.
     """
-    if replay.mode == Mode.PLACE or _mapped_since(settings, figures.mapping_position):
+    if replay.mode == Mode.PLACE or _mapped_since(settings, replay, figures.mapping_position):
         return True
     others = newest - (replay.generation is not None)
     by_rows = selection.by_points or replay.mode == Mode.DEAD_LETTERS
     return by_rows and figures.newest_generation not in (-1, others, newest)
 
 
-def _mapped_since(settings: KafkaSettings, position: int) -> bool:
-    """Whether a mapping changed at this offset or later; a device that was only seen has nothing mapped."""
+def _mapped_since(settings: KafkaSettings, replay: Replay, position: int) -> bool:
+    """Whether a mapping changed at this offset or later."""
     if position < 0:
         return False
-    later = (m for m in scan.scan(settings, MAPPING) if (m.offset() or 0) >= position)
-    return any(avro.decode(m.value() or b"", DeviceMapping).intervals for m in later if m.value())
+    later = (m.value() for m in scan.scan(settings, MAPPING) if (m.offset() or 0) >= position)
+    return any(not value or _is_mapped_anew(avro.decode(value, DeviceMapping), replay) for value in later)
+
+
+def _is_mapped_anew(mapping: DeviceMapping, replay: Replay) -> bool:
+    """Not when the device registered itself since the replay was asked for; what a restored registry took back is older."""
+    return bool(mapping.intervals) or mapping.changed_at < replay.created_at

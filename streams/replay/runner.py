@@ -16,7 +16,7 @@ from streams.core.replay_record import Replay
 from streams.kafka import BatchProducer
 from streams.replay import opening, stacked
 from streams.replay.barrier import Barrier, recorded, to_record
-from streams.replay.basis import basis, outdated
+from streams.replay.basis import basis, outdated, unmapped
 from streams.replay.course import Cancelled, Course, Failed, Office
 from streams.replay.job import Mode, Progress, State
 from streams.replay.plan import plan
@@ -149,9 +149,9 @@ class Runner:
 
     def _stage_places(self, course: Course, selection: Selection) -> None:
         course.begin("placing")
-        mappings = scan.table(self._settings.kafka, "device-mapping", DeviceMapping).values()
-        chosen = [m for m in mappings if not selection.devices or m.device in selection.devices]
-        course.count(points=self._store.stage_places(course.id, chosen, selection))
+        mappings = {m.device: m for m in scan.table(self._settings.kafka, "device-mapping", DeviceMapping).values()}
+        chosen = {device: mappings.get(device) or unmapped(device) for device in selection.devices} or mappings
+        course.count(points=self._store.stage_places(course.id, list(chosen.values()), selection))
 
     def _scan(self, course: Course, barrier: Barrier, selection: Selection, ends: Mapping[int, int]) -> None:
         replay, mode = course.replay, Mode(course.replay.mode)

@@ -1,8 +1,12 @@
 """Mapping changes wait for what a decode worker may hold, and are looked at again when an undo asks for it."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import msgspec
 import pytest
 from confluent_kafka import KafkaException
+from msgspec.structs import replace
 
 from connectors.replays import placements, placing
 from connectors.replays.placing import MappingChanges
@@ -10,8 +14,10 @@ from streams import avro, kafka
 from streams.core.records import DeviceMapping, Interval
 from streams.core.replay_record import Replay
 from streams.replay.barrier import Barrier
-from streams.replay.basis import basis
+from streams.replay.basis import basis, outdated
 from streams.replay.job import Figures
+from streams.replay.runner import Runner
+from streams.replay.selection import Selection
 from streams.settings import KafkaSettings
 from tests.stack import raw_log
 from tests.stack.harness import Installation, eventually
@@ -20,10 +26,18 @@ DEVICE = "json:probe"
 
 
 def map_device(installation: Installation, device: str = DEVICE) -> None:
+    tell(installation, device, DeviceMapping(device=device, physical_uid=1, intervals=[Interval(7, 0)]))
+
+
+def tell(installation: Installation, device: str, mapping: DeviceMapping | None) -> None:
+    """``None``: the registry was restored to before the device registered itself."""
     producer = kafka.BatchProducer(installation.settings.kafka)
-    mapping = DeviceMapping(device=device, physical_uid=1, intervals=[Interval(7, 0)])
-    producer.send("device-mapping", device, avro.encode(mapping))
+    producer.send("device-mapping", device, None if mapping is None else avro.encode(mapping))
     producer.flush()
+
+
+def registered(device: str, at: int = 0) -> DeviceMapping:
+    return DeviceMapping(device=device, physical_uid=2, changed_at=at)
 
 
 def begun(installation: Installation) -> MappingChanges:
@@ -216,10 +230,97 @@ def test_devices_that_only_register_themselves_keep_nobody_waiting(installation:
     try:
         eventually(lambda: read(changes)._changed)
         until = changes._quiet_from
-        raw_log.write(
-            made.settings.kafka, "device-mapping", "json:new", DeviceMapping(device="json:new", physical_uid=2)
-        )
+        tell(made, "json:new", registered("json:new"))
         eventually(lambda: read(changes)._read == 2)
-        assert changes._quiet_from == until
+        assert (dict(changes.due()), changes._quiet_from) == ({}, until)
     finally:
         changes.close()
+
+
+@pytest.mark.parametrize("restored", [registered(DEVICE), None])
+def test_a_device_of_which_nothing_is_mapped_any_more_is_looked_at_after_those_before_it(
+    installation: Installation, restored: DeviceMapping | None
+) -> None:
+    """By a barrier of its own: a decode worker may have placed points by the old mapping until it read this."""
+    made = installation.with_settings(replay={"place_after_s": 0.0})
+    log = made.settings.kafka
+    map_device(made)
+    map_device(made, "json:other")
+    changes = begun(made)
+    try:
+        placed(changes, ["json:other", DEVICE])
+        map_device(made, "json:other")
+        assert eventually(lambda: due(changes)) == ["json:other"]
+        tell(made, DEVICE, restored)
+        raw_log.write_raw(log, [b"not decoded yet"])
+        eventually(lambda: read(changes)._read == 4)
+        assert due(changes) == ["json:other"]
+        changes.done(changes.due())
+        for _ in range(10):
+            assert not due(changes)
+        raw_log.commit(log, raw_log.ends(log))
+        eventually(lambda: due(changes))
+        assert [(m.device, m.intervals) for m in changes.due().values()] == [(DEVICE, [])]
+        changes.done(changes.due())
+        assert changes._committed == 4
+    finally:
+        changes.close()
+
+
+@pytest.mark.parametrize(
+    ("since", "again"),
+    [
+        (registered(DEVICE, at=99), True),
+        (None, True),
+        (registered("json:new", at=100), False),
+        (DeviceMapping(device="json:new", physical_uid=2, intervals=[Interval(7, 0)], changed_at=100), True),
+    ],
+)
+def test_what_is_staged_is_staged_anew_when_a_mapping_is_another_since_or_none(
+    installation: Installation, since: DeviceMapping | None, again: bool
+) -> None:
+    """A device that has registered itself since is no reason: there is one every few seconds."""
+    settings = installation.settings.kafka
+    map_device(installation)
+    replay = replace(applied(settings, "decode"), created_at=100)
+    figures = msgspec.json.decode(replay.figures, type=Figures)
+    assert not outdated(settings, replay, figures, Selection(), newest=0)
+
+    tell(installation, DEVICE if since is None else since.device, since)
+
+    assert outdated(settings, replay, figures, Selection(), newest=0) == again
+
+
+class Staging:
+    """Store and course of a placement."""
+
+    def __init__(self) -> None:
+        self.mappings: list[DeviceMapping] = []
+
+    id = 1
+
+    def begin(self, _: str) -> None:
+        pass
+
+    def count(self, points: int) -> None:
+        assert points == 5
+
+    def stage_places(self, _job: int, mappings: Iterable[DeviceMapping], _selection: Selection) -> int:
+        self.mappings += mappings
+        return 5
+
+
+@pytest.mark.parametrize(
+    ("devices", "staged"), [((), {"json:other": [7]}), ((DEVICE, "json:other"), {DEVICE: [], "json:other": [7]})]
+)
+def test_a_placement_of_a_device_that_has_no_mapping_any_more_takes_its_points_to_none(
+    installation: Installation, devices: tuple[str, ...], staged: dict[str, list[int]]
+) -> None:
+    for device in (DEVICE, "json:other"):
+        map_device(installation, device)
+    tell(installation, DEVICE, None)
+    made: Any = Staging()
+
+    Runner(installation.settings, made, made, correct=lambda *_: None)._stage_places(made, Selection(devices=devices))
+
+    assert {m.device: [interval.logical_uid for interval in m.intervals] for m in made.mappings} == staged
