@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from streams import avro
+from streams.core.replay_record import Replay
 from streams.registry.snapshot import Snapshot, Tables
 from streams.registry.state import (
     CODECS,
@@ -30,6 +32,7 @@ from streams.registry.state import (
     changed,
 )
 from streams.registry.whole_records import Write, identity
+from streams.replay.job import Figures, Mode
 
 OF_THE_LOG = (GENERATIONS, REPLAYS)
 DECODING = (GENERATIONS, CODECS, RULES, SIGNED_TOPICS, SOURCES)
@@ -177,7 +180,20 @@ def _of_the_log(topic: str, wanted: Mapping[str, bytes], held: Mapping[str, byte
     """Generations only when the registry has lost the newest ones, replays only those that it lacks."""
     if topic == GENERATIONS:
         return dict(wanted) if max(map(int, wanted), default=0) > max(map(int, held), default=0) else {}
-    return {key: record for key, record in wanted.items() if key not in held}
+    return {key: _from_the_start(record) for key, record in wanted.items() if key not in held}
+
+
+def _from_the_start(record: bytes) -> bytes:
+    """Its places in `device-mapping` may be those of a topic that was lost: every change counts as later than it.
+
+    But of a placement: its undo would have all places looked at, and be taken back at once.
+    """
+    replay = avro.decode(record, Replay)
+    figures = msgspec.json.decode(replay.figures, type=Figures)
+    if replay.mode == Mode.PLACE or figures.mapping_position < 0:
+        return record
+    told = msgspec.json.encode(replace(figures, mapping_position=0, placed_position=0))
+    return avro.encode(replace(replay, figures=told.decode()))
 
 
 def _elsewhere(tables: Tables) -> Tables:

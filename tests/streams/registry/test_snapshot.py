@@ -31,6 +31,7 @@ from streams.registry.state import (
     State,
 )
 from streams.registry.whole_records import Write
+from streams.replay.job import Figures
 from tests.streams.test_avro import builtins_of
 
 HEADER = Header(taken_at="2026-11-01T08:00:00+00:00", cluster="here", log="raw-1", prefix="isthmus.")
@@ -61,6 +62,7 @@ def _records(draw: st.DrawFn, topic: str) -> dict[str, bytes]:
             if name in taken:
                 continue
             taken.add(name)
+        told |= {"figures": "{}"} if topic == REPLAYS else {}
         record = msgspec.convert(told, kind)
         key = whole_records.key_of(topic, record)
         found.setdefault(key, avro.encode(record))
@@ -256,6 +258,25 @@ def test_replays_come_after_the_mappings_that_they_place_by_and_not_in_the_one_t
 
     assert [write.topic for write in plan.together] == [GENERATIONS]
     assert [write.topic for write in plan.writes] == [MAPPING, REPLAYS, USERS]
+
+
+@pytest.mark.parametrize(
+    ("mode", "before", "after"),
+    [("decode", (50, 40), (0, 0)), ("place", (50, 40), (50, 40)), ("decode", (-1, -1), (-1, -1))],
+)
+def test_a_replay_that_comes_back_knows_of_no_mapping_change_and_a_placement_of_as_many_as_before(
+    mode: str, before: tuple[int, int], after: tuple[int, int]
+) -> None:
+    """Topic device-mapping was lost with it, and its offsets begin anew: what came since seemed to have been staged."""
+    figures = Figures(points=3, mapping_position=before[0], placed_position=before[1])
+    replay = Replay(id=1, mode=mode, state="ready", figures=msgspec.json.encode(figures).decode())
+
+    plan = restore.plan(Snapshot(HEADER, {REPLAYS: {"1": avro.encode(replay)}}), {}, "raw-1", ANN)
+
+    (write,) = plan.writes
+    assert isinstance(write.record, Replay)
+    found = msgspec.json.decode(write.record.figures, type=Figures)
+    assert (found.points, found.mapping_position, found.placed_position) == (3, *after)
 
 
 def test_force_is_needed_only_for_what_a_person_would_miss() -> None:
