@@ -22,6 +22,8 @@ GROUP, TOPIC = PLACING, "device-mapping"
 AT_ONCE = 500
 """devices looked at, and placed by one replay"""
 READ_AT_ONCE, READ_WITHIN_S, ANSWER_S = 1000, 0.05, 10
+HEED_S = 30.0
+"""how often a worker asks what others have noted"""
 
 Free = Callable[[Sequence[str]], list[str]]
 """Those of some devices that may be placed now."""
@@ -41,7 +43,7 @@ class MappingChanges:
         self._put_off = PutOff()
         self._late: set[str] = set()
         """changed after those that are waited for, and not waited for with them"""
-        self._next, self._quiet_from = -1, 0.0
+        self._next, self._quiet_from, self._heed_from = -1, 0.0, 0.0
         self._raw: Offsets | None = None
         self._readings: Offsets | None = None
 
@@ -51,6 +53,7 @@ class MappingChanges:
         Raises:
             KafkaException: Kafka is away, or this client has lost it for good: go on with other ``MappingChanges``.
         """
+        self._heed()
         messages = self._reader.consume(READ_AT_ONCE, READ_WITHIN_S)
         self._doubt.look(sign=any(message.error() is None for message in messages))
         for message in messages:
@@ -143,12 +146,20 @@ class MappingChanges:
             self._commit(position)
             self._next = -1
         else:
-            self._committed = noted
             self._go_to(noted)
 
-    def _go_to(self, position: int) -> None:
-        self._reader.assign([TopicPartition(self._topic, 0, position)])
-        self._next = -1
+    def _heed(self) -> None:
+        """As ``_finish``, where nothing comes that could be finished."""
+        if time.monotonic() < self._heed_from:
+            return
+        self._heed_from = time.monotonic() + HEED_S
+        noted = self._noted()
+        if noted < self._committed:
+            self._go_to(noted)
+
+    def _go_to(self, committed: int) -> None:
+        self._reader.assign([TopicPartition(self._topic, 0, committed)])
+        self._committed, self._next = committed, -1
         self._wait_again()
 
     def _wait_again(self) -> None:

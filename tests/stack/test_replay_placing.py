@@ -182,6 +182,24 @@ def test_what_another_worker_noted_before_it_died_is_not_passed_over(installatio
         other.close()
 
 
+def test_what_another_worker_noted_before_it_died_is_seen_while_there_is_nothing_to_read(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placing, "HEED_S", 0.0)
+    made = installation.with_settings(replay={"place_after_s": 0.0})
+    map_device(made)
+    one, other = begun(made), begun(made)
+    try:
+        for changes in (one, other):
+            placed(changes, [DEVICE])
+        one.again(0)
+        one.close()
+
+        assert eventually(lambda: due(other)) == [DEVICE]
+    finally:
+        other.close()
+
+
 def placed(changes: MappingChanges, devices: list[str]) -> None:
     eventually(lambda: read(changes)._read == len(devices))
     assert sorted(eventually(lambda: due(changes))) == devices
