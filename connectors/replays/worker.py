@@ -155,8 +155,12 @@ class Worker:
             return
         self._tidied = time.monotonic() + TIDY_S
         oldest = time.time_ns() - self._settings.replay.keep_days * DAY
-        for replay in list(self._view.data.values()):
-            if replay.changed_at < oldest and replay.state not in WORKING and not is_correcting(replay):
+        held = self._store.jobs()
+        old = [r for r in list(self._view.data.values()) if r.id in held and r.changed_at < oldest]
+        for replay in old:
+            if self._stop.is_set():
+                return
+            if replay.state not in WORKING and not is_correcting(replay):
                 self._store.drop(replay.id, journal=True)
 
     def _close(self) -> None:

@@ -32,6 +32,12 @@ def holds(bench: Replayed, table: Table) -> None:
     assert replay_rows.latest(bench.store) == newest(table.final)
 
 
+def test_it_knows_of_which_replays_it_has_tables(bench: Replayed) -> None:
+    assert bench.replay.jobs() == set()
+    bench.replay.open(JOB)
+    assert bench.replay.jobs() == {JOB}
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_it_finds_writes_and_takes_back_exactly_what_differs(bench: Replayed, seed: int) -> None:
     world = World(seed)

@@ -15,6 +15,7 @@ from connectors.replays import placing, worker
 from connectors.replays.office import Office
 from connectors.replays.worker import Worker
 from connectors.sinks.base import Transient
+from connectors.sinks.clickhouse.replay import ClickHouseReplayStore
 from streams.core.replay_record import Replay
 from streams.replay.job import Figures, Mode, State
 from streams.settings import Settings
@@ -176,3 +177,36 @@ def test_what_is_waited_for_has_a_name() -> None:
         Worker(Settings(), Event())._wait(TimeoutError())
 
     assert [line["fault"] for line in lines] == ["TimeoutError"]
+
+
+class Kept:
+    """A store that has tables of some replays."""
+
+    def __init__(self, stop: Event, jobs: set[int]) -> None:
+        self.dropped: list[int] = []
+        self._stop, self._jobs = stop, jobs
+
+    def jobs(self) -> set[int]:
+        return self._jobs
+
+    def drop(self, job: int, *, journal: bool) -> None:
+        assert journal
+        self.dropped.append(job)
+        if job == 3:
+            self._stop.set()
+
+
+@pytest.mark.parametrize(("jobs", "dropped"), [({2}, [2]), ({2, 9}, [2]), ({3, 4}, [3]), (set[int](), [])])
+def test_only_what_old_replays_hold_is_given_back_and_not_after_the_worker_is_to_stop(
+    jobs: set[int], dropped: list[int]
+) -> None:
+    """Every hour, 18 statements for every replay there ever was."""
+    stop = Event()
+    made, store = Worker(Settings(), stop), Kept(stop, jobs)
+    made._store = cast(ClickHouseReplayStore, store)
+    for number in (1, 2, 3, 4):
+        made._view._data[str(number).encode()] = Replay(id=number, mode="place", state="applied", changed_at=number)
+
+    made._tidy()
+
+    assert store.dropped == dropped

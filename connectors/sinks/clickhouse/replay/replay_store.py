@@ -190,6 +190,12 @@ class ClickHouseReplayStore:
         """Remove the replay's tables; ``journal`` False keeps what an undo needs."""
         self._tables(job).drop(*(TABLES if journal else STAGING))
 
+    def jobs(self) -> set[int]:
+        """The replays that have tables."""
+        named = "SELECT splitByChar('_', name)[2] FROM system.tables WHERE database = currentDatabase()"
+        found = self._store.rows(f"{named} AND match(name, '^replay_[0-9]+_')")
+        return {int(job) for (job,) in found}
+
     def _tables(self, job: int) -> Tables:
         return Tables(self._store, job)
 
