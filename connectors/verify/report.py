@@ -88,6 +88,7 @@ def check(
     told = letters.read(settings.kafka)
     gone = letters.gone(store_side.letters_before(settings.clickhouse, told.since) if told.since else (), told)
     log = log_side.read(settings, ours, origins, scope, progress, [*told.kept, *gone])
+    origins.begins = log_side.begins(settings.kafka)  # what was deleted since it was asked first was not read, either
     acknowledged, deadline = ledger.acknowledged(ledgers), time.monotonic() + wait_s
     lost = acknowledged - log.fingerprints
     while True:

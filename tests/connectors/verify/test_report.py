@@ -1,15 +1,16 @@
 """What came while a check was under way is on neither side; a row of a record that no log has is on the store's."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
-from connectors.verify import letters, log_side, report, store_side
+from connectors.verify import core, letters, log_side, report, store_side
 from connectors.verify.compare import Difference
 from connectors.verify.expected import Contents, Point, letter_key
 from connectors.verify.letters import Letters
 from connectors.verify.log_side import LogSide
-from connectors.verify.origins import Origins
+from connectors.verify.origins import GONE, Origins
 from streams.core.identity import row_version
 from streams.core.records import DeadLetter
 from streams.settings import Settings
@@ -45,3 +46,28 @@ def test_rows_of_records_that_raw_has_lost_are_extra(monkeypatch: pytest.MonkeyP
     differing, newer = compared(monkeypatch, found)
 
     assert ({table: one.extra for table, one in differing.items()}, newer) == ({"points": 2}, 1)
+
+
+def test_rows_of_records_that_kafka_deletes_while_the_check_begins_are_not_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begins = {0: 0}
+
+    def read(*_: object) -> LogSide:
+        begins[0] = 6
+        return LogSide(ends=READ)
+
+    found = Contents(points={(1, offset): Point(1.0, None, None, row_version(1, 0, offset)) for offset in (5, 6)})
+    monkeypatch.setattr(
+        core, "load", lambda _: SimpleNamespace(generations=(generation(1, 0),), hashes=OURS, replays=())
+    )
+    monkeypatch.setattr(letters, "read", lambda _: Letters())
+    monkeypatch.setattr(log_side, "read", read)
+    monkeypatch.setattr(log_side, "begins", lambda _: dict(begins))
+    monkeypatch.setattr(log_side, "ends", lambda _: READ)
+    monkeypatch.setattr(store_side, "read", lambda *_: found)
+
+    told = report.check(Settings())
+
+    assert {one.table: one.extra for one in told.differences if one.extra} == {"points": 1}
+    assert told.unchecked == {GONE: 1}
