@@ -5,7 +5,6 @@ everything took to flow again.
 """
 
 import asyncio
-import itertools
 import json
 import random
 import threading
@@ -30,6 +29,23 @@ PATIENCE_S = 300.0
 """longer than anything takes that recovers, also beside others on a slow machine; then something is not coming back"""
 
 
+class Mixed:
+    """Further messages among the fleet's, one after every so many of those, until they end."""
+
+    def __init__(self, messages: Iterator[Message], every: int) -> None:
+        self._messages, self._every = messages, every
+        self._turns = 0
+        self.ended = False
+
+    def next(self) -> Iterator[Message]:
+        """What goes after one more of the fleet's."""
+        self._turns += 1
+        if self._turns % self._every == 0:
+            found = next(self._messages, None)
+            self.ended = found is None
+            yield from () if found is None else (found,)
+
+
 class Load:
     """What is being sent. ``rate``: messages of the fleet per second. Its probes are its own: another load has others."""
 
@@ -38,7 +54,7 @@ class Load:
         self._stop = threading.Event()
         self._options = options or fleet.Options(seed=seed, start=time.time_ns(), interval=int(SECOND / rate))
         self._probes: dict[str, list[float]] = {"mqtt": [], "http": []}
-        self._extra: list[Iterator[Message]] = []
+        self._mixed: list[Mixed] = []
         self._unique = time.time_ns()
         self.book = Ledger(world.directory / f"ledger-{self._unique}.ndjson")
 
@@ -47,22 +63,34 @@ class Load:
         """The fleet's boxes."""
         return fleet.devices(self._options)
 
-    def also(self, messages: Iterator[Message]) -> None:
-        """Mix further messages in, one after each of the fleet's, until they end."""
-        self._extra.append(messages)
+    def also(self, messages: Iterator[Message], every: int = 1) -> Mixed:
+        """Mix further messages in, one after every so many of the fleet's, until they end."""
+        self._mixed.append(Mixed(messages, every))
+        return self._mixed[-1]
 
-    def more(self, count: int) -> None:
-        """Wait until so many more are acknowledged."""
-        before, deadline = self.acknowledged, time.monotonic() + PATIENCE_S
-        while self.acknowledged < before + count:
+    def through(self, *mixed: Mixed) -> None:
+        """Wait until all of these have been sent."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not all(messages.ended for messages in mixed):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.acknowledged - before} of {count} were acknowledged in {PATIENCE_S:.0f} s")
+                raise TimeoutError(f"not all that was to be mixed in was sent in {PATIENCE_S:.0f} s")
+            time.sleep(0.05)
+
+    def more(self, count: int, kind: str = "") -> None:
+        """Wait until so many more (of a kind) are acknowledged."""
+        before, deadline = self._acknowledged(kind), time.monotonic() + PATIENCE_S
+        while (found := self._acknowledged(kind) - before) < count:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{found} of {count} {kind} were acknowledged in {PATIENCE_S:.0f} s")
             time.sleep(0.05)
 
     @property
     def acknowledged(self) -> int:
         """So far."""
-        return self.book.acknowledged.total()
+        return self._acknowledged("")
+
+    def _acknowledged(self, kind: str) -> int:
+        return self.book.acknowledged[kind] if kind else self.book.acknowledged.total()
 
     def run(self) -> None:
         """Send until ``stop``, and return when everything is acknowledged or given up."""
@@ -124,7 +152,8 @@ class Load:
             yield message
             for door in next(turns):
                 yield self._probe(door)
-            yield from self._next_extra()
+            for mixed in self._mixed:
+                yield from mixed.next()
 
     def _turns(self) -> Iterator[list[str]]:
         """The doors of probes after each message: each once in a while, at any place of it. A steady beat would go with that of the
@@ -134,10 +163,6 @@ class Load:
             chosen = {door: rng.randrange(length) for door in self._probes}
             for place in range(length):
                 yield [door for door, at in chosen.items() if at == place]
-
-    def _next_extra(self) -> Iterator[Message]:
-        for messages in self._extra:
-            yield from itertools.islice(messages, 1)
 
     def _probe(self, door: str) -> Message:
         sent, now, device = self._probes[door], time.time_ns(), self._prober(door)

@@ -157,6 +157,7 @@ def _under_load(one: Run, case: Case) -> None:
         written.begin(one.load, one.world.api)
         try:
             case.act(one)
+            written.more_lines(one.load)
         except Exception as fault:  # noqa: BLE001 - as in ``run``
             one.holds(f"{type(fault).__name__}: {fault}", truth=False)
             traceback.print_exc()

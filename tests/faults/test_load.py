@@ -5,7 +5,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from tests.faults.load import Load
+from connectors.simulator import fleet
+from tests.faults.load import Load, Mixed
 
 
 def test_each_door_is_probed_twice_a_second_and_at_no_steady_beat(tmp_path: Path) -> None:
@@ -21,3 +22,13 @@ def test_each_door_is_probed_twice_a_second_and_at_no_steady_beat(tmp_path: Path
 
     assert [len(found) for found in places] == [100, 100]
     assert [set(found) for found in places] == [set(range(10))] * 2
+
+
+def test_what_is_mixed_in_comes_after_every_so_many_and_is_known_to_be_through() -> None:
+    message = fleet.Message(0, "mixed", "json:a", "json", "http", "/webhooks/json", b"{}")
+    mixed = Mixed(iter([message] * 3), every=4)
+
+    turns = [len(list(mixed.next())) for _ in range(15)]
+    assert (turns, mixed.ended) == ([0, 0, 0, 1] * 3 + [0, 0, 0], False)
+
+    assert (list(mixed.next()), mixed.ended) == ([], True)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from itertools import islice
 
 import httpx
 
@@ -13,7 +12,7 @@ from tests.faults.load import Load
 
 MAPPED = slice(12, 18)
 """of the fleet's boxes; cases map others themselves"""
-LINES = 300
+LOG, LINES_PER_S = "log", 4
 SOON = 3_000_000_000
 """ns: a mapping that starts later than what is under way needs no replay, which would disturb the case"""
 
@@ -22,7 +21,12 @@ def begin(load: Load, api: Api) -> None:
     """Map boxes to places of their own, and let the sensor speak."""
     for box in load.devices[MAPPED]:
         patiently(settle, api, box, time.time_ns() + SOON)
-    load.also(islice(log_lines(load.devices[0].identity), LINES))
+    load.also(log_lines(load.devices[0].identity), every=max(1, round(load.rate / LINES_PER_S)))
+
+
+def more_lines(load: Load) -> None:
+    """Wait until the sensor has spoken again: who keeps its lines had something to write until now."""
+    load.more(LINES_PER_S, LOG)
 
 
 def log_lines(seed: str) -> Iterator[Message]:
@@ -32,7 +36,7 @@ def log_lines(seed: str) -> Iterator[Message]:
     while True:
         now = time.time_ns()
         body = vibration.logged(serial, now, "INFO", f"line {number}")
-        yield Message(now, "log", f"vibration:{serial}", "vibration", "http", "/webhooks/vibration", body)
+        yield Message(now, LOG, f"vibration:{serial}", "vibration", "http", "/webhooks/vibration", body)
         number += 1
 
 
