@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from streams import kafka
 from streams.scan import scan
-from tests.faults import written
+from tests.faults import dots, written
 from tests.faults.judge import fill, judge
 from tests.faults.load import PATIENCE_S, Load, sending
 from tests.faults.result import Kill, Result
@@ -103,6 +103,8 @@ class Case(Struct, frozen=True):
     """brings its own processes, and needs only the servers: ``act`` fills the result"""
     small_disks: bool = False
     """needs an installation whose directories are on small disks"""
+    posts_once: bool = False
+    """neither the sink of Ubidots is killed or put out of its group, nor Kafka kept from answering: no dot is posted twice"""
     after: Callable[[Run], None] = lambda _: None
     """looked at when all has come to rest"""
 
@@ -151,6 +153,7 @@ def _judged(one: Run, case: Case) -> None:
 
 def _under_load(one: Run, case: Case) -> None:
     """Whatever becomes of the fault, there is a comparison."""
+    before = dots.before(one.world)
     with sending(one.load):
         one.load.more(WARM_UP)
         one.world.ready("api")
@@ -163,5 +166,7 @@ def _under_load(one: Run, case: Case) -> None:
             traceback.print_exc()
     quiet_since = time.monotonic()
     fill(one.result, judge(one.world))
+    if found := dots.compare(one.world, before):
+        dots.fill(one.result, found, once=case.posts_once)
     case.after(one)
     one.result.settled_s = time.monotonic() - quiet_since

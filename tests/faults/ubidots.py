@@ -1,8 +1,10 @@
 """The Ubidots stub, which can also be told to refuse everything with 429, or to obey no limit at all.
 
-`GET /behave?as=busy|patient|unlimited`; `GET /dots` tells all that is kept: `[label, variable, ms, value]` each.
+`GET /behave?as=busy|patient|unlimited`; `GET /dots` tells all that is kept (`[label, variable, ms, value]` each), how many dots
+came, and which account that is: one that ends with this process.
 """
 
+import uuid
 from argparse import ArgumentParser
 
 import uvicorn
@@ -26,11 +28,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--token", required=True)
     options = parser.parse_args()
-    stub = ubidots_stub.application(options.token)
+    stub, identity = ubidots_stub.application(options.token), uuid.uuid4().hex
 
     async def dots(_: Request) -> JSONResponse:
-        kept = stub.state.account.values.items()
-        return JSONResponse({"dots": [[*key, ms, dot["value"]] for key, found in kept for ms, dot in found.items()]})
+        account = stub.state.account
+        kept = [[*key, ms, dot["value"]] for key, found in account.values.items() for ms, dot in found.items()]
+        return JSONResponse({"account": identity, "posted": account.counts["dots"], "dots": kept})
 
     app = Starlette(routes=[Route("/behave", behave), Route("/dots", dots), Mount("/", stub)])
     uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning")

@@ -101,13 +101,13 @@ def terminate(one: Run) -> None:
 
 
 CASES = (
-    Case("kill-connector", 1, kill_connector),
+    Case("kill-connector", 1, kill_connector, posts_once=True),
     Case("kill-connector-before-kafka-confirms", 1, kill_connector_before_kafka_confirms),
     Case("kill-connector-while-it-reconnects", 1, kill_connector_while_it_reconnects),
     Case("connector-dies-at-points", 1, connector_at_points),
     Case("kill-webhook", 2, kill_webhook),
-    Case("webhook-dies-at-points", 2, webhook_at_points),
+    Case("webhook-dies-at-points", 2, webhook_at_points, posts_once=True),
     Case("full-spool", 9, full_spool, waits_s=30),
-    Case("duplicates", 11, duplicates),
-    Case("sigterm", 18, terminate),
+    Case("duplicates", 11, duplicates, posts_once=True),
+    Case("sigterm", 18, terminate, posts_once=True),
 )

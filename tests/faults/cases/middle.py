@@ -117,13 +117,13 @@ def broken_spool(one: Run) -> None:
 
 
 CASES = (
-    Case("kill-decode", 3, kill_decode),
-    Case("decode-dies-at-points", 3, decode_at_points),
-    Case("kill-window", 3, kill_window),
+    Case("kill-decode", 3, kill_decode, posts_once=True),
+    Case("decode-dies-at-points", 3, decode_at_points, posts_once=True),
+    Case("kill-window", 3, kill_window, posts_once=True),
     Case("window-dies-at-points", 3, window_at_points),
     Case("kill-api", 3, kill_api),
     Case("rebalances", 13, rebalance, waits_s=12 * STAYS_S),
-    Case("frozen-while-others-take-over", 19, freeze, waits_s=3 * FROZEN_S),
+    Case("frozen-while-others-take-over", 19, freeze, waits_s=3 * FROZEN_S, posts_once=True),
     Case("file-sinks-frozen", 19, freeze_file_sinks, waits_s=3 * FROZEN_S),
     Case("frozen-alone", 19, freeze_alone, waits_s=FROZEN_S),
     Case("wiped-state", 20, wiped_state),
