@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -223,26 +222,6 @@ class World:
     def points(self) -> Path:
         """Where processes look for the points at which they are to die."""
         return self.directory / "points"
-
-    @contextmanager
-    def another(self, kind: str, *arguments: str, instance: int = 1) -> Iterator[subprocess.Popen[bytes]]:
-        """A further process of a kind (decode, window, sink) beside the supervised one, killed at the end."""
-        more = {
-            f"ISTHMUS_{kind.upper()}__INSTANCE": str(instance),
-            f"ISTHMUS_{kind.upper()}__HEALTH_PORT": str(free_port()),
-        }
-        with (self.directory / f"another-{kind}.log").open("ab") as out:
-            popen = subprocess.Popen(
-                [*processes.OURS, "run", kind, *arguments],
-                env=os.environ | self.environment | more,
-                stdout=out,
-                stderr=out,
-            )
-        try:
-            yield popen
-        finally:
-            popen.kill()
-            popen.wait(10)
 
     def up(self) -> None:
         """What `make up` does: also where it was killed and left its processes behind."""

@@ -1,18 +1,17 @@
 """Rows 3, 13, 19 and 20: agents, rebalances, zombies, wiped state."""
 
 import shutil
-import signal
 import time
 from contextlib import ExitStack
 
-from tests.faults import members
 from tests.faults.cases.common import die, kill_at_random
 from tests.faults.run import Case, Run
+from tests.faults.workers import another
 
 FROZEN_S = 90.0
 STAYS_S = 5.0
-WORKERS = (("decode-0", "decode", ()), ("window-0", "window", ()), ("sink-clickhouse", "sink", ("clickhouse",)))
-"""process, its command, and the rest of that; its group is called as these two are"""
+WORKERS = (("decode-0", "decode"), ("window-0", "window"), ("sink-clickhouse", "sink", "clickhouse"))
+"""process, and its command, after which its group is called"""
 
 
 def kill_decode(one: Run) -> None:
@@ -40,18 +39,19 @@ def rebalance(one: Run) -> None:
     for number in range(max(3, round(12 * one.scale))):
         instance = 1 + number % 2
         with ExitStack() as stack:
-            for _, kind, more in WORKERS:
-                stack.enter_context(one.world.another(kind, *more, instance=instance))
-            for _, kind, more in WORKERS:
-                members.await_joined(one.world.settings.kafka, "-".join((kind, *more)), instance)
+            more = [stack.enter_context(another(one, *command, instance=instance)) for _, *command in WORKERS]
+            for worker in more:
+                worker.await_joined(one)
             time.sleep(STAYS_S)
+            for worker in more:
+                worker.looked_at(one)
     one.fresh_row(time.time())
 
 
 def freeze(one: Run) -> None:
     """A zombie: others have taken its partitions over when it goes on."""
-    for name, kind, more in WORKERS:
-        _freeze(one, name, kind, *more)
+    for name, *command in WORKERS:
+        _freeze(one, name, *command)
         one.fresh_row(time.time())
 
 
@@ -65,14 +65,13 @@ def freeze_file_sinks(one: Run) -> None:
 
 
 def _freeze(one: Run, name: str, kind: str, *more: str) -> None:
-    """A process, until another of its kind has its group to itself."""
-    with one.world.another(kind, *more) as other:
+    """A process, until another of its kind has its group to itself, and goes on in its place."""
+    with another(one, kind, *more) as other:
         with one.world.frozen(name):
             one.wait(FROZEN_S, least=12)
-            members.await_alone(one.world.settings.kafka, "-".join((kind, *more)), 1)
+            other.await_alone(one)
         one.load.more(60)
-        other.send_signal(signal.SIGTERM)
-        other.wait(30)
+        other.end(one)
 
 
 def freeze_alone(one: Run) -> None:
