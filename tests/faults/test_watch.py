@@ -44,11 +44,11 @@ def looked(result: Result, monkeypatch: pytest.MonkeyPatch, ends: Sequence[int |
 
 
 def test_who_is_killed_or_asked_to_end_does_not_end_by_itself(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert looked(result, monkeypatch, [None, -9, -15, 0]) == {}
+    assert looked(result, monkeypatch, [None, -9, 0]) == {}
 
 
 def test_who_fails_or_crashes_ends_by_itself(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert looked(result, monkeypatch, [None, 70, -11, -6]) == {"decode-0": [70, -11, -6]}
+    assert looked(result, monkeypatch, [None, 70, -11, -6, -15]) == {"decode-0": [70, -11, -6, -15]}
 
 
 def test_who_could_not_look_says_so(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:

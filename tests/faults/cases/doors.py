@@ -96,6 +96,8 @@ def terminate(one: Run) -> None:
         took = one.world.end(name)
         one.result.notes[f"{name}_ends_s"] = round(took, 2)
         one.holds(f"{name} ends within {DRAIN_S:.0f} s of SIGTERM (took {took:.1f} s)", took <= DRAIN_S)
+        status = one.world.processes()[name].exit_status
+        one.holds(f"{name} ends with status 0 after SIGTERM, not {status}", status == 0)
         one.load.more(30)
     one.fresh_row(time.time())
 
