@@ -13,6 +13,7 @@ from connectors.simulator.fleet import Message
 from streams.settings import MqttBroker
 
 RETRY_S = 0.5
+PASSING = (408, 429)
 MANY = 1_000
 """aiomqtt warns of more calls under way than this"""
 
@@ -29,7 +30,7 @@ class Door(Protocol):
 
 
 class HttpDoor:
-    """POSTs to the webhook; 503 and silence are worth another try, other refusals are final."""
+    """POSTs to the webhook; what passes (408, 429, 503) and silence are worth another try, other refusals are final."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -42,7 +43,7 @@ class HttpDoor:
             )
         except httpx.TransportError as error:
             raise ConnectionError(str(error)) from error
-        if answer.status_code >= 500 or answer.status_code == 429:
+        if answer.status_code >= 500 or answer.status_code in PASSING:
             raise ConnectionError(f"answered {answer.status_code}")
         return answer.is_success
 

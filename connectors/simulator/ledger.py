@@ -24,6 +24,8 @@ class Ledger:
         self._file = path.open("a", encoding="utf-8")
         self.sent: Counter[str] = Counter()
         self.acknowledged: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        """for good; what was given up is neither"""
 
     def __enter__(self) -> "Ledger":
         return self
@@ -33,10 +35,11 @@ class Ledger:
     ) -> None:
         self._file.close()
 
-    def write(self, message: Message, *, acknowledged: bool, tries: int) -> None:
+    def write(self, message: Message, *, acknowledged: bool, tries: int, refused: bool = False) -> None:
         """Note one message's fate."""
         self.sent[message.kind] += 1
         self.acknowledged[message.kind] += acknowledged
+        self.refused[message.kind] += refused
         line = {
             "id": fingerprint(message.source, message.payload),
             "source": message.source,

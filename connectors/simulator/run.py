@@ -42,15 +42,15 @@ async def _send(
     door: Door, message: Message, ledger: Ledger, unanswered: asyncio.Semaphore, sent: Callable[[], None]
 ) -> None:
     try:
-        acknowledged, tries = await _patiently(door, message)
+        answer, tries = await _patiently(door, message)
     finally:
         unanswered.release()
-    ledger.write(message, acknowledged=acknowledged, tries=tries)
+    ledger.write(message, acknowledged=answer is True, tries=tries, refused=answer is False)
     sent()
 
 
-async def _patiently(door: Door, message: Message) -> tuple[bool, int]:
-    """Whether it was acknowledged, and after how many tries; gives up when nobody answers for PATIENCE_S."""
+async def _patiently(door: Door, message: Message) -> tuple[bool | None, int]:
+    """Whether it was acknowledged, and after how many tries; None: given up, nobody answered for PATIENCE_S."""
     tries = 0
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -61,4 +61,4 @@ async def _patiently(door: Door, message: Message) -> tuple[bool, int]:
                 except ConnectionError:
                     await asyncio.sleep(RETRY_S)
     except TimeoutError:
-        return False, tries
+        return None, tries

@@ -21,6 +21,20 @@ RATE = 60.0
 BOUND_MB = 400
 """resident memory that no process of ours may pass, whatever happens"""
 WARM_UP = 60
+HONEST = (
+    "normal",
+    "late",
+    "duplicate",
+    "probe",
+    "log",
+    "wide",
+    "large",
+    "jumping",
+    "untimed",
+    "replayed",
+    "contradicting",
+)
+"""kinds of messages that a door has no reason to refuse"""
 
 
 class Run(Struct):
@@ -69,9 +83,11 @@ class Run(Struct):
         time.sleep(self.scaled(seconds, least=least))
 
     def also_sent(self, more: Load) -> None:
-        """Count another load's messages, too."""
+        """Count a load's messages."""
         self.result.sent += more.book.sent.total()
         self.result.acknowledged += more.book.acknowledged.total()
+        refused = {kind: more.book.refused[kind] for kind in HONEST if more.book.refused[kind]}
+        self.holds(f"no honest message is refused for good: {refused}", not refused)
 
     def copy_raw(self, count: int) -> None:
         """Write so many records of `raw` once more, as a producer does that did not hear the answer."""
