@@ -40,9 +40,9 @@ CHANGES = ("late", "start", UNKNOWN, "pause", "resume", "end")
 
 def poison(one: Run) -> None:
     """Through the doors and straight into `raw`; the fleet's messages around it must come out right."""
-    one.load.also(iter(list(_bodies()) + list(_mutilated(one.rng, 300))))
+    said = one.load.also(iter(list(_bodies()) + list(_mutilated(one.rng, 300))))
     _poison_raw(one)
-    one.load.more(500)
+    one.load.through(said)
     one.fresh_row(time.time())
 
 
@@ -105,9 +105,8 @@ def _poison_raw(one: Run) -> None:
 
 def endless_codec(one: Run) -> None:
     """A vendor's JavaScript that never ends, and one that throws, for a TTN application each."""
-    for name in CODECS:
-        one.load.also(_uplinks(name, 30))
-    one.load.more(300)
+    one.load.through(*[one.load.also(_uplinks(name, 30)) for name in CODECS])
+    one.load.more(60)
     one.fresh_row(time.time())
 
 
@@ -139,13 +138,13 @@ def _uplinks(application: str, count: int) -> Iterator[Message]:
 
 def skewed_clocks(one: Run) -> None:
     """Devices a day behind, a day ahead, half an hour ahead, and one whose clock jumps."""
+    said = [one.load.also(_jumping(one.rng))]
     for number, skew in enumerate((-DAY, DAY, SECOND * 1800, -SECOND * 3600)):
         options = fleet.Options(
             seed=one.result.seed * 10 + number, devices=4, start=time.time_ns() + skew, interval=SECOND // 10
         )
-        one.load.also(itertools.islice(fleet.messages(options), 150))
-    one.load.also(_jumping(one.rng))
-    one.load.more(600)
+        said.append(one.load.also(itertools.islice(fleet.messages(options), 150)))
+    one.load.through(*said)
 
 
 def _jumping(rng: random.Random) -> Iterator[Message]:
@@ -164,8 +163,7 @@ def late_data(one: Run) -> None:
         options = fleet.Options(seed=one.result.seed * 10, devices=8, start=start, interval=SECOND * 7, late=0.3)
         found += itertools.islice(fleet.messages(options), 150)
     one.rng.shuffle(found)
-    one.load.also(iter(found))
-    one.load.more(1000)
+    one.load.through(one.load.also(iter(found)))
 
 
 def burst(one: Run) -> None:

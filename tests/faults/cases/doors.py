@@ -78,8 +78,7 @@ def duplicates(one: Run) -> None:
     one.load.also(fleet.messages(options))
     one.load.more(300)
     one.copy_raw(200)
-    one.load.also(_contradicting(one.result.seed))
-    one.load.more(200)
+    one.load.through(one.load.also(_contradicting(one.result.seed)))
 
 
 def _contradicting(seed: int) -> Iterator[Message]:
