@@ -68,11 +68,12 @@ class Run(Struct):
         self.result.killed.append(made)
         return made
 
-    def note_delays(self, when: str, seconds: float) -> None:
-        """Measure for so long how soon the store shows what is sent."""
+    def note_delays(self, when: str, seconds: float) -> list[float]:
+        """Measure for so long how soon the store shows what is sent. Sorted."""
         delays = self.load.delays(seconds)
         for name, share in (("p50", 0.5), ("p99", 0.99)):
             self.result.notes[f"delay_{name}_s_{when}"] = round(delays[int(len(delays) * share)], 2)
+        return delays
 
     def scaled(self, seconds: float, *, least: float) -> float:
         """How long a long wait is in this run."""

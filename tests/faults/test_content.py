@@ -51,3 +51,10 @@ def test_it_waits_until_all_is_sent(monkeypatch: pytest.MonkeyPatch, act: Any, m
 
     assert one.load.mixed == messages
     assert sorted(one.load.through_with) == list(range(len(messages)))
+
+
+@pytest.mark.parametrize(
+    ("late", "of", "told"), [(0, 30, 0), (2, 30, 0), (3, 30, 3), (30, 30, 30), (4, 400, 0), (5, 400, 5)]
+)
+def test_a_hot_device_may_keep_one_in_a_hundred_waiting_and_one_moment(late: int, of: int, told: int) -> None:
+    assert content._late([0.5] * (of - late) + [5.0] * late) == [5.0] * told

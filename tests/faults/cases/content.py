@@ -4,7 +4,7 @@ import itertools
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import httpx
 
@@ -26,6 +26,7 @@ from tests.stack.harness import eventually
 BURST_S, TIMES = 60.0, 10
 UNDER_WAY = 1000
 """records: as many of a group may be on their way, or held until rollups are made, where nothing is behind"""
+SPARED = 2
 FAIR_S = 5.0
 """the longest that 99 of 100 messages of others take while one device floods"""
 HTTP, MQTT = "/webhooks/json", "json/poison"
@@ -187,10 +188,16 @@ def hot_device(one: Run) -> None:
     one.note_delays("before", 10)
     with sending(Load(one.world, one.result.seed + 78, rate, options)) as more:
         began = time.time()
-        one.note_delays("hot", seconds)
+        late = _late(one.note_delays("hot", seconds))
     one.also_sent(more)
-    one.holds(f"others' rows come within {FAIR_S} s", one.result.notes["delay_p99_s_hot"] < FAIR_S)
+    one.holds(f"others' rows come within {FAIR_S:.0f} s, and not as late as {late}", not late)
     _drained(one, began, seconds)
+
+
+def _late(delays: Sequence[float]) -> list[float]:
+    """Those that are too long, if these are more than one in 100, and more than a moment's: two probes are sent in a second."""
+    found = [round(delay, 1) for delay in delays if delay >= FAIR_S]
+    return found if len(found) > max(SPARED, len(delays) // 100) else []
 
 
 def _drained(one: Run, began: float, seconds: float) -> None:
