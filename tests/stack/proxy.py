@@ -10,6 +10,8 @@ from typing import Any
 from tests.ports import free_port
 
 HOST = b"127.0.0.1"
+BEGINNING = 4096
+"""bytes of a request that are looked at"""
 
 
 class Proxy:
@@ -30,8 +32,8 @@ class Proxy:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._swallowing = False
-        self.swallowed = 0
-        """answers so far"""
+        self.swallowed: list[bytes] = []
+        """how each request began whose answer was swallowed"""
 
     @property
     def address(self) -> str:
@@ -93,8 +95,9 @@ class Proxy:
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
             ends.add(there_writer)
             self._writers |= ends
-            answers = self._frames if self._kafka else self._answers
-            await asyncio.gather(self._bytes(reader, there_writer), answers(there_reader, writer))
+            asked = bytearray()
+            answers = self._frames(there_reader, writer) if self._kafka else self._answers(there_reader, writer, asked)
+            await asyncio.gather(self._requests(reader, there_writer, asked), answers)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
@@ -103,16 +106,19 @@ class Proxy:
             self._writers -= ends
             self._tasks.discard(task)
 
-    async def _bytes(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: bytearray) -> None:
+        """``asked``: how the one begins that is not answered yet."""
         while data := await reader.read(65_536):
+            asked += data[: BEGINNING - len(asked)]
             await self._pass(data, writer)
         writer.transport.abort()
 
-    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: bytearray) -> None:
         while data := await reader.read(65_536):
             if self._swallowing:
-                self.swallowed += 1
+                self.swallowed.append(bytes(asked))
                 break
+            asked.clear()
             await self._pass(data, writer)
         writer.transport.abort()
 

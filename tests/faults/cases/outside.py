@@ -1,5 +1,6 @@
 """Rows 4, 6, 7, 8 and 15: sinks and servers."""
 
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from tests.faults.world import SERVERS
 from tests.stack.harness import eventually
 
 AWAY_S, STORE_AWAY_S = 600.0, 3600.0
+OF_POINTS = re.compile(rb"INSERT INTO \S*points")
 BUSY_S, MEASURED_S = 3600.0, 40.0
 
 
@@ -155,15 +157,21 @@ def clickhouse_away(one: Run) -> None:
 
 def clickhouse_answers_late(one: Run) -> None:
     """It does what it is asked, and the answer gets lost: every insert is made again."""
-    proxy = one.world.store_proxy
     for _ in range(3):
-        before = proxy.swallowed
-        proxy.swallow(now=True)
-        time.sleep(one.rng.uniform(2, 6))
-        eventually(lambda before=before: proxy.swallowed > before)  # type: ignore[misc]  # mypy: no default of a lambda's
-        proxy.swallow(now=False)
+        _lose_answers(one)
         time.sleep(one.rng.uniform(1, 3))
     one.fresh_row(time.time())
+
+
+def _lose_answers(one: Run) -> None:
+    """Until points were inserted of which the sink does not know."""
+    proxy, before = one.world.store_proxy, len(one.world.store_proxy.swallowed)
+    proxy.swallow(now=True)
+    try:
+        time.sleep(one.rng.uniform(2, 6))
+        eventually(lambda: any(OF_POINTS.search(asked) for asked in proxy.swallowed[before:]))
+    finally:
+        proxy.swallow(now=False)
 
 
 def clickhouse_hangs(one: Run) -> None:
