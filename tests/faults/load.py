@@ -9,9 +9,11 @@ import json
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 
@@ -25,6 +27,8 @@ from streams.core.times import SECOND
 from tests.faults.world import World
 
 PROBES_PER_S = 4
+SILENT_S = 3.0
+"""as many messages as come in that time have no acknowledgement where none is given"""
 PATIENCE_S = 300.0
 """longer than anything takes that recovers, also beside others on a slow machine; then something is not coming back"""
 
@@ -46,6 +50,19 @@ class Mixed:
             yield from () if found is None else (found,)
 
 
+class Book(Ledger):
+    """A ledger that also knows through which doors it was acknowledged."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.through: Counter[str] = Counter()
+
+    def write(self, message: Message, *, acknowledged: bool, tries: int, refused: bool = False) -> None:
+        """See Ledger."""
+        super().write(message, acknowledged=acknowledged, tries=tries, refused=refused)
+        self.through[message.transport] += acknowledged
+
+
 class Load:
     """What is being sent. ``rate``: messages of the fleet per second. Its probes are its own: another load has others."""
 
@@ -56,7 +73,7 @@ class Load:
         self._probes: dict[str, list[float]] = {"mqtt": [], "http": []}
         self._mixed: list[Mixed] = []
         self._unique = time.time_ns()
-        self.book = Ledger(world.directory / f"ledger-{self._unique}.ndjson")
+        self.book = Book(world.directory / f"ledger-{self._unique}.ndjson")
 
     @property
     def devices(self) -> list[fleet.Device]:
@@ -83,6 +100,12 @@ class Load:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{found} of {count} {kind} were acknowledged in {PATIENCE_S:.0f} s")
             time.sleep(0.05)
+
+    def silent(self, door: str, seconds: float = SILENT_S) -> bool:
+        """Whether that door acknowledges nothing for so long."""
+        before = self.book.through[door]
+        time.sleep(seconds)
+        return self.book.through[door] == before
 
     @property
     def acknowledged(self) -> int:

@@ -32,3 +32,15 @@ def test_what_is_mixed_in_comes_after_every_so_many_and_is_known_to_be_through()
     assert (turns, mixed.ended) == ([0, 0, 0, 1] * 3 + [0, 0, 0], False)
 
     assert (list(mixed.next()), mixed.ended) == ([], True)
+
+
+def test_a_door_that_acknowledges_nothing_is_silent(tmp_path: Path) -> None:
+    here: Any = SimpleNamespace(directory=tmp_path)
+    load, doors = Load(here, seed=1, rate=20), [("mqtt", False), ("http", True)]
+    with load.book:
+        for transport, acknowledged in doors:
+            message = fleet.Message(0, "normal", "json:a", "json", transport, "", b"{}")
+            load.book.write(message, acknowledged=acknowledged, tries=1)
+
+    assert (load.book.through, load.book.acknowledged["normal"]) == ({"mqtt": 0, "http": 1}, 1)
+    assert load.silent("mqtt", 0)

@@ -114,10 +114,12 @@ def full_kafka_disk(one: Run) -> None:
 def full_mqtt_broker_disk(one: Run) -> None:
     """It acknowledges nothing that it cannot keep, also when it starts again; the other door goes on."""
     with one.world.disks["mqtt-broker"].full():
+        eventually(lambda: one.load.silent("mqtt"))
         one.wait(FULL_S, least=10)
         one.world.kill("mqtt-broker")
         one.result.kills += 1
         one.wait(FULL_S, least=10)
+        eventually(lambda: one.load.silent("mqtt"))
         one.holds("the other door goes on", _posted_beside(one))
     one.fresh_row(time.time())
 
