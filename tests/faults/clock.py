@@ -6,17 +6,20 @@ and the servers keep the real clock, as brokers on other machines do. `time.mono
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 EVERY_S = 0.05
 ALL = "all"
+SEEN = "seen-"
 NS = 1_000_000_000
 
 
 class Shift:
-    """Follows the files `all` and ``name`` in ``directory``, which hold seconds; they add up."""
+    """Follows the files `all` and ``name`` in ``directory``, which hold seconds; they add up. It says what it goes by."""
 
     def __init__(self, directory: Path, name: str) -> None:
+        self._directory, self._name = directory, name
         self._files = directory / ALL, directory / name
         self.seconds = self.read()
 
@@ -24,11 +27,15 @@ class Shift:
         """What the files say now; one that is not there says nothing."""
         return sum(int(file.read_text()) for file in self._files if file.exists())
 
-    def follow(self) -> None:
-        """Read them for ever."""
+    def follow(self, real: Callable[[], float]) -> None:
+        """Read them for ever; ``real`` is the clock that is right."""
+        told: int | None = None
         while True:
-            time.sleep(EVERY_S)
             self.seconds = self.read()
+            if self.seconds != told and self._directory.exists():
+                told = self.seconds
+                write(self._directory, SEEN + self._name, round(time.time() - real()))
+            time.sleep(EVERY_S)
 
 
 def install(directory: Path, name: str) -> None:
@@ -36,7 +43,7 @@ def install(directory: Path, name: str) -> None:
     shift, seconds, nanoseconds = Shift(directory, name), time.time, time.time_ns
     time.time = lambda: seconds() + shift.seconds
     time.time_ns = lambda: nanoseconds() + shift.seconds * NS
-    threading.Thread(target=shift.follow, name="clock", daemon=True).start()
+    threading.Thread(target=shift.follow, args=(seconds,), name="clock", daemon=True).start()
 
 
 def write(directory: Path, name: str, seconds: int) -> None:
@@ -45,3 +52,9 @@ def write(directory: Path, name: str, seconds: int) -> None:
     fresh = directory / f".{name}"
     fresh.write_text(str(seconds))
     fresh.rename(directory / name)
+
+
+def seen(directory: Path, name: str) -> int | None:
+    """By how much the clock of that process is wrong, as it says itself."""
+    file = directory / f"{SEEN}{name}"
+    return int(file.read_text()) if file.exists() else None

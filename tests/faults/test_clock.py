@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from tests.faults import clock
+from tests.stack.harness import eventually
 
 PROGRAM = """
 import sys, time
@@ -14,7 +15,8 @@ began = time.monotonic()
 from tests.faults import clock
 clock.install(Path(sys.argv[1]), "decode")
 from time import time_ns
-print(time.time(), time_ns(), time.monotonic() - began)
+print(time.time(), time_ns(), time.monotonic() - began, flush=True)
+sys.stdin.read()
 """
 
 
@@ -25,8 +27,14 @@ def test_it_is_the_sum_of_what_is_wrong_with_all_and_with_one(tmp_path: Path) ->
     clock.write(directory, "window", 7)
 
     command = [sys.executable, "-c", PROGRAM, str(directory)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        told = process.stdout.readline().split()
+        eventually(lambda: clock.seen(directory, "decode") == 85_800)
+        clock.write(directory, clock.ALL, 0)
+        eventually(lambda: clock.seen(directory, "decode") == -600)
 
     assert abs(float(told[0]) - time.time() - 85_800) < 60
     assert abs(int(told[1]) / 1e9 - time.time() - 85_800) < 60
     assert float(told[2]) < 60
+    assert clock.seen(directory, "window") is None

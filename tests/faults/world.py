@@ -218,6 +218,10 @@ class World:
         """Let the wall clock of a process of ours, as its command names it, or of all be wrong by so much."""
         clock.write(self.directory / "clocks", name, seconds)
 
+    def await_clocks(self, seconds: int, *names: str) -> None:
+        """Wait until these say that they go by a clock that is wrong by so much."""
+        eventually(lambda: {clock.seen(self.directory / "clocks", name) for name in names} == {seconds})
+
     @property
     def points(self) -> Path:
         """Where processes look for the points at which they are to die."""

@@ -140,6 +140,7 @@ def host_clock_jumps(one: Run) -> None:
     before = _restarts(one)
     for seconds in JUMPS_S:
         one.world.set_clock(seconds)
+        one.world.await_clocks(seconds, *CLOCKS)
         one.load.more(120)
         one.wait(30, least=3)
     one.fresh_row(time.time())
@@ -151,7 +152,9 @@ def clocks_differ(one: Run) -> None:
     before = _restarts(one)
     one.load.also(_untimed(one))
     for name in CLOCKS:
-        one.world.set_clock(DAY_S if name in DOORS else one.rng.choice((HOUR_S, -HOUR_S, DAY_S)), name)
+        seconds = DAY_S if name in DOORS else one.rng.choice((HOUR_S, -HOUR_S, DAY_S))
+        one.world.set_clock(seconds, name)
+        one.world.await_clocks(seconds, name)
         one.load.more(60)
     one.wait(30, least=3)
     one.holds("nobody ends because of a clock", _restarts(one) == before)
