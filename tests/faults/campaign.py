@@ -11,10 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
+import httpx
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 
+from connectors.demo.mapping import Away, patiently
 from connectors.simulator.fleet import Message
 from connectors.verify import store_side
+from tests.faults import written
 from tests.faults.cases.common import PROCESSES
 from tests.faults.result import FRESH_S
 from tests.faults.run import Case, Run
@@ -23,6 +26,8 @@ from tests.faults.world import SERVERS
 MEAN_PAUSE_S = 1.0
 KILL_S = 9.0
 """what a kill takes on two cores, with the pause before it; a million points take no longer than 200 of them"""
+PLACED_EVERY = 10
+"""kills"""
 HOPELESS = 3
 """So many in a row that do not come back end the campaign: there is nothing left to kill, or nothing is sent any more."""
 WIDE_DEVICES, WIDE_VALUES = 20, 20
@@ -36,6 +41,8 @@ def campaign(kills: int, points: int, rate: float) -> Case:
         lost = 0
         try:
             while lost < HOPELESS and (one.result.kills < kills or _stored(one) < points):
+                if one.result.kills % PLACED_EVERY == PLACED_EVERY // 2:
+                    _place_anew(one)
                 lost = 0 if _survived(one, one.rng.choice((*PROCESSES, *SERVERS))) else lost + 1
         except KeyboardInterrupt:
             one.holds(f"{kills} kills and {points} points were asked for, and it was stopped early", truth=False)
@@ -53,6 +60,17 @@ def _wide(one: Run) -> Iterator[Message]:
         body = json.dumps({"device": device, "time": now, "values": values}).encode()
         transport, address = (("mqtt", f"json/{device}"), ("http", "/webhooks/json"))[number % 2]
         yield Message(now, "wide", f"json:{device}", "json", transport, address, body)
+
+
+def _place_anew(one: Run) -> None:
+    """A box has been at another place for a while: a replay has to place its points, among kills."""
+    box = one.rng.choice(one.load.devices[written.MAPPED])
+    try:
+        patiently(written.move, one.world.api, box)
+    except (Away, httpx.HTTPStatusError, LookupError) as fault:
+        one.holds(f"points of {box.key} can be placed anew: {fault!r}", truth=False)
+    else:
+        one.result.notes["placed_anew"] = one.result.notes.get("placed_anew", 0) + 1
 
 
 def _survived(one: Run, name: str) -> bool:

@@ -34,6 +34,7 @@ def a_run(*killed: bool) -> Any:
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaign, "MEAN_PAUSE_S", 1e-6)
     monkeypatch.setattr(campaign, "_stored", lambda _: 0)
+    monkeypatch.setattr(campaign, "_place_anew", lambda _: None)
 
 
 def test_three_in_a_row_that_do_not_come_back_are_its_end() -> None:
@@ -45,3 +46,12 @@ def test_three_in_a_row_that_do_not_come_back_are_its_end() -> None:
     assert [fault.partition(" ")[2] for fault in one.result.faults] == [
         f"comes back after kill {number}: no row of a probe" for number in (2, 3, 5, 6, 7)
     ]
+
+
+def test_points_are_placed_anew_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, placed_after = a_run(*[True] * 20), list[int]()
+    monkeypatch.setattr(campaign, "_place_anew", lambda run: placed_after.append(run.result.kills))
+
+    campaign.campaign(20, 10, 1.0).act(one)
+
+    assert placed_after == [5, 15]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx
 
@@ -47,6 +48,16 @@ def settle(api: Api, box: Device, start: int) -> None:
         return  # an earlier case of the same row has the same fleet
     place = api.call("POST", "/logical/devices/", {"name": place_of(box)})["uid"]
     api.call("POST", "/mappings/", {"pd": uid, "ld": place, "start_time": text_of(start)})
+
+
+def move(api: Api, box: Device) -> None:
+    """Map a box to a new place, from the middle of the time on in which it has been where it is."""
+    uid = _known(api, box)
+    current = {mapping["pd"]: mapping for mapping in api.call("GET", "/mappings/current/")}
+    start = datetime.fromisoformat(current[uid]["start_time"])
+    since = (start + (datetime.now(UTC) - start) / 2).isoformat()
+    place = api.call("POST", "/logical/devices/", {"name": f"{place_of(box)} since {since}"})["uid"]
+    api.call("POST", "/mappings/", {"pd": uid, "ld": place, "start_time": since, "force": True})
 
 
 def place_of(box: Device) -> str:
