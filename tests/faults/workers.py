@@ -5,8 +5,9 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import httpx
 from msgspec import Struct
 
 from connectors.cli import processes
@@ -14,6 +15,7 @@ from tests.faults import members
 from tests.faults.run import Run
 from tests.faults.watch import AUDIT
 from tests.ports import free_port
+from tests.stack.harness import eventually
 
 END_S = 30
 
@@ -40,8 +42,14 @@ class Worker(Struct):
         status = self.popen.poll()
         one.holds(f"another worker of {self.group} lives on, status {status}", status is None)
         if status is None:
-            undone = one.world.metric(self.port, AUDIT)
+            (undone,) = eventually(lambda: self._undone(one))
             one.holds(f"another worker of {self.group} commits nothing that is not done: {undone:.0f}", not undone)
+
+    def _undone(self, one: Run) -> list[float]:
+        """What it has committed undone; empty while it is too busy to answer."""
+        with suppress(httpx.HTTPError):
+            return [one.world.metric(self.port, AUDIT)]
+        return []
 
     def end(self, one: Run) -> None:
         """SIGTERM, under watch until then."""
