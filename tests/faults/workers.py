@@ -33,8 +33,11 @@ class Worker(Struct):
         members.await_joined(one.world.settings.kafka, self.group, self.instance)
 
     def await_alone(self, one: Run) -> None:
-        """Wait until it has the group's partitions to itself, and goes on with them."""
+        """Wait until it has the group's partitions to itself."""
         members.await_alone(one.world.settings.kafka, self.group, self.instance)
+
+    def await_commit(self, one: Run) -> None:
+        """Wait until its group goes on."""
         members.await_commit(one.world.settings.kafka, self.group)
 
     def looked_at(self, one: Run) -> None:

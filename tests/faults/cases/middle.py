@@ -2,11 +2,12 @@
 
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from tests.faults.cases.common import die, kill_at_random
 from tests.faults.run import Case, Run
-from tests.faults.workers import another
+from tests.faults.workers import Worker, another
 
 FROZEN_S = 90.0
 STAYS_S = 5.0
@@ -51,25 +52,26 @@ def rebalance(one: Run) -> None:
 def freeze(one: Run) -> None:
     """A zombie: others have taken its partitions over when it goes on."""
     for name, *command in WORKERS:
-        _freeze(one, name, *command)
+        _freeze(one, Worker.await_commit, name, *command)
         one.fresh_row(time.time())
 
 
 def freeze_file_sinks(one: Run) -> None:
     """A zombie holds its files; who takes its partitions over waits for them, and what it had begun is written once."""
     for name in ("files", "archive", "device-logs"):
-        _freeze(one, f"sink-{name}", "sink", name)
+        _freeze(one, Worker.looked_at, f"sink-{name}", "sink", name)
         one.load.more(60)
     one.fresh_row(time.time())
     one.world.ready("sink-files", "sink-archive", "sink-device-logs")
 
 
-def _freeze(one: Run, name: str, kind: str, *more: str) -> None:
-    """A process, until another of its kind has its group to itself, and goes on in its place."""
+def _freeze(one: Run, then: Callable[[Worker, Run], None], name: str, kind: str, *more: str) -> None:
+    """A process, until another of its kind has its group to itself, and does what is due ``then``."""
     with another(one, kind, *more) as other:
         with one.world.frozen(name):
             one.wait(FROZEN_S, least=12)
             other.await_alone(one)
+            then(other, one)
         one.load.more(60)
         other.end(one)
 
