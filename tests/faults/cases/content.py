@@ -262,7 +262,7 @@ CASES = (
     Case("poison", 10, poison, posts_once=True),
     Case("endless-codec", 10, endless_codec, after=codecs_were_asked),
     Case("skewed-clocks", 12, skewed_clocks),
-    Case("burst", 14, burst, waits_s=2 * BURST_S),
+    Case("burst", 14, burst, waits_s=2 * BURST_S, rate=20),
     Case("hot-device", 14, hot_device, waits_s=2 * BURST_S),
     Case("late-data", 16, late_data, posts_once=True),
     Case("mappings-race", 17, mappings_race, posts_once=True),
