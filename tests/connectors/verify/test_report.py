@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from connectors.verify import core, letters, log_side, report, store_side
+from connectors.verify import core, letters, log_side, logged, report, store_side
 from connectors.verify.compare import Difference
 from connectors.verify.expected import Contents, Point, letter_key
 from connectors.verify.letters import Letters
@@ -66,6 +66,8 @@ def test_rows_of_records_that_kafka_deletes_while_the_check_begins_are_not_extra
     monkeypatch.setattr(log_side, "begins", lambda _: dict(begins))
     monkeypatch.setattr(log_side, "ends", lambda _: READ)
     monkeypatch.setattr(store_side, "read", lambda *_: found)
+    monkeypatch.setattr(logged, "committed", lambda *_: {})
+    monkeypatch.setattr(logged, "compare", lambda *_: logged.Compared([], Counter()))
 
     told = report.check(Settings())
 
