@@ -119,7 +119,7 @@ class MappingChanges:
         """
         noted = self._noted()
         if position < max(self._read, noted):
-            start = min(position, noted)
+            start = max(0, min(position, noted))  # no position: of a replay that is older than they are
             self._commit(start)
             self._go_to(start)
 

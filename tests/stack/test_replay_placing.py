@@ -81,6 +81,10 @@ def test_a_change_waits_for_decode_and_is_looked_at_again_when_asked(installatio
             assert not due(changes)
         changes.again(0)
         assert eventually(lambda: due(changes)) == [DEVICE]
+        changes.done(changes.due())
+        changes.again(-1)  # of a replay that was staged before positions were noted
+        assert eventually(lambda: due(changes)) == [DEVICE]
+        assert changes._noted() == 0
     finally:
         changes.close()
 
