@@ -33,18 +33,28 @@ def write_whole(file: FileIO, data: bytes) -> None:
 def write_anew(path: Path, parts: Iterable[bytes], mode: int | None = None) -> None:
     """Give a file this content, durable under its name all at once: who is killed meanwhile leaves what was there.
 
+    What a full disk did not take whole takes no space on it.
+
     Raises:
         OSError: the disk is away, full or read-only.
     """
     beside = path.with_name(f".{path.name}.part")
-    with beside.open("wb") as file:
+    try:
+        _write_durably(beside, parts, mode)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+    beside.rename(path)
+    sync(path.parent)
+
+
+def _write_durably(path: Path, parts: Iterable[bytes], mode: int | None) -> None:
+    with path.open("wb") as file:
         if mode is not None:
             os.fchmod(file.fileno(), mode)
         file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
-    beside.rename(path)
-    sync(path.parent)
 
 
 def in_place(number: int, path: Path) -> bool:

@@ -45,8 +45,9 @@ def verify(
     bits); of points and latest values time, value, text, quality, logical device and raw record. Every series that has points
     must have its device and name in `series`; its unit is not compared. Every row of `raw_messages` must say what its record in
     `raw` says, as far as Kafka has it, and `device_mapping`, `physical_devices`, `logical_devices` and `retention` the newest of
-    their topics, as far as sink `clickhouse-log` has committed. With a ledger: every acknowledged message must be in `raw`. Works while data flow: what comes after the beginning is left out on both sides, what is under way is waited for;
-    beware of changing mappings, rules or codecs meanwhile.
+    their topics, as far as sink `clickhouse-log` has committed. With a ledger: every acknowledged message must be in `raw`.
+    Works while data flow: what comes after the beginning is left out on both sides, what is under way is waited for; beware of
+    changing mappings, rules or codecs meanwhile.
 
     A range of time, or one device, is much less to read: `isthmus verify --from 2d --to 1d`. Then aggregates are compared whose
     windows lie wholly in the range; latest values when it has no end; dead letters and raw messages by the receipt of their

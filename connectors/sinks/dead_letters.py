@@ -44,13 +44,23 @@ class DeadLetters:
 
     def _send(self, record: Record, rejection: Rejection) -> bool:
         metrics.DEAD_LETTERS.labels(self._stage, rejection.reason).inc()
-        place = f"{record.topic} {record.partition}@{record.offset}"
-        logger.warning("record-rejected", record=place, reason=rejection.reason, detail=rejection.detail)
+        where = place(record)
+        logger.warning("record-rejected", record=where, reason=rejection.reason, detail=rejection.detail)
         if record.topic == TOPIC:  # a dead letter about a dead letter would come back here for ever
             return False
-        letter = _letter(record, rejection, self._stage, f"{rejection.detail[:DETAIL_CHARACTERS]} ({place})")
+        letter = _letter(record, rejection, self._stage, f"{rejection.detail[:DETAIL_CHARACTERS]} ({where})")
         self._producer.send(TOPIC, record.key, avro.encode(letter))
         return True
+
+
+def place(record: Record) -> str:
+    """Where a record stands, as letters name it."""
+    return f"{record.topic} {record.partition}@{record.offset}"
+
+
+def place_in(letter: DeadLetter) -> str:
+    """The place of the record that a sink's letter is about."""
+    return letter.detail.rpartition("(")[2][:-1]
 
 
 def _letter(record: Record, rejection: Rejection, stage: str, detail: str) -> DeadLetter:

@@ -5,16 +5,16 @@ may be killed.
 """
 
 import hashlib
-import shutil
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from connectors.disk import sync, write_anew
+from connectors.disk import write_anew
 from streams import log
 
 NOTE = ".again"
+PART_BYTES = 1 << 20
 
 logger = log.get(__name__)
 
@@ -63,21 +63,9 @@ def put_aside(path: Path) -> Path:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     aside = path.with_name(f"{path.name}.damaged-{digest[:12]}")
     if not aside.exists():
-        beside = aside.with_name(f"{aside.name}.part")
-        _copy(path, beside)
-        beside.rename(aside)
-        sync(path.parent)
+        with path.open("rb") as file:
+            write_anew(aside, iter(lambda: file.read(PART_BYTES), b""))
     return aside
-
-
-def _copy(path: Path, to: Path) -> None:
-    """Durable and whole, or nothing: a full disk would be kept full by the half of it."""
-    try:
-        shutil.copyfile(path, to)
-        sync(to)
-    except OSError:
-        to.unlink(missing_ok=True)
-        raise
 
 
 def _read(path: Path) -> Stretch:

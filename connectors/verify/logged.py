@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from msgspec import Struct
 
 from connectors.sinks.clickhouse.log_sink import LogSink
+from connectors.sinks.dead_letters import place_in
 from connectors.verify import log_side, raw_side, registry_side, store_side
 from connectors.verify.compare import Difference
 from connectors.verify.live import Ends
@@ -55,7 +56,7 @@ def compare(settings: Settings, log: LogSide, committed: Mapping[str, Ends], let
             _compare_raw(settings.kafka, client, log, judge)
             _note(found, judge.difference(), judge.behind, known=bool(committed["raw"]))
         for topic in (topic for topic in registry_side.TOPICS if registry_side.takes(topic, log.scope)):
-            end, places = committed[topic].get(0, 0), {letter.detail.rpartition("(")[2][:-1] for letter in refused}
+            end, places = committed[topic].get(0, 0), set(map(place_in, refused))
             _note(found, *_compare_registry(settings.kafka, client, topic, end, log.scope, places), known=end > 0)
     return found
 

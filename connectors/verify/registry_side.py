@@ -14,6 +14,7 @@ from msgspec import Struct
 from connectors.sinks import message
 from connectors.sinks.base import Record
 from connectors.sinks.clickhouse.log_rows import LOGGED, Row
+from connectors.sinks.dead_letters import place
 from connectors.verify.compare import Difference, compared
 from connectors.verify.scope import Scope
 from streams import avro
@@ -86,11 +87,6 @@ def compare(
     mine, theirs = (_of(topic, rows, scope.device) for rows in (wanted, there))
     late = _of(topic, {key: told[key].rows for key in behind if told[key].rows}, scope.device)
     return compared(LOGGED[topic].table.name, mine, theirs), len(late)
-
-
-def place(record: Record) -> str:
-    """As a letter of a sink names it."""
-    return f"{record.topic} {record.partition}@{record.offset}"
 
 
 def _rows(topic: str, record: Record) -> list[Row]:

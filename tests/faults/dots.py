@@ -13,11 +13,12 @@ from connectors.sinks.lineages import lineage_of
 from connectors.sinks.outgoing import Message
 from connectors.sinks.ubidots import payload
 from connectors.sinks.ubidots.device import label
+from connectors.verify import log_side
 from connectors.verify.presented import Mappings
-from streams import avro, kafka
+from streams import avro
 from streams.core.records import Lineage, Reading
 from streams.core.times import MILLISECOND
-from streams.scan import ends_of, scan
+from streams.scan import scan
 from streams.settings import KafkaSettings
 from tests.faults.result import Result
 from tests.faults.world import World
@@ -85,12 +86,7 @@ class Found(Struct, frozen=True):
 
 def before(world: World) -> Before:
     """To be asked while nothing is under way."""
-    reader = kafka.consumer(world.settings.kafka, None)
-    try:
-        ends = ends_of(reader, kafka.topic(world.settings.kafka, READINGS))
-    finally:
-        reader.close()
-    return Before(_account(world), ends)
+    return Before(_account(world), log_side.ends(world.settings.kafka, READINGS))
 
 
 def compare(world: World, then: Before) -> Found | None:

@@ -169,8 +169,7 @@ def test_what_another_worker_noted_before_it_died_is_not_passed_over(installatio
     one, other = begun(made), begun(made)
     try:
         for changes in (one, other):
-            assert eventually(lambda changes=changes: due(changes)) == ["json:first"]  # type: ignore[misc]
-            changes.done(changes.due())
+            placed(changes, ["json:first"])
         map_device(made, "json:second")
         assert eventually(lambda: due(other)) == ["json:second"]
         one.again(0)
