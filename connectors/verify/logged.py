@@ -41,8 +41,12 @@ def committed(settings: KafkaSettings, partitions: Iterable[int]) -> dict[str, d
         return {topic: commits.of(f"sink-{LogSink.name}", topic, places) for topic, places in topics.items()}
 
 
-def compare(settings: Settings, log: LogSide, committed: Mapping[str, Ends], letters: Iterable[DeadLetter]) -> Compared:
+def compare(
+    settings: Settings, log: LogSide, begins: Ends, committed: Mapping[str, Ends], letters: Iterable[DeadLetter]
+) -> Compared:
     """Compare what ``log`` says, and the registry's topics; ``letters``: among them those of the sink.
+
+    ``begins``: of `raw`, asked after it was read: of what Kafka deleted meanwhile, nobody knows which rows there may be.
 
     Raises:
         TimeoutError, KafkaException: the log does not answer.
@@ -53,7 +57,7 @@ def compare(settings: Settings, log: LogSide, committed: Mapping[str, Ends], let
     with closing(store_side.connect(settings.clickhouse)) as client:
         if log.scope.device is None:
             judge = Judge(committed["raw"], {(letter.raw_partition, letter.raw_offset) for letter in refused})
-            _compare_raw(settings.kafka, client, log, judge)
+            _compare_raw(settings.kafka, client, log, begins, judge)
             _note(found, judge.difference(), judge.behind, known=bool(committed["raw"]))
         for topic in (topic for topic in registry_side.TOPICS if registry_side.takes(topic, log.scope)):
             end, places = committed[topic].get(0, 0), set(map(place_in, refused))
@@ -67,9 +71,7 @@ def _note(found: Compared, difference: Difference, behind: int, *, known: bool) 
     found.behind.update({difference.table: behind} if behind else {})
 
 
-def _compare_raw(settings: KafkaSettings, client: Client, log: LogSide, judge: Judge) -> None:
-    """Of what Kafka has deleted meanwhile, nobody knows which rows there may be."""
-    begins = log_side.begins(settings)
+def _compare_raw(settings: KafkaSettings, client: Client, log: LogSide, begins: Ends, judge: Judge) -> None:
     floors = {partition: max(start, begins.get(partition, start)) for partition, start in log.starts.items()}
     tops = raw_side.look(client, log.rows, floors, log.ends, log.scope, judge)
     if tops:

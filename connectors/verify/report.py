@@ -97,7 +97,7 @@ def check(
             break
         time.sleep(AGAIN_S)
     kept = files.compare(settings, since) if with_files else Compared([], Counter())
-    noted = logged.compare(settings, log, committed, [*told.kept, *gone])
+    noted = logged.compare(settings, log, origins.begins, committed, [*told.kept, *gone])
     differences += [*noted.differences, *kept.differences]
     set_aside = sum(map(scope.takes_letter, gone))
     return Report(
