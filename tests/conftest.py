@@ -7,8 +7,9 @@ import pytest
 import structlog
 
 HERE, LONG = Path(__file__).parent, {"stack", "faults"}
-STACK_DONE = 0.5
-"""Of the small tests' files, this share has begun when the last one of stack tests begins: something fills what is left at the end."""
+STACK_SOON, STACK_DONE = 0.2, 0.6
+"""Of the small tests' files, these shares have begun when the second and the last one of stack tests begin: the first one may have
+to fetch the servers, and something fills what is left at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,7 +18,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     stack = [path for path in files if path.relative_to(HERE).parts[0] in LONG]
     small = [path for path in files if path not in stack]
     turns = {path: number / len(small) for number, path in enumerate(small)}
-    turns |= {path: STACK_DONE * number / len(stack) for number, path in enumerate(stack)}
+    share = (STACK_DONE - STACK_SOON) / max(len(stack), 1)
+    turns |= {path: STACK_SOON + share * number if number else 0 for number, path in enumerate(stack)}
     items.sort(key=lambda item: turns[item.path])
 
 

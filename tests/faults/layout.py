@@ -6,6 +6,9 @@ from typing import Any
 
 from streams.settings import Settings
 
+ZONE = "Australia/Sydney"
+"""in which all processes are: local times are far from UTC, and change twice a year"""
+
 
 def overrides(directory: Path) -> dict[str, dict[str, Any]]:
     """Settings that keep everything below one directory."""
@@ -26,7 +29,7 @@ def environment(directory: Path, overrides: dict[str, Any]) -> dict[str, str]:
         for name, value in fields.items()
     }
     ours = {"ISTHMUS_TEST_POINTS": str(directory / "points"), "ISTHMUS_TEST_CLOCKS": str(directory / "clocks")}
-    return made | ours | {"ISTHMUS_PROFILE": "local"}
+    return made | ours | {"ISTHMUS_PROFILE": "local", "TZ": ZONE}
 
 
 def places(settings: Settings) -> dict[str, Path]:

@@ -1,7 +1,7 @@
 """The fault matrix: every case by name, in the order in which they are run."""
 
 from tests.faults import anchors
-from tests.faults.cases import content, doors, environment, middle, outside, replays, short
+from tests.faults.cases import content, doors, environment, mapping, middle, outside, replays, short
 from tests.faults.run import Case
 
 CASES: dict[str, Case] = {
@@ -14,6 +14,7 @@ CASES: dict[str, Case] = {
         *environment.CASES,
         *short.CASES,
         *content.CASES,
+        *mapping.CASES,
         *anchors.CASES,
     )
 }

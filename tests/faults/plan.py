@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from connectors.cli import processes
 from deploy.local.plan import Http, Port, Process
 from streams.settings import Settings
+from tests.faults.layout import ZONE
 
 STORE_SINKS = ("sink-clickhouse", "sink-clickhouse-log")
 
@@ -23,6 +24,11 @@ def _placed(process: Process, environment: dict[str, str], store: str, module: s
         more["ISTHMUS_CLICKHOUSE__URL"] = store
     command = (sys.executable, "-m", module, *process.command[len(processes.OURS) :]) if module else process.command
     return replace(process, command=command, environment=more | process.environment)
+
+
+def zoned(server: Process) -> Process:
+    """A server that is in the same zone as our processes."""
+    return replace(server, environment={"TZ": ZONE} | server.environment)
 
 
 def ubidots_stub(port: int, token: str) -> Process:

@@ -33,6 +33,7 @@ HONEST = (
     "untimed",
     "replayed",
     "contradicting",
+    "numbered",
 )
 """kinds of messages that a door has no reason to refuse"""
 

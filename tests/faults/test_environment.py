@@ -1,5 +1,6 @@
-"""Cases of the machine come to an end."""
+"""Cases of the machine come to an end, and know when clocks are changed."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,3 +27,18 @@ def test_a_replay_that_never_ends_does_not_keep_the_case(monkeypatch: pytest.Mon
     monkeypatch.setattr(environment, "PATIENCE_S", 0)
 
     assert ended(monkeypatch, State.SCANNING) == (State.SCANNING, [3600, 0])
+
+
+@pytest.mark.parametrize(
+    ("before", "found"),
+    [
+        (datetime(2026, 12, 1, 5, 6, tzinfo=UTC), [(2026, 10, 3), (2026, 4, 4)]),
+        (datetime(2026, 4, 4, 16, tzinfo=UTC), [(2026, 4, 4), (2025, 10, 4)]),
+        (datetime(2026, 4, 4, 15, 59, tzinfo=UTC), [(2025, 10, 4), (2025, 4, 5)]),
+    ],
+)
+def test_the_last_two_nights_in_which_clocks_were_changed_are_known(
+    before: datetime, found: list[tuple[int, int, int]]
+) -> None:
+    """In Sydney at 16 h UTC on the Saturdays before the first Sundays of October and April."""
+    assert environment.switches(before) == [datetime(year, month, day, 16, tzinfo=UTC) for year, month, day in found]

@@ -278,7 +278,7 @@ def running(directory: Path, *, module: str | None = None, only: Callable[[str],
         stack.callback(world.down)
         ours = plan.ours(settings, world.environment, f"http://{proxy.address}", module)
         stub = plan.ubidots_stub(ubidots_port, TOKEN)
-        started = servers.prepare(processes.needed_servers(settings))
+        started = [plan.zoned(process) for process in servers.prepare(processes.needed_servers(settings))]
         world.plan = Plan((*started, *(p for p in ours if only(p.name)), stub), os.getcwd(), owner=os.getpid())
         world.up()
         yield world

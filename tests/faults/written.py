@@ -50,6 +50,12 @@ def settle(api: Api, box: Device, start: int) -> None:
     api.call("POST", "/mappings/", {"pd": uid, "ld": place, "start_time": text_of(start)})
 
 
+def where(api: Api, box: Device) -> tuple[int, int]:
+    """The uid of a box, and that of the place that it is mapped to now; 0 where there is none."""
+    uid = _known(api, box)
+    return uid, {mapping["pd"]: mapping["ld"] for mapping in api.call("GET", "/mappings/current/")}.get(uid, 0)
+
+
 def move(api: Api, box: Device) -> None:
     """Map a box to a new place, from the middle of the time on in which it has been where it is."""
     uid = _known(api, box)

@@ -1,4 +1,4 @@
-"""Rows 10, 12, 14, 16 and 17: what devices say, how much, when; and mappings that change meanwhile."""
+"""Rows 10, 12, 14 and 16: what devices say, how much, and when."""
 
 import itertools
 import json
@@ -6,17 +6,14 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 
-import httpx
-
-from connectors.demo.mapping import Away, patiently, text_of
+from connectors.demo.mapping import patiently, text_of
 from connectors.simulator import fleet
 from connectors.simulator.fleet import Message
 from connectors.verify.circumstances import LIMITS
 from streams import avro, kafka, lag
 from streams.core.records import DeadLetter
-from streams.core.times import DAY, HOUR, SECOND
+from streams.core.times import DAY, SECOND
 from streams.scan import scan
-from tests.faults import written
 from tests.faults.judge import GROUPS
 from tests.faults.load import Load, sending
 from tests.faults.run import Case, Run
@@ -36,9 +33,6 @@ CODECS = {"endless": "while (true) {}", "throwing": 'throw new Error("no");'}
 """name, and what it does"""
 EUI = "00000000feed"
 SENDER = f"ttn:{EUI}"
-UNKNOWN = "unknown"
-CHANGES = ("late", "start", UNKNOWN, "pause", "resume", "end")
-"""of mappings; those of a box that nobody knows are refused"""
 
 
 def poison(one: Run) -> None:
@@ -215,49 +209,6 @@ def _drained(one: Run, began: float, seconds: float) -> None:
     one.holds(f"drained in twice the burst's {seconds:.0f} s (took {took:.0f} s)", took <= 2 * seconds)
 
 
-def mappings_race(one: Run) -> None:
-    """Mappings start, end, pause, move and come late while the data flow; devices are unknown, names taken."""
-    boxes, api = one.load.devices[:6], one.world.api
-    for box in boxes:
-        patiently(written.settle, api, box, time.time_ns() - HOUR)
-    known = {device["device"]: device["uid"] for device in api.call("GET", "/physical/devices/")}
-    uids = {device["name"]: device["uid"] for device in api.call("GET", "/logical/devices/")}
-    places = [uids[written.place_of(box)] for box in boxes]
-    # in this order, of a box that is mapped elsewhere, all are accepted; later ones may come at a wrong time
-    for kind, place in zip(CHANGES, places[1:] + places, strict=False):
-        _change(one, kind, known[boxes[0].key], place)
-    _each_was_accepted(one)
-    for _ in range(40):
-        _change(one, one.rng.choice(CHANGES), known[one.rng.choice(boxes).key], one.rng.choice(places))
-        time.sleep(one.rng.uniform(0, 0.3))
-
-
-def _change(one: Run, kind: str, box: int, place: int) -> None:
-    at = text_of(time.time_ns() - one.rng.choice((0, 5, 60, 1800)) * SECOND)
-    call = {
-        "late": ("POST", "/mappings", {"pd": box, "ld": place, "start_time": at, "force": True}),
-        "start": ("POST", "/mappings", {"pd": box, "ld": place, "force": True}),
-        UNKNOWN: ("POST", "/mappings", {"pd": 987654, "ld": place}),
-        "end": ("PATCH", f"/mappings/physical/end/{box}", None),
-        "pause": ("PATCH", f"/mappings/toggle-active?puid={box}&is_active=false", None),
-        "resume": ("PATCH", f"/mappings/toggle-active?puid={box}&is_active=true", None),
-    }[kind]
-    try:
-        patiently(one.world.api.call, *call)
-        one.result.notes[f"accepted_{kind}"] = one.result.notes.get(f"accepted_{kind}", 0) + 1
-    except httpx.HTTPStatusError as refused:
-        one.holds(f"{refused} is a refusal", refused.response.status_code < 500)
-    except Away as fault:
-        one.holds(str(fault), truth=False)
-
-
-def _each_was_accepted(one: Run) -> None:
-    """Where all are refused, nothing has raced."""
-    for kind in CHANGES:
-        accepted = one.result.notes.get(f"accepted_{kind}", 0)
-        one.holds(f"of changes {kind!r} {accepted:.0f} were accepted", bool(accepted) is (kind != UNKNOWN))
-
-
 CASES = (
     Case("poison", 10, poison, posts_once=True),
     Case("endless-codec", 10, endless_codec, after=codecs_were_asked),
@@ -265,5 +216,4 @@ CASES = (
     Case("burst", 14, burst, waits_s=2 * BURST_S, rate=20),
     Case("hot-device", 14, hot_device, waits_s=2 * BURST_S),
     Case("late-data", 16, late_data, posts_once=True),
-    Case("mappings-race", 17, mappings_race, posts_once=True),
 )

@@ -5,21 +5,25 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 
 from connectors.demo.mapping import patiently
 from connectors.replays.office import Office
+from connectors.simulator import fleet
 from connectors.simulator.fleet import Message
 from connectors.simulator.ledger import Ledger
 from connectors.verify import store_side
 from streams import lag
-from streams.core.times import HOUR
+from streams.core.times import HOUR, SECOND
 from streams.replay.job import Mode, State
 from tests.faults import disks, written
 from tests.faults.cases.common import AGENTS
 from tests.faults.cases.replays import OVER
 from tests.faults.judge import GROUPS
+from tests.faults.layout import ZONE
 from tests.faults.load import PATIENCE_S
 from tests.faults.run import Case, Run
 from tests.stack.harness import eventually
@@ -168,6 +172,27 @@ def clocks_differ(one: Run) -> None:
     one.fresh_row(time.time())
 
 
+def daylight_saving(one: Run) -> None:
+    """Messages of the nights in which the zone of all processes changed its clocks last: one hour is there twice, one never."""
+    said = []
+    for number, switch in enumerate(switches(datetime.now(UTC))):
+        start = round(switch.timestamp()) * SECOND - 3 * HOUR
+        options = fleet.Options(seed=one.result.seed * 10 + number, devices=4, start=start, interval=SECOND * 90)
+        said.append(one.load.also(itertools.islice(fleet.messages(options), 240)))
+    one.load.through(*said)
+
+
+def switches(before: datetime) -> list[datetime]:
+    """The last two moments, to the hour, at which the zone's offset to UTC became another; the later one first."""
+    zone, hour = ZoneInfo(ZONE), before.replace(minute=0, second=0, microsecond=0)
+    found = list[datetime]()
+    while len(found) < 2:
+        if hour.astimezone(zone).utcoffset() != (hour - timedelta(hours=1)).astimezone(zone).utcoffset():
+            found.append(hour)
+        hour -= timedelta(hours=1)
+    return found
+
+
 def nothing_lies_ahead(one: Run) -> None:
     """Doors whose clocks are a day ahead receive messages without a time of their own."""
     client = store_side.connect(one.world.settings.clickhouse)
@@ -256,5 +281,6 @@ CASES = (
     Case("mqtt-broker-disk-full", 9, full_mqtt_broker_disk, waits_s=2 * FULL_S, small_disks=True),
     Case("host-clock-jumps", 12, host_clock_jumps, waits_s=30 * len(JUMPS_S)),
     Case("clocks-differ", 12, clocks_differ, waits_s=30, after=nothing_lies_ahead),
+    Case("daylight-saving", 12, daylight_saving, posts_once=True),
     Case("replay-while-clocks-jump", 12, replay_while_clocks_jump),
 )

@@ -13,6 +13,7 @@ from deploy.local.plan import StackError
 from streams import lag
 from streams.core.times import HOUR, SECOND
 from tests.faults import written
+from tests.faults.cases import order
 from tests.faults.cases.common import PROCESSES, SINKS, die, kill_at_random
 from tests.faults.judge import GROUPS
 from tests.faults.run import Case, Run
@@ -226,11 +227,11 @@ CASES = (
     Case("store-sink-dies-at-points", 4, store_sink_at_points),
     Case("kill-other-sinks", 4, kill_other_sinks),
     Case("kill-ubidots-sink", 4, kill_ubidots_sink, after=dots_were_there),
-    Case("kill-kafka", 6, kill_kafka),
-    Case("restart-kafka", 6, restart_kafka),
-    Case("kafka-hangs", 6, kafka_hangs, waits_s=75),
-    Case("kafka-hangs-briefly", 6, kafka_hangs_briefly, waits_s=12 * 9),
-    Case("kafka-away", 6, kafka_away, waits_s=AWAY_S, rate=20),
+    Case("kill-kafka", 6, order.beside(kill_kafka), after=order.was_kept),
+    Case("restart-kafka", 6, order.beside(restart_kafka), after=order.was_kept),
+    Case("kafka-hangs", 6, order.beside(kafka_hangs), waits_s=75, after=order.was_kept),
+    Case("kafka-hangs-briefly", 6, order.beside(kafka_hangs_briefly), waits_s=12 * 9, after=order.was_kept),
+    Case("kafka-away", 6, order.beside(kafka_away), waits_s=AWAY_S, rate=20, after=order.was_kept),
     Case("kill-mqtt-broker", 6, kill_mqtt_broker, posts_once=True),
     Case("mqtt-broker-away", 6, mqtt_broker_away, waits_s=60),
     Case("mqtt-broker-hangs", 6, mqtt_broker_hangs, waits_s=90),
