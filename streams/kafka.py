@@ -9,6 +9,7 @@ from confluent_kafka import (
     Consumer,
     KafkaError,
     KafkaException,
+    Message,
     Producer,
     TopicPartition,
 )
@@ -38,6 +39,7 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
         "security.protocol": settings.security_protocol,
         "log.connection.close": False,
         "log_level": 2,  # a lost broker is told by whoever waits for it, not twenty times a second by the library
+        "reconnect.backoff.ms": 20,  # half of it passes before a new client connects at all
         "reconnect.backoff.max.ms": 250,
         "retry.backoff.max.ms": 250,
     }
@@ -163,6 +165,20 @@ class Doubt:
         answer = reached(self._client, self._topic, REACHED_S)
         if answer.topics[self._topic].error:
             raise KafkaException(answer.topics[self._topic].error)
+
+
+def reader(settings: KafkaSettings, **extra: Any) -> Consumer:
+    """A groupless consumer for what there is now, which is told at once where that ends.
+
+    A broker holds a fetch back for as long as it may wait for more, and whatever else the client asks meanwhile, too.
+    """
+    return consumer(settings, None, **{"fetch.wait.max.ms": 10}, **extra)
+
+
+def taken(reader: Consumer, at_once: int, within_s: float) -> list[Message]:
+    """What is there, at most ``at_once``; the first is waited for. ``Consumer.consume`` waits for as many as it is asked for."""
+    first = reader.poll(within_s)
+    return [] if first is None else [first, *reader.consume(at_once - 1, 0)]
 
 
 def watermarks(reader: Consumer, partition: TopicPartition, timeout_s: float) -> tuple[int, int]:

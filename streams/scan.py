@@ -17,7 +17,6 @@ from streams.settings import KafkaSettings
 T = TypeVar("T", bound=msgspec.Struct)
 
 READ_AT_ONCE, READ_WITHIN_S = 2000, 0.1
-"""``consume`` waits for as many records as it was asked for, also at the end of the topic"""
 
 
 def scan(settings: KafkaSettings, name: str, timeout_s: float = 30) -> Iterator[Message]:
@@ -27,7 +26,7 @@ def scan(settings: KafkaSettings, name: str, timeout_s: float = 30) -> Iterator[
         TimeoutError: the log gave nothing for ``timeout_s``.
         KafkaException: the topic does not exist, or the cluster refuses.
     """
-    reader = kafka.consumer(settings, None, **{"isolation.level": "read_committed"})
+    reader = kafka.reader(settings, **{"isolation.level": "read_committed"})
     try:
         ends = ends_of(reader, settings.prefix + name)
         reader.assign([TopicPartition(settings.prefix + name, partition, OFFSET_BEGINNING) for partition in ends])
@@ -52,7 +51,7 @@ def until(reader: Consumer, ends: dict[int, int], timeout_s: float) -> Iterator[
     """The records of one topic, whose partitions are assigned to ``reader``, up to these ends; raises as ``scan``."""
     open_partitions, deadline = set(ends), time.monotonic() + timeout_s
     while open_partitions:
-        messages = reader.consume(READ_AT_ONCE, READ_WITHIN_S)
+        messages = kafka.taken(reader, READ_AT_ONCE, READ_WITHIN_S)
         if messages:
             deadline = time.monotonic() + timeout_s
         elif time.monotonic() > deadline:

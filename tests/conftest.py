@@ -1,11 +1,17 @@
 """What every test leaves behind: nothing."""
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
+from tests.zone import ZONE
+
+os.environ["TZ"] = ZONE
+time.tzset()
 HERE, LONG = Path(__file__).parent, {"stack", "faults"}
 STACK_SOON, STACK_DONE = 0.2, 0.6
 """Of the small tests' files, these shares have begun when the second and the last one of stack tests begin: the first one may have

@@ -39,7 +39,9 @@ def running(port: int) -> Iterator[str]:
         data = folder / "data"
         secret = ["-U", "iota", f"--pwfile={folder / 'password'}", "-A", "scram-sha-256"]
         _run([str(programs / "initdb"), "-D", str(data), "-E", "UTF8", "--locale=C", *secret])
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+        options = (
+            f"-p {port} -c timezone=UTC -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+        )
         control = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
         _run([*control, "-o", options, "start"])
         try:

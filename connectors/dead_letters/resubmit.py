@@ -187,7 +187,7 @@ def _there(settings: Settings, core: Core, ids: Collection[str]) -> dict[str, Li
 
 def _not_stored(settings: KafkaSettings) -> Iterator[tuple[Lineage, bytes]]:
     """Records of raw that sink clickhouse-log has not committed."""
-    topic, reader = kafka.topic(settings, "raw"), kafka.consumer(settings, None)
+    topic, reader = kafka.topic(settings, "raw"), kafka.reader(settings)
     try:
         ends = ends_of(reader, topic)
         with Commits(settings) as commits:
@@ -195,7 +195,7 @@ def _not_stored(settings: KafkaSettings) -> Iterator[tuple[Lineage, bytes]]:
         waiting = {partition for partition, end in ends.items() if starts[partition] < end}
         reader.assign([TopicPartition(topic, partition, starts[partition]) for partition in waiting])
         while waiting:
-            for message in reader.consume(1000, 0.1):
+            for message in kafka.taken(reader, 1000, 0.1):
                 partition, offset, error = message.partition() or 0, message.offset() or 0, message.error()
                 if error is None and offset < ends[partition]:
                     yield Lineage(partition, offset), message.value() or b""

@@ -184,7 +184,7 @@ async def _send(writer: KafkaWriter, new: Sequence[RawRecord], bucket: Bucket) -
 def _ids(settings: KafkaSettings, starts: dict[str, int]) -> Iterator[str]:
     """Ids of what imports have written to `raw` since."""
     topic = kafka.topic(settings, "raw")
-    reader = kafka.consumer(settings, None, **{"isolation.level": "read_committed"})
+    reader = kafka.reader(settings, **{"isolation.level": "read_committed"})
     try:
         ends = scan.ends_of(reader, topic)
         reader.assign([TopicPartition(topic, p, starts.get(f"raw-{p}", 0)) for p in ends])

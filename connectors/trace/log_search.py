@@ -33,13 +33,13 @@ class Search:
         Raises:
             KafkaException: the log does not answer.
         """
-        reader = kafka.consumer(self._settings, None)
+        reader = kafka.reader(self._settings)
         try:
             starts = self._starts(reader)
             self._open = set(starts)
             reader.assign([TopicPartition(self._topic, p, offset) for p, offset in starts.items()])
             while self._open:
-                for message in reader.consume(READ_AT_ONCE, READ_WITHIN_S):
+                for message in kafka.taken(reader, READ_AT_ONCE, READ_WITHIN_S):
                     if self._wanted(message):
                         yield message
         finally:

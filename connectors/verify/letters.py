@@ -37,7 +37,7 @@ def read(settings: KafkaSettings) -> Letters:
     Raises:
         TimeoutError, KafkaException: the log does not answer.
     """
-    reader, topic = kafka.consumer(settings, None), kafka.topic(settings, TOPIC)
+    reader, topic = kafka.reader(settings), kafka.topic(settings, TOPIC)
     found, first = Letters(), dict[int, int]()
     try:
         ends = ends_of(reader, topic)

@@ -74,7 +74,7 @@ def read(
     """
     side = LogSide(scope=scope)
     was_cut = cut(letters)
-    reader, topic = kafka.consumer(settings.kafka, None), kafka.topic(settings.kafka, "raw")
+    reader, topic = kafka.reader(settings.kafka), kafka.topic(settings.kafka, "raw")
     try:
         side.ends = ends_of(reader, topic)
         side.starts = _starts(reader, topic, side.ends, settings, scope)

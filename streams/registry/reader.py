@@ -88,10 +88,10 @@ class Reader:
             consumer.assign([TopicPartition(topic, 0, self._next.get(name, 0)) for topic, name in self._names.items()])
             doubt = kafka.Doubt(consumer, next(iter(self._names)))
             while not self._halt.is_set():
-                first = consumer.poll(READ_WITHIN_S)
-                if first is not None:
-                    self._take([first, *consumer.consume(READ_AT_ONCE, 0)])
-                doubt.look(sign=first is not None and first.error() is None)
+                messages = kafka.taken(consumer, READ_AT_ONCE, READ_WITHIN_S)
+                if messages:
+                    self._take(messages)
+                doubt.look(sign=bool(messages) and messages[0].error() is None)
         finally:
             # it may have lost Kafka
             kafka.let_go(consumer, kafka.ENDING_S if self._halt.is_set() else 0)

@@ -28,7 +28,7 @@ def read(settings: KafkaSettings, told: Told = lambda _done, _all: None) -> Tabl
         AvroError: a record is of a newer Isthmus.
         TimeoutError: Kafka gave nothing for 30 s.
     """
-    consumer = kafka.consumer(settings, None, **{"isolation.level": "read_committed"})
+    consumer = kafka.reader(settings, **{"isolation.level": "read_committed"})
     names = {kafka.topic(settings, name): name for name in topics()}
     try:
         ends = _frozen(consumer, list(names))
@@ -76,7 +76,7 @@ def _until(consumer: Consumer, ends: dict[str, int], told: Told) -> dict[str, di
     found: dict[str, dict[str, bytes]] = {topic: {} for topic in ends}
     at, waiting, heard = dict.fromkeys(ends, 0), set(ends), time.monotonic()
     while waiting:
-        messages = consumer.consume(READ_AT_ONCE, READ_WITHIN_S)
+        messages = kafka.taken(consumer, READ_AT_ONCE, READ_WITHIN_S)
         for message in messages:
             topic, offset = message.topic() or "", message.offset() or 0
             if _is_end(message) or offset >= ends[topic]:

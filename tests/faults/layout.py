@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from streams.settings import Settings
-
-ZONE = "Australia/Sydney"
-"""in which all processes are: local times are far from UTC, and change twice a year"""
+from tests.zone import ZONE
 
 
 def overrides(directory: Path) -> dict[str, dict[str, Any]]:

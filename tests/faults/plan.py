@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from connectors.cli import processes
 from deploy.local.plan import Http, Port, Process
 from streams.settings import Settings
-from tests.faults.layout import ZONE
+from tests.zone import ZONE
 
 STORE_SINKS = ("sink-clickhouse", "sink-clickhouse-log")
 

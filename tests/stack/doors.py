@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 import aiomqtt
 import httpx
 import msgspec
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
-from streams import avro, kafka
 from streams.core.records import RawRecord
+from tests.stack import raw_log
 from tests.stack.harness import Installation
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -25,21 +24,7 @@ SENDERS, EVERY_S = 8, 0.02
 
 def contents(installation: Installation, topic: str, kind: type[T]) -> list[T]:
     """All records of a topic, partition by partition."""
-    settings = installation.settings.kafka
-    consumer = kafka.consumer(settings, None)
-    name = kafka.topic(settings, topic)
-    partitions = consumer.list_topics(name, timeout=10).topics[name].partitions
-    consumer.assign([TopicPartition(name, number, OFFSET_BEGINNING) for number in partitions])
-    found, ended = [], 0
-    while ended < len(partitions):
-        for message in consumer.consume(5000, 0.2):
-            error = message.error()
-            if error is None:
-                found.append(avro.decode(message.value() or b"", kind))
-            elif error.code() == KafkaError._PARTITION_EOF:
-                ended += 1
-    consumer.close()
-    return found
+    return raw_log.values(installation.settings.kafka, topic, kind)
 
 
 def raw(installation: Installation) -> list[RawRecord]:

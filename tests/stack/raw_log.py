@@ -1,11 +1,11 @@
 """What stack tests of the agents do to the log: write raw records and generations, read what came of them."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import msgspec
-from confluent_kafka import KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from streams import avro, kafka
 from streams.core.records import DeadLetter, Generation, Lineage, RawRecord, Reading
@@ -54,12 +54,12 @@ def open_generation(
 
 def messages(settings: KafkaSettings, topic: str) -> list[Message]:
     """All records of a topic up to its present end."""
-    consumer = kafka.consumer(settings, None)
+    consumer = kafka.reader(settings)
     name = kafka.topic(settings, topic)
     partitions = consumer.list_topics(name, timeout=10).topics[name].partitions
     consumer.assign([TopicPartition(name, p, 0) for p in partitions])
     try:
-        return list(_until_ends(consumer.consume, len(partitions)))
+        return list(_until_ends(consumer, len(partitions)))
     finally:
         consumer.close()
 
@@ -126,10 +126,10 @@ def ends(settings: KafkaSettings, topic: str = "raw") -> dict[int, int]:
         consumer.close()
 
 
-def _until_ends(consume: Callable[[int, float], list[Message]], partitions: int) -> Iterator[Message]:
+def _until_ends(consumer: Consumer, partitions: int) -> Iterator[Message]:
     at_end = 0
     while at_end < partitions:
-        for message in consume(1000, 0.2):
+        for message in kafka.taken(consumer, 1000, 0.2):
             error = message.error()
             if error is None:
                 yield message

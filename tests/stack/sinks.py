@@ -1,9 +1,8 @@
 """What tests of sinks on the real stack share: readings, mappings, what a group has committed, dead letters."""
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from confluent_kafka import Consumer, TopicPartition
 from msgspec import Struct
 
 from streams import avro, kafka
@@ -11,6 +10,7 @@ from streams.commits import Commits
 from streams.core.records import DeadLetter, DeviceMapping, Interval, Measurement, Reading
 from streams.core.times import SECOND
 from tests.connectors.sinks.making import NOON, reading
+from tests.stack import raw_log
 from tests.stack.harness import Installation
 
 DEVICES = 6
@@ -60,15 +60,4 @@ def dead_letters(installation: Installation) -> list[DeadLetter]:
 
 def records(installation: Installation, topic: str, kind: type[T]) -> list[T]:
     """All records of a data topic."""
-    settings = installation.settings.kafka
-    consumer: Consumer = kafka.consumer(settings, None, **{"enable.partition.eof": True})
-    consumer.assign([TopicPartition(settings.prefix + topic, number, 0) for number in range(settings.partitions)])
-    found: list[T] = []
-    ended = 0
-    while ended < settings.partitions:
-        for message in consumer.consume(100, 0.2):
-            value: Any = message.value()
-            ended += message.error() is not None
-            found += [] if message.error() else [avro.decode(value, kind)]
-    consumer.close()
-    return found
+    return raw_log.values(installation.settings.kafka, topic, kind)

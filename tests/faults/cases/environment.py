@@ -23,10 +23,10 @@ from tests.faults import disks, written
 from tests.faults.cases.common import AGENTS
 from tests.faults.cases.replays import OVER
 from tests.faults.judge import GROUPS
-from tests.faults.layout import ZONE
 from tests.faults.load import PATIENCE_S
 from tests.faults.run import Case, Run
 from tests.stack.harness import eventually
+from tests.zone import ZONE
 
 DAY_S, HOUR_S = 86_400, 3600
 JUMPS_S = (HOUR_S, -HOUR_S, DAY_S, 0, -DAY_S, 0)
