@@ -4,9 +4,8 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 READY := .venv/.ready
-# Tests on the real stack wait more than they work: on two cores 3 workers take 9 to 14 minutes, 2 took 13. Each has servers of
-# its own, about 1 GB.
-WORKERS ?= 3
+# Tests on the real stack wait more than they work: on two cores 4 workers take 8 minutes. Each has servers of its own, about 1 GB.
+WORKERS ?= 4
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate
 
 .PHONY: help demo test again check fmt bench faults up down status logs reset lock
