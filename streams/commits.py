@@ -3,18 +3,12 @@
 from collections.abc import Iterable
 from typing import Self
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams import kafka
 from streams.settings import KafkaSettings
 
 ANSWER_S = 10
-ELSEWHERE = {
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-}
-"""A group's coordinator moves, or begins to be one, as of the first group of a cluster."""
 
 
 class Commits:
@@ -35,9 +29,7 @@ class Commits:
             KafkaException: Kafka does not say.
         """
         asked = [TopicPartition(kafka.topic(self._settings, topic), partition) for partition in partitions]
-        for attempt in kafka.attempts(ELSEWHERE, ANSWER_S):
-            with attempt:
-                found = self._client(group).committed(asked, ANSWER_S)
+        found = kafka.committed(self._client(group), asked, ANSWER_S)
         return {place.partition: place.offset for place in found if _told(place)}
 
     def close(self) -> None:

@@ -24,6 +24,10 @@ connection: the client makes a new one after so long, not after its own 60 or 90
 ENDING_S = 5.0
 NO_LEADER_YET = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
 """as after a broker has started or a topic was made"""
+NO_COORDINATOR_YET = frozenset(
+    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+)
+"""as of a broker that has taken itself for dead, and of the first group of a cluster"""
 DOUBT_S, REACHED_S = 5.0, 2.0
 """after so long without a sign a client is asked whether it reaches Kafka at all, and waited for so long"""
 
@@ -191,6 +195,14 @@ def watermarks(reader: Consumer, partition: TopicPartition, timeout_s: float) ->
         with attempt:
             low, high = reader.get_watermark_offsets(partition, timeout=timeout_s)
     return low, high
+
+
+def committed(member: Consumer, partitions: list[TopicPartition], timeout_s: float) -> list[TopicPartition]:
+    """Where the member's group goes on; a group that gets its coordinator is waited for. Raises as ``watermarks``."""
+    for attempt in attempts(NO_COORDINATOR_YET, timeout_s):
+        with attempt:
+            found = member.committed(partitions, timeout=timeout_s)
+    return found
 
 
 def attempts(passing: Set[int], for_s: float) -> Retrying:

@@ -191,7 +191,7 @@ def _text(key: bytes | str | None) -> str:
 
 def _committed(reader: Consumer, topic: str) -> int:
     """Below 0 when nothing is."""
-    (place,) = reader.committed([TopicPartition(topic, 0)], timeout=ANSWER_S)
+    (place,) = kafka.committed(reader, [TopicPartition(topic, 0)], ANSWER_S)
     return int(place.offset)
 
 

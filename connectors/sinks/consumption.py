@@ -242,7 +242,7 @@ class Consumption:
             logger.warning("kafka-away", detail=error.str())
 
     def _start(self, partitions: list[TopicPartition]) -> list[Start]:
-        committed = self._consumer.committed(partitions, timeout=30) if partitions else []
+        committed = kafka.committed(self._consumer, partitions, 30) if partitions else []
         starts = [self._where(partition) for partition in committed]
         self._consumer.assign([self._partition(start.position, start.offset) for start in starts])
         self._own(starts)

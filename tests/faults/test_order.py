@@ -9,10 +9,10 @@ from tests.faults.cases import order
 from tests.faults.result import Result
 from tests.faults.run import Run
 
-KEPT = [(1, number) for number in range(150)]
+KEPT = [(1, number, 1000 + number) for number in range(150)]
 
 
-def told(monkeypatch: pytest.MonkeyPatch, found: list[tuple[int, int]]) -> Result:
+def told(monkeypatch: pytest.MonkeyPatch, found: list[tuple[int, int, int]]) -> Result:
     monkeypatch.setattr(order, "_found", lambda _: iter(found))
     unused: Any = SimpleNamespace()
     result = Result(name="a", row=6, seed=1)
@@ -23,19 +23,25 @@ def told(monkeypatch: pytest.MonkeyPatch, found: list[tuple[int, int]]) -> Resul
 def test_an_order_that_is_kept_holds_also_where_messages_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     result = told(monkeypatch, [*KEPT[:100], *KEPT[90:]])
 
-    assert (result.faults, result.notes) == ([], {"in_order": 150, "again": 10})
+    assert (result.faults, result.notes) == ([], {"in_order": 150, "again": 10, "came_swapped": 0})
+
+
+def test_what_came_swapped_stands_swapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = told(monkeypatch, [*KEPT[:50], (1, 51, 1050), (1, 50, 1051), *KEPT[52:]])
+
+    assert (result.faults, result.notes) == ([], {"in_order": 150, "again": 0, "came_swapped": 1})
 
 
 @pytest.mark.parametrize(
     ("found", "said"),
     [
         ([*KEPT[:50], *KEPT[51:], KEPT[50]], "not so: [(149, 50)]"),
-        ([*KEPT[:149], (2, 149)], "one partition: [1, 2]"),
+        ([*KEPT[:149], (2, 149, 1149)], "one partition: [1, 2]"),
         (KEPT[:99], "99 numbered messages are enough"),
         ([], "one partition: []"),
     ],
 )
 def test_another_order_another_partition_and_too_few_do_not(
-    monkeypatch: pytest.MonkeyPatch, found: list[tuple[int, int]], said: str
+    monkeypatch: pytest.MonkeyPatch, found: list[tuple[int, int, int]], said: str
 ) -> None:
     assert any(said in fault for fault in told(monkeypatch, found).faults)

@@ -1,4 +1,4 @@
-"""A partition that is about to get its leader is waited for."""
+"""A partition that is about to get its leader is waited for, and a group that is about to get its coordinator."""
 
 from typing import Any, cast
 
@@ -21,6 +21,10 @@ class Reader:
             raise KafkaException(KafkaError(self.left.pop(0)))
         return 3, 7
 
+    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        self.get_watermark_offsets(partitions[0], timeout)
+        return partitions
+
 
 def asked(reader: Reader, timeout_s: float = 10) -> tuple[int, int]:
     return kafka.watermarks(cast(Consumer, reader), ASKED, timeout_s)
@@ -42,3 +46,16 @@ def test_what_does_not_pass_is_raised_at_once() -> None:
 def test_a_leader_that_never_comes_is_an_error() -> None:
     with pytest.raises(KafkaException):
         asked(Reader(*[KafkaError.NOT_LEADER_FOR_PARTITION] * 10_000), timeout_s=0.2)
+
+
+@pytest.mark.parametrize("code", sorted(kafka.NO_COORDINATOR_YET))
+def test_no_coordinator_yet_passes(code: int) -> None:
+    """A sink that was given its partitions ended when Kafka had just taken itself for dead."""
+    assert kafka.committed(cast(Consumer, Reader(code, code)), [ASKED], 10) == [ASKED]
+
+
+def test_a_group_that_may_not_be_read_is_told_at_once() -> None:
+    reader = Reader(KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
+    with pytest.raises(KafkaException):
+        kafka.committed(cast(Consumer, reader), [ASKED], 10)
+    assert len(reader.left) == 1

@@ -63,6 +63,28 @@ class Placeless(Client):
         return [Message(topic="raw", partition=0, error=KafkaError(KafkaError._AUTO_OFFSET_RESET))]
 
 
+class Leaderless:
+    """A client of a group that has no coordinator yet, as when Kafka has just taken itself for dead."""
+
+    def __init__(self) -> None:
+        self.asked, self.assigned = 0, list[TopicPartition]()
+
+    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        self.asked += 1
+        if self.asked == 1:
+            raise KafkaException(KafkaError(KafkaError.NOT_COORDINATOR))
+        return [TopicPartition(each.topic, each.partition, 5) for each in partitions]
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        self.assigned = partitions
+
+    def resume(self, partitions: list[TopicPartition]) -> None:
+        """Nothing was paused."""
+
+    def close(self) -> None:
+        pass
+
+
 class Endless(Client):
     """A client that has lost Kafka, and never ends."""
 
@@ -80,7 +102,7 @@ def consumption() -> Consumption:
     return Consumption(Settings(kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1")), "test", ("raw",))
 
 
-def with_client(client: Client) -> Consumption:
+def with_client(client: Client | Leaderless) -> Consumption:
     """What of a client is asked here is answered by this one."""
     made = consumption()
     made._consumer.close()

@@ -8,7 +8,7 @@ from connectors.sinks.consumption import Consumption, Hole
 from connectors.sinks.expulsions import Expulsions
 from streams import kafka
 from tests.connectors.sinks import memberships
-from tests.connectors.sinks.memberships import RAW_0, Client, Placeless, owning
+from tests.connectors.sinks.memberships import RAW_0, Client, Leaderless, Placeless, owning, with_client
 
 
 @pytest.fixture
@@ -67,6 +67,13 @@ def test_after_an_absence_of_kafka_one_may_join_again(consumption: Consumption, 
 
     assert consumption._expulsions.may_join(1_001)
     consumption.close()
+
+
+def test_who_is_given_partitions_waits_for_the_group_s_coordinator() -> None:
+    client = Leaderless()
+
+    assert with_client(client)._start([TopicPartition("raw", 0)]) == [Start(RAW_0, 5, "")]
+    assert [(each.topic, each.offset) for each in client.assigned] == [("raw", 5)]
 
 
 def test_a_broker_that_is_away_is_waited_for(consumption: Consumption) -> None:
