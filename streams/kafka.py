@@ -43,7 +43,6 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
         "security.protocol": settings.security_protocol,
         "log.connection.close": False,
         "log_level": 2,  # a lost broker is told by whoever waits for it, not twenty times a second by the library
-        "reconnect.backoff.ms": 20,  # half of it passes before a new client connects at all
         "reconnect.backoff.max.ms": 250,
         "retry.backoff.max.ms": 250,
     }
@@ -172,11 +171,12 @@ class Doubt:
 
 
 def reader(settings: KafkaSettings, **extra: Any) -> Consumer:
-    """A groupless consumer for what there is now, which is told at once where that ends.
+    """A groupless consumer for what there is now, which connects at once and is told at once where that ends.
 
-    A broker holds a fetch back for as long as it may wait for more, and whatever else the client asks meanwhile, too.
+    A broker holds a fetch back for as long as it may wait for more, and whatever else the client asks meanwhile, too; and half
+    of its first pause passes before a client connects at all. Those that live on would be a burden to a Kafka that starts.
     """
-    return consumer(settings, None, **{"fetch.wait.max.ms": 10}, **extra)
+    return consumer(settings, None, **{"fetch.wait.max.ms": 10, "reconnect.backoff.ms": 20}, **extra)
 
 
 def taken(reader: Consumer, at_once: int, within_s: float) -> list[Message]:

@@ -99,7 +99,7 @@ def _bytes(data: str | bytes | None) -> bytes | None:
 
 
 def _bounds(settings: Settings, sink: str, since: Offsets | None) -> Bounds:
-    reader = kafka.consumer(settings.kafka, None)
+    reader = kafka.reader(settings.kafka)
     try:
         begins = begins_of(reader, kafka.topic(settings.kafka, TOPICS[sink]))
     finally:

@@ -129,7 +129,7 @@ def ends(settings: KafkaSettings, name: str = "raw") -> dict[int, int]:
 def _marks(
     settings: KafkaSettings, marks: Callable[[Consumer, str], dict[int, int]], name: str = "raw"
 ) -> dict[int, int]:
-    reader = kafka.consumer(settings, None)
+    reader = kafka.reader(settings)
     try:
         return marks(reader, kafka.topic(settings, name))
     finally:
