@@ -174,7 +174,7 @@ def reader(settings: KafkaSettings, **extra: Any) -> Consumer:
     """A groupless consumer for what there is now, which connects at once and is told at once where that ends.
 
     A broker holds a fetch back for as long as it may wait for more, and whatever else the client asks meanwhile, too; and half
-    of its first pause passes before a client connects at all. Those that live on would be a burden to a Kafka that starts.
+    of its first pause passes before a client connects at all. Those that live on keep it: else all come back later when Kafka does.
     """
     return consumer(settings, None, **{"fetch.wait.max.ms": 10, "reconnect.backoff.ms": 20}, **extra)
 

@@ -4,7 +4,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from confluent_kafka import Message
 
+from connectors.sources.receipt import receive
+from streams import avro
 from tests.faults.cases import order
 from tests.faults.result import Result
 from tests.faults.run import Run
@@ -45,3 +48,17 @@ def test_another_order_another_partition_and_too_few_do_not(
     monkeypatch: pytest.MonkeyPatch, found: list[tuple[int, int, int]], said: str
 ) -> None:
     assert any(said in fault for fault in told(monkeypatch, found).faults)
+
+
+def test_what_else_stands_in_raw_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Case poison, in the same installation, leaves what is no record there."""
+    numbered = receive("json", "mqtt", "json/numbered-a-1", b'{"values":{"n":7}}', connector="mqtt")
+    other = receive("json", "mqtt", "json/b", b"rubbish", connector="mqtt")
+    values = (b"no avro", avro.encode(other), avro.encode(numbered))
+    monkeypatch.setattr(order, "scan", lambda *_: (Message(topic="raw", partition=3, value=value) for value in values))
+    world: Any = SimpleNamespace(settings=SimpleNamespace(kafka=None))
+    unused: Any = SimpleNamespace()
+
+    found = list(order._found(Run(world, unused, unused, Result(name="a", row=6, seed=1), 1)))
+
+    assert found == [(3, 7, numbered.received_at)]

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 
@@ -44,7 +45,7 @@ def log_lines(seed: str) -> Iterator[Message]:
 def settle(api: Api, box: Device, start: int) -> None:
     """Map a box from ``start`` (ns) on to a place that no other box has."""
     uid = _known(api, box) or _made(api, box)
-    if uid in {mapping["pd"] for mapping in api.call("GET", "/mappings/current/")}:
+    if uid in _current(api):
         return  # an earlier case of the same row has the same fleet
     place = api.call("POST", "/logical/devices/", {"name": place_of(box)})["uid"]
     api.call("POST", "/mappings/", {"pd": uid, "ld": place, "start_time": text_of(start)})
@@ -53,14 +54,13 @@ def settle(api: Api, box: Device, start: int) -> None:
 def where(api: Api, box: Device) -> tuple[int, int]:
     """The uid of a box, and that of the place that it is mapped to now; 0 where there is none."""
     uid = _known(api, box)
-    return uid, {mapping["pd"]: mapping["ld"] for mapping in api.call("GET", "/mappings/current/")}.get(uid, 0)
+    return uid, _current(api).get(uid, {"ld": 0})["ld"]
 
 
 def move(api: Api, box: Device) -> None:
     """Map a box to a new place, from the middle of the time on in which it has been where it is."""
     uid = _known(api, box)
-    current = {mapping["pd"]: mapping for mapping in api.call("GET", "/mappings/current/")}
-    start = datetime.fromisoformat(current[uid]["start_time"])
+    start = datetime.fromisoformat(_current(api)[uid]["start_time"])
     since = (start + (datetime.now(UTC) - start) / 2).isoformat()
     place = api.call("POST", "/logical/devices/", {"name": f"{place_of(box)} since {since}"})["uid"]
     api.call("POST", "/mappings/", {"pd": uid, "ld": place, "start_time": since, "force": True})
@@ -80,6 +80,11 @@ def _made(api: Api, box: Device) -> int:
         if error.response.status_code != httpx.codes.CONFLICT:
             raise
     return _known(api, box)
+
+
+def _current(api: Api) -> dict[int, dict[str, Any]]:
+    """The mappings that hold now, by the box's uid."""
+    return {mapping["pd"]: mapping for mapping in api.call("GET", "/mappings/current/")}
 
 
 def _known(api: Api, box: Device) -> int:

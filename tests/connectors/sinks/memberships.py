@@ -63,7 +63,7 @@ class Placeless(Client):
         return [Message(topic="raw", partition=0, error=KafkaError(KafkaError._AUTO_OFFSET_RESET))]
 
 
-class Leaderless:
+class Uncoordinated:
     """A client of a group that has no coordinator yet, as when Kafka has just taken itself for dead."""
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ def consumption() -> Consumption:
     return Consumption(Settings(kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1")), "test", ("raw",))
 
 
-def with_client(client: Client | Leaderless) -> Consumption:
+def with_client(client: Client | Uncoordinated) -> Consumption:
     """What of a client is asked here is answered by this one."""
     made = consumption()
     made._consumer.close()

@@ -8,7 +8,7 @@ from connectors.sinks.consumption import Consumption, Hole
 from connectors.sinks.expulsions import Expulsions
 from streams import kafka
 from tests.connectors.sinks import memberships
-from tests.connectors.sinks.memberships import RAW_0, Client, Leaderless, Placeless, owning, with_client
+from tests.connectors.sinks.memberships import RAW_0, Client, Placeless, Uncoordinated, owning, with_client
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_after_an_absence_of_kafka_one_may_join_again(consumption: Consumption, 
 
 
 def test_who_is_given_partitions_waits_for_the_group_s_coordinator() -> None:
-    client = Leaderless()
+    client = Uncoordinated()
 
     assert with_client(client)._start([TopicPartition("raw", 0)]) == [Start(RAW_0, 5, "")]
     assert [(each.topic, each.offset) for each in client.assigned] == [("raw", 5)]

@@ -9,6 +9,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from connectors.simulator.fleet import Message
 from streams import avro
@@ -60,6 +61,7 @@ def _found(one: Run) -> Iterator[tuple[int, int, int]]:
     """Partition, number and when it was received (ns), partition by partition in their order."""
     address = f"json/{_device(one)}"
     for message in scan(one.world.settings.kafka, "raw"):
-        record = avro.decode(message.value() or b"", RawRecord)
-        if record.address == address:
-            yield message.partition() or 0, json.loads(record.payload)["values"]["n"], record.received_at
+        with suppress(avro.AvroError):  # whatever else stands in raw
+            record = avro.decode(message.value() or b"", RawRecord)
+            if record.address == address:
+                yield message.partition() or 0, json.loads(record.payload)["values"]["n"], record.received_at
